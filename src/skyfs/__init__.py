@@ -1,0 +1,1 @@
+"""skyfs: a repository of scientific datasets as a filesystem."""

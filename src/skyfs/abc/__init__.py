@@ -1,0 +1,1 @@
+"""The contracts between rooms: one small file each."""

@@ -1,0 +1,84 @@
+"""Readable bytes of known size."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import BinaryIO, Self
+
+
+class ByteSource(ABC):
+    """The bytes of one dataset, wherever they lie.
+
+    Sources never change while they are open. Reading is safe from several threads at once.
+    Whoever opened a source closes it (it is a context manager).
+    """
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Length in bytes."""
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> bytes:
+        """Give bytes ``start`` to ``stop`` (exclusive), fewer only at the end of the source.
+
+        Raises
+        ------
+        StoreError
+            When the store cannot deliver them.
+        """
+
+    @property
+    def local_path(self) -> str | None:
+        """Path of a local file with exactly these bytes, when there is one."""
+        return None
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Give several ranges, in order; stores with latency fetch them concurrently."""
+        return [self.read(start, stop) for start, stop in ranges]
+
+    def read_all(self) -> bytes:
+        """Give all bytes."""
+        return self.read(0, self.size)
+
+    def open(self) -> BinaryIO:
+        """Give a seekable, buffered, read-only file; the caller closes it."""
+        return io.BufferedReader(_SourceFile(self), buffer_size=1 << 17)
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing
+        """Let go of descriptors; the source cannot be read after."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class _SourceFile(io.RawIOBase):
+    """A raw file over a source."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
+        if base + offset < 0:
+            raise OSError(22, "seek before the start of the file")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._source.read(self._position, self._position + len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)

@@ -1,0 +1,112 @@
+"""Dataset types and references."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from ..errors import BadDefinition
+from .dataid import DataId
+from .dimensions import DimensionGroup
+from .timespan import Timespan
+
+_TYPE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_FILE = re.compile(r"\w+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetType:
+    """A kind of dataset.
+
+    Attributes
+    ----------
+    name
+        Letters, digits and ``_``. A type without dimensions is just a file name and may begin with a digit.
+    group
+        Its dimensions.
+    storage_class
+        Name of the storage class: what `get` gives.
+    calibration
+        Whether its datasets may be certified for a range of time.
+    capture
+        Names and sources of values that are read from the bytes at put: ``(("seeing", "header:SEEING"),)``.
+    immutable
+        False for a live query, whose bytes may change and are never cached.
+    """
+
+    name: str
+    group: DimensionGroup
+    storage_class: str
+    calibration: bool = False
+    capture: tuple[tuple[str, str], ...] = ()
+    immutable: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse names that paths cannot spell."""
+        pattern = _TYPE if self.group.required else _FILE
+        if not pattern.fullmatch(self.name):
+            raise BadDefinition(f"bad dataset type {self.name!r}", "not a name", "letters, digits and _")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """A dataset: immutable bytes of a type and data ID, made in a RUN.
+
+    Attributes
+    ----------
+    id
+        The same wherever the dataset is.
+    run
+        The RUN that owns it.
+    valid
+        The validity range by which it was found in a CALIBRATION collection; None otherwise.
+    """
+
+    id: UUID
+    type: DatasetType
+    data_id: DataId
+    run: str
+    valid: Timespan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where bytes of a dataset lie.
+
+    Attributes
+    ----------
+    store
+        Name of the store.
+    key
+        Key in that store.
+    extension
+        Which format the bytes have.
+    size
+        In bytes.
+    mtime_ns
+        When the bytes were made (UTC nanoseconds since 1970).
+    sha256
+        None when the bytes were taken in unread.
+    part
+        The HDU of a file that holds many datasets; None for a whole file.
+    owned
+        Whether skyfs may delete the file: False for files ingested in place.
+    """
+
+    store: str
+    key: str
+    extension: str
+    size: int
+    mtime_ns: int
+    sha256: bytes | None = None
+    part: int | None = None
+    owned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A dataset and all places of its bytes, the nearest first; no places: declared only."""
+
+    ref: DatasetRef
+    locations: tuple[Location, ...]

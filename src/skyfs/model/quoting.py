@@ -1,0 +1,88 @@
+"""Percent-encoding of values and names in paths.
+
+The set of encoded characters is what a path, a URL, a glob and an extension need for themselves: control
+characters, ``/ = % [ ] * ? :``, a leading dot, and (in values) a dot before a letter.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import BadPath
+
+MAX_PART_BYTES = 255
+
+_RESERVED = frozenset("/=%[]*?:")
+_PLAIN = re.compile(r"[A-Za-z0-9_+-]*")
+_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_FORBIDDEN_RAW = re.compile(r"[\x00-\x1f\x7f-\x9f=\[\]*?]")
+
+
+def _is_control(char: str) -> bool:
+    return char < " " or "\x7f" <= char <= "\x9f"
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode())
+
+
+def encode_name(text: str) -> str:
+    """Encode one part of a collection name."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return "".join(
+        _percent(char) if char in _RESERVED or _is_control(char) or (char == "." and not index) else char
+        for index, char in enumerate(text)
+    )
+
+
+def encode_value(text: str) -> str:
+    """Encode a value, so that no extension can be read out of it."""
+    if _PLAIN.fullmatch(text):
+        return text
+    following = text[1:] + " "
+    return "".join(
+        _percent(char)
+        if char in _RESERVED or _is_control(char) or (char == "." and (not index or following[index].isalpha()))
+        else char
+        for index, char in enumerate(text)
+    )
+
+
+def decode(text: str, whole: str) -> str:
+    """Decode a part of the path ``whole``; characters that have a meaning must be encoded.
+
+    Raises
+    ------
+    BadPath
+        When a reserved character stands bare, or an escape is not two hexadecimal digits of UTF-8.
+    """
+    bare = _FORBIDDEN_RAW.search(text)
+    if bare:
+        what = f"{bare.group()!r} stands bare in {text!r}"
+        raise BadPath(f"bad path {whole!r}", what, f"write it as {_percent(bare.group())}")
+    raw = text.encode("utf-8", "strict")
+    if b"%" not in raw:
+        return text
+    if len(_ENCODED.findall(raw)) != raw.count(b"%"):
+        raise BadPath(f"bad path {whole!r}", f"a broken %-escape in {text!r}", "a bare % is written %25")
+    try:
+        return _ENCODED.sub(lambda match: bytes([int(match[1], 16)]), raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadPath(f"bad path {whole!r}", f"the %-escapes in {text!r} are not UTF-8") from None
+
+
+def check_utf8(text: str) -> None:
+    """Refuse text that has no UTF-8 form (lone surrogates, as from undecodable file names)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadPath(f"bad path {text!r}", f"character {error.start} has no UTF-8 form") from None
+
+
+def check_length(part: str, whole: str) -> None:
+    """Refuse a part over 255 encoded bytes: no file system could hold it."""
+    size = len(part.encode())
+    if size > MAX_PART_BYTES:
+        found = f"the part {part[:40]!r}... has {size} bytes"
+        raise BadPath(f"bad path {whole[:60]!r}...", found, f"a part has at most {MAX_PART_BYTES}")

@@ -1,0 +1,1 @@
+"""What exists: collections, records and datasets, in SQL."""

@@ -1,0 +1,166 @@
+"""Collections and dataset types, kept in memory and fresh."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import sqlalchemy as sa
+
+from ..errors import BadDefinition, NotFound
+from ..model.collection import Collection, CollectionKind
+from ..model.dataset import DatasetType
+from ..model.dimensions import DimensionGroup
+from .database import Database
+from .schema import GroupTables, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class TypeEntry:
+    """A dataset type and where its rows are."""
+
+    id: int
+    type: DatasetType
+    group_id: int
+    tables: GroupTables
+
+    @property
+    def group(self) -> DimensionGroup:
+        """Its dimensions."""
+        return self.type.group
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionEntry:
+    """A collection and its id."""
+
+    id: int
+    collection: Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All collections and types as of one version of the catalogue."""
+
+    version: int
+    collections: Mapping[str, CollectionEntry]
+    types: Mapping[str, TypeEntry]
+    collection_names: Mapping[int, str]
+    types_by_id: Mapping[int, TypeEntry]
+
+    def collection(self, name: str) -> CollectionEntry:
+        """Give a collection by name, or raise NotFound with the nearest names."""
+        found = self.collections.get(name)
+        if found is None:
+            raise NotFound(f"no collection {name!r}", todo=_near(name, self.collections))
+        return found
+
+    def type(self, name: str) -> TypeEntry:
+        """Give a dataset type by name, or raise NotFound with the nearest names."""
+        found = self.types.get(name)
+        if found is None:
+            raise NotFound(f"no dataset type {name!r}", todo=_near(name, self.types))
+        return found
+
+    def flatten(self, names: Iterable[str]) -> tuple[CollectionEntry, ...]:
+        """Give the collections to search, chains resolved, each once, in order."""
+        found: dict[int, CollectionEntry] = {}
+        for entry in self._leaves(names, ()):
+            found.setdefault(entry.id, entry)
+        return tuple(found.values())
+
+    def _leaves(self, names: Iterable[str], trail: tuple[str, ...]) -> Iterator[CollectionEntry]:
+        for name in names:
+            entry = self.collection(name)
+            if entry.collection.kind is not CollectionKind.CHAINED:
+                yield entry
+            elif name in trail:
+                raise BadDefinition(f"chain {trail[0]!r}", f"contains itself: {' -> '.join((*trail, name))}")
+            else:
+                yield from self._leaves(entry.collection.children, (*trail, name))
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), 3)
+    return f"did you mean {', '.join(near)}?" if near else ""
+
+
+class Catalogue:
+    """Gives the current `Snapshot`, read anew only when the version row has changed."""
+
+    def __init__(self, database: Database, schema: Schema) -> None:
+        self._database = database
+        self._schema = schema
+        self._snapshot: Snapshot | None = None
+        self._reading = threading.Lock()
+        meta = schema["meta"]
+        self._version = sa.select(meta.c.value).where(meta.c.key == "catalogue")
+
+    def current(self) -> Snapshot:
+        """Give what is committed now, and what this thread's transaction has changed."""
+        scratch = self._database.scratch
+        if scratch is not None:
+            version = self._read_version()
+            kept = scratch.get("catalogue", self._snapshot)
+            if not isinstance(kept, Snapshot) or kept.version != version:
+                kept = scratch["catalogue"] = self._read(version)
+            return kept
+        version = self._database.version(self._version)
+        snapshot = self._snapshot
+        if snapshot is None or snapshot.version != version:
+            with self._reading:
+                snapshot = self._snapshot = self._read_committed()
+        return snapshot
+
+    def bump(self) -> None:
+        """Tell every process, inside of a transaction, that the catalogue has changed."""
+        meta = self._schema["meta"]
+        update = meta.update().where(meta.c.key == "catalogue").values(value=str(self._read_version() + 1))
+        self._database.write(update)
+
+    def _read_version(self) -> int:
+        return int(self._database.read(self._version)[0][0])
+
+    def _read_committed(self) -> Snapshot:
+        # Several statements; another process may commit between them. Then they are read again.
+        while True:
+            version = self._read_version()
+            with suppress(KeyError):
+                snapshot = self._read(version)
+                if self._read_version() == version:
+                    return snapshot
+
+    def _read(self, version: int) -> Snapshot:
+        collections = {entry.collection.name: entry for entry in self._read_collections()}
+        types = {entry.type.name: entry for entry in self._read_types()}
+        return Snapshot(
+            version,
+            collections,
+            types,
+            {entry.id: name for name, entry in collections.items()},
+            {entry.id: entry for entry in types.values()},
+        )
+
+    def _read_collections(self) -> Iterator[CollectionEntry]:
+        table, chain = self._schema["collection"], self._schema["chain"]
+        rows = self._database.read(sa.select(table))
+        names = {row.id: row.name for row in rows}
+        children: dict[int, list[str]] = {}
+        for row in self._database.read(sa.select(chain).order_by(chain.c.parent_id, chain.c.position)):
+            children.setdefault(row.parent_id, []).append(names[row.child_id])
+        for row in rows:
+            kind, below = CollectionKind(row.kind), tuple(children.get(row.id, ()))
+            yield CollectionEntry(row.id, Collection(row.name, kind, below, row.owner, row.locked, row.doc))
+
+    def _read_types(self) -> Iterator[TypeEntry]:
+        table, groups = self._schema["dataset_type"], self._schema["dimension_group"]
+        joined = sa.select(table, groups.c.dimensions).join(groups, groups.c.id == table.c.group_id)
+        for row in self._database.read(joined):
+            group = self._schema.universe.group(json.loads(row.dimensions))
+            capture = tuple((name, source) for name, source in json.loads(row.capture))
+            dataset_type = DatasetType(row.name, group, row.storage_class, row.calibration, capture, row.immutable)
+            yield TypeEntry(row.id, dataset_type, row.group_id, self._schema.group(row.group_id, group))

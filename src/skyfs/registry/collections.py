@@ -1,0 +1,179 @@
+"""Collections and dataset types: made, changed, removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ..errors import Conflict, Locked, NotAllowed
+from ..model.collection import Collection, CollectionKind, check_collection_name
+from ..model.dataset import DatasetType
+from .catalogue import Catalogue, CollectionEntry, Snapshot, TypeEntry
+from .database import Database
+from .schema import Schema
+
+
+class Collections:
+    """Changes to the catalogue. Each call is a transaction, or part of the caller's."""
+
+    def __init__(self, database: Database, schema: Schema, catalogue: Catalogue) -> None:
+        self._database = database
+        self._schema = schema
+        self._catalogue = catalogue
+
+    def current(self) -> Snapshot:
+        """Give all collections and types as they are now."""
+        return self._catalogue.current()
+
+    def register(self, dataset_type: DatasetType) -> TypeEntry:
+        """Register a dataset type; the same one again is no change.
+
+        Raises
+        ------
+        Conflict
+            When the name is taken by a different type.
+        """
+        known = self._registered(dataset_type)
+        if known is not None:
+            return known
+        with self._database.transaction():
+            # Another process may have registered it before this transaction began.
+            known = self._registered(dataset_type)
+            if known is None:
+                self._insert_type(dataset_type, self._group_id(dataset_type))
+                self._catalogue.bump()
+                known = self.current().type(dataset_type.name)
+                self._database.define([known.tables.member, known.tables.valid])
+            return known
+
+    def create(self, collection: Collection) -> CollectionEntry:
+        """Create a collection; the same name and kind again is no change."""
+        known = self._created(collection)
+        if known is not None:
+            return known
+        check_collection_name(collection.name)
+        with self._database.transaction():
+            known = self._created(collection)
+            if known is None:
+                values = {"name": collection.name, "kind": str(collection.kind), "owner": collection.owner}
+                values |= {"locked": collection.locked, "doc": collection.doc}
+                self._database.write(self._schema["collection"].insert().values(**values))
+                self._catalogue.bump()
+                known = self.current().collection(collection.name)
+            return known
+
+    def set_chain(self, name: str, children: Sequence[str]) -> None:
+        """Give a CHAINED collection its search order, making the collection when it is new.
+
+        Raises
+        ------
+        BadDefinition
+            When the chain would contain itself.
+        """
+        with self._database.transaction():
+            parent = self.create(Collection(name, CollectionKind.CHAINED))
+            snapshot = self.current()
+            ids = [snapshot.collection(child).id for child in dict.fromkeys(children)]
+            chain = self._schema["chain"]
+            self._database.write(chain.delete().where(chain.c.parent_id == parent.id))
+            rows = [(parent.id, position, child) for position, child in enumerate(ids)]
+            self._database.write_many(chain, ["parent_id", "position", "child_id"], rows)
+            self._catalogue.bump()
+            self.current().flatten([name])
+
+    def set_locked(self, name: str, *, locked: bool) -> None:
+        """Lock or unlock a RUN."""
+        entry = self.current().collection(name)
+        if entry.collection.kind is not CollectionKind.RUN:
+            raise NotAllowed(f"lock {name!r}", f"it is {entry.collection.kind}", "only a RUN can be locked")
+        with self._database.transaction():
+            table = self._schema["collection"]
+            self._database.write(table.update().where(table.c.id == entry.id).values(locked=locked))
+            self._catalogue.bump()
+
+    def remove(self, name: str, *, unlink: bool = False) -> None:
+        """Remove a collection that holds no dataset any more.
+
+        Raises
+        ------
+        NotAllowed
+            When it is part of a chain and ``unlink`` is False, or datasets are in it.
+        """
+        entry = self.current().collection(name)
+        parents = self.parents(name)
+        if parents and not unlink:
+            raise NotAllowed(f"remove collection {name!r}", f"it is in the chain {parents[0]!r}", "use unlink=True")
+        summary, chain, table = (self._schema[table] for table in ("summary", "chain", "collection"))
+        if self._database.read(sa.select(summary).where(summary.c.collection_id == entry.id).limit(1)):
+            raise NotAllowed(f"remove collection {name!r}", "datasets are in it", "remove those first")
+        with self._database.transaction():
+            self._database.write(chain.delete().where((chain.c.parent_id == entry.id) | (chain.c.child_id == entry.id)))
+            self._database.write(table.delete().where(table.c.id == entry.id))
+            self._catalogue.bump()
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """Give the names of the chains that directly contain a collection."""
+        entries = self.current().collections.values()
+        return tuple(entry.collection.name for entry in entries if name in entry.collection.children)
+
+    def _registered(self, dataset_type: DatasetType) -> TypeEntry | None:
+        known = self.current().types.get(dataset_type.name)
+        if known is not None and known.type != dataset_type:
+            found = f"registered as {_describe(known.type)}, asked for {_describe(dataset_type)}"
+            raise Conflict(f"dataset type {dataset_type.name!r}", found, "choose another name")
+        return known
+
+    def _created(self, collection: Collection) -> CollectionEntry | None:
+        known = self.current().collections.get(collection.name)
+        if known is not None and known.collection.kind is not collection.kind:
+            raise Conflict(f"collection {collection.name!r}", f"is {known.collection.kind}, not {collection.kind}")
+        return known
+
+    def _group_id(self, dataset_type: DatasetType) -> int:
+        table = self._schema["dimension_group"]
+        dimensions = json.dumps(dataset_type.group.required)
+        select = sa.select(table.c.id).where(table.c.dimensions == dimensions)
+        if not self._database.read(select):
+            self._database.write(table.insert().values(dimensions=dimensions))
+        return int(self._database.read(select)[0].id)
+
+    def _insert_type(self, dataset_type: DatasetType, group_id: int) -> None:
+        values = {
+            "name": dataset_type.name,
+            "group_id": group_id,
+            "storage_class": dataset_type.storage_class,
+            "calibration": dataset_type.calibration,
+            "immutable": dataset_type.immutable,
+            "capture": json.dumps(dataset_type.capture),
+        }
+        self._database.write(self._schema["dataset_type"].insert().values(**values))
+
+
+def writable_run(entry: CollectionEntry) -> CollectionEntry:
+    """Give the entry back when datasets may be written to it.
+
+    Raises
+    ------
+    NotAllowed
+        When it is no RUN.
+    Locked
+        When it is locked.
+    """
+    if entry.collection.kind is not CollectionKind.RUN:
+        what = f"write to {entry.collection.name!r}"
+        raise NotAllowed(what, f"it is {entry.collection.kind}", "datasets are written to a RUN")
+    if entry.collection.locked:
+        raise Locked(f"change the RUN {entry.collection.name!r}", "it is locked", "unlock it with lock(run, locked=False)")
+    return entry
+
+
+
+
+def _describe(dataset_type: DatasetType) -> str:
+    dimensions = ", ".join(dataset_type.group.required)
+    calibration = ", calibration" if dataset_type.calibration else ""
+    return f"({dimensions}) {dataset_type.storage_class}{calibration}"
+
+

@@ -1,0 +1,230 @@
+"""The tables.
+
+::
+
+    collection ──< chain                      dataset_type >── dimension_group
+        │                                          │
+        └──────< summary >─────────────────────────┘       which types a collection holds
+        │
+    member_<group>   (type, collection, stored, levels...) → dataset     clustered in path order
+    valid_<group>    the same with a validity range, for CALIBRATION collections
+        │
+    dataset ──< location >── artifact         where bytes lie; an artifact may hold many datasets
+        └──< provenance                       which datasets it was made from
+
+    record_<element>                          what is known of each dimension value
+    symbol                                    texts that repeat: extensions, stores, folders
+
+``member`` is clustered by (type, collection, stored, levels), so that finding one, listing a level, and all of
+one visit are range scans. ``stored`` tells declared datasets from those with bytes: it stands before the levels,
+because listings show only what has bytes, and must not walk over what has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from ..model.dimensions import Column, DimensionGroup, Element, Universe
+
+SCHEMA_VERSION = 1
+
+_COLUMN_TYPES: dict[str, type[sa.types.TypeEngine[object]]] = {
+    "int": sa.BigInteger,
+    "float": sa.Float,
+    "string": sa.Text,
+    "bool": sa.Boolean,
+    "bytes": sa.LargeBinary,
+}
+# SQLite gives an alias of the rowid only to a column declared INTEGER.
+_Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _key(name: str) -> sa.Column[int]:
+    return sa.Column(name, _Id, nullable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTables:
+    """The tables of one dimension group."""
+
+    member: sa.Table
+    valid: sa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All tables of a registry; those of groups and elements are made when first needed."""
+
+    universe: Universe
+    metadata: sa.MetaData = field(default_factory=sa.MetaData)
+    _groups: dict[int, GroupTables] = field(default_factory=dict)
+    _records: dict[str, sa.Table] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Declare the tables that every registry has."""
+        for declare in (_declare_names, _declare_collections, _declare_datasets):
+            declare(self.metadata)
+
+    def __getitem__(self, name: str) -> sa.Table:
+        return self.metadata.tables[name]
+
+    def group(self, group_id: int, group: DimensionGroup) -> GroupTables:
+        """Give the membership tables of a group."""
+        if group_id not in self._groups:
+            member = _membership(self.metadata, f"member_{group_id}", group, [])
+            validity = [sa.Column(name, sa.BigInteger, nullable=False) for name in ("begin_ns", "end_ns")]
+            valid = _membership(self.metadata, f"valid_{group_id}", group, validity)
+            self._groups[group_id] = GroupTables(member, valid)
+        return self._groups[group_id]
+
+    def records(self, element: Element) -> sa.Table:
+        """Give the table of an element's records."""
+        if element.name not in self._records:
+            self._records[element.name] = _record_table(self.metadata, element, self.universe)
+        return self._records[element.name]
+
+
+def _declare_names(metadata: sa.MetaData) -> None:
+    sa.Table("meta", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False))
+    sa.Table("symbol", metadata, sa.Column("id", _Id, primary_key=True), sa.Column("text", sa.Text, unique=True))
+    sa.Table(
+        "dimension_group",
+        metadata,
+        sa.Column("id", _Id, primary_key=True),
+        sa.Column("dimensions", sa.Text, nullable=False, unique=True),
+    )
+    sa.Table(
+        "dataset_type",
+        metadata,
+        sa.Column("id", _Id, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+        _key("group_id"),
+        sa.Column("storage_class", sa.Text, nullable=False),
+        sa.Column("calibration", sa.Boolean, nullable=False),
+        sa.Column("immutable", sa.Boolean, nullable=False),
+        sa.Column("capture", sa.Text, nullable=False),
+    )
+
+
+def _declare_collections(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "collection",
+        metadata,
+        sa.Column("id", _Id, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("locked", sa.Boolean, nullable=False),
+        sa.Column("doc", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "chain",
+        metadata,
+        sa.Column("parent_id", _Id, primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        _key("child_id"),
+    )
+    summary = [sa.Column(name, _Id, nullable=False) for name in ("collection_id", "type_id")]
+    stored = sa.Column("stored", sa.Integer, nullable=False)
+    key = sa.PrimaryKeyConstraint("collection_id", "type_id", "stored")
+    sa.Table("summary", metadata, *summary, stored, key, sqlite_with_rowid=False)
+
+
+def _declare_datasets(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "dataset",
+        metadata,
+        sa.Column("id", _Id, primary_key=True),
+        sa.Column("uuid", sa.LargeBinary, nullable=False, unique=True),
+        _key("type_id"),
+        _key("run_id"),
+        # Milliseconds since 1970, UTC.
+        sa.Column("created_ms", sa.BigInteger, nullable=False),
+        # The required values as a JSON list without its brackets: the way back from an id to its membership row.
+        sa.Column("data_id", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "artifact",
+        metadata,
+        sa.Column("id", _Id, primary_key=True),
+        _key("store_id"),
+        # No folder and no name: the key is what the template makes of the dataset.
+        sa.Column("folder_id", _Id),
+        sa.Column("name", sa.Text),
+        _key("extension_id"),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+        sa.Column("sha256", sa.LargeBinary),
+        # How many datasets lie in it, counted, so that no index from artifacts to datasets is needed.
+        sa.Column("datasets", sa.Integer, nullable=False),
+    )
+    sa.Table(
+        "location",
+        metadata,
+        sa.Column("dataset_id", _Id),
+        sa.Column("artifact_id", _Id),
+        # For one of many datasets in a file: its HDU, and the size and digest of what is served.
+        sa.Column("part", sa.Integer),
+        sa.Column("part_size", sa.BigInteger),
+        sa.Column("part_sha256", sa.LargeBinary),
+        sa.PrimaryKeyConstraint("dataset_id", "artifact_id"),
+        sqlite_with_rowid=False,
+    )
+    sa.Table(
+        "provenance",
+        metadata,
+        sa.Column("dataset_id", _Id),
+        # A UUID, not an id: what a dataset was made from stays known when the input is gone.
+        sa.Column("input", sa.LargeBinary),
+        sa.PrimaryKeyConstraint("dataset_id", "input"),
+        sa.Index("provenance_outputs", "input"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _membership(
+    metadata: sa.MetaData, name: str, group: DimensionGroup, validity: list[sa.Column[int]]
+) -> sa.Table:
+    levels = [
+        sa.Column(level, sa.BigInteger if kind is int else sa.Text, nullable=False)
+        for level, kind in zip(group.levels, group.types, strict=True)
+    ]
+    key = ["type_id", "collection_id", "stored", *group.levels, *(column.name for column in validity[:1])]
+    return sa.Table(
+        name,
+        metadata,
+        _key("type_id"),
+        _key("collection_id"),
+        sa.Column("stored", sa.Integer, nullable=False),
+        *levels,
+        *validity,
+        _key("dataset_id"),
+        sa.PrimaryKeyConstraint(*key),
+        sqlite_with_rowid=False,
+    )
+
+
+def _record_table(metadata: sa.MetaData, element: Element, universe: Universe) -> sa.Table:
+    grouping = universe.grouping.get(element.name, ())
+    columns = [_dimension_column(universe, name) for name in element.identity]
+    columns += [_column(column) for column in element.keys[1:]]
+    columns += [_dimension_column(universe, name, nullable=name not in grouping) for name in element.implies]
+    columns += [_column(column) for column in element.metadata]
+    if element.temporal:
+        columns += [sa.Column(f"timespan_{end}", sa.BigInteger) for end in ("begin", "end")]
+    if element.spatial:
+        columns.append(sa.Column("region", sa.LargeBinary))
+    constraints: list[sa.schema.SchemaItem] = [sa.PrimaryKeyConstraint(*element.identity)]
+    constraints += [sa.UniqueConstraint(*element.requires, alternate) for alternate in element.alternates]
+    constraints += [sa.Index(f"record_{element.name}_{level}", *element.requires, level) for level in grouping]
+    return sa.Table(f"record_{element.name}", metadata, *columns, *constraints)
+
+
+def _column(column: Column) -> sa.Column[object]:
+    return sa.Column(column.name, _COLUMN_TYPES[column.type](), nullable=column.nullable)
+
+
+def _dimension_column(universe: Universe, name: str, *, nullable: bool = False) -> sa.Column[object]:
+    return sa.Column(name, _COLUMN_TYPES[universe.element(name).key.type](), nullable=nullable)
