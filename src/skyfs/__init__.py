@@ -1,1 +1,48 @@
-"""skyfs: a repository of scientific datasets as a filesystem."""
+"""skyfs: a repository of scientific datasets as a filesystem.
+
+::
+
+    repo = skyfs.open("sky")                 # by name, or by folder
+    repo.get("calexp", collections="HSC/runs/RC2", instrument="HSC", visit=903334, detector=20)
+    fs = skyfs.filesystem(repo)              # = fsspec.filesystem("skyfs", repo=repo)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .assemble import create, destroy
+    from .assemble import open_repository as open  # noqa: A004 - the door is called skyfs.open
+    from .fs import filesystem
+    from .ingesting import IngestFile
+    from .model.timespan import Timespan
+    from .repository import Repository
+
+__version__ = "0.1.0"
+
+__all__ = ["IngestFile", "Repository", "Timespan", "create", "destroy", "filesystem", "open"]
+
+# Loaded when first used: SQL and formats take longer to import than a path takes to open.
+_HOMES = {
+    "create": ("assemble", "create"),
+    "destroy": ("assemble", "destroy"),
+    "open": ("assemble", "open_repository"),
+    "filesystem": ("fs", "filesystem"),
+    "IngestFile": ("ingesting", "IngestFile"),
+    "Timespan": ("model.timespan", "Timespan"),
+    "Repository": ("repository", "Repository"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = globals()[name] = getattr(import_module(f".{module}", __name__), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

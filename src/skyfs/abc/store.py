@@ -147,3 +147,6 @@ class Store(ABC):
         removed if that batch made them. Batches of live writers, in this or another process, are left alone.
         Time is proportional to what was in flight.
         """
+
+    def close(self) -> None:  # noqa: B027 - most stores hold nothing
+        """Let go of what is open; a later call opens it again."""

@@ -109,11 +109,15 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run the body as one transaction: all of it or nothing. Nested ones join the outermost."""
+        """Run the body as one transaction: all of it or nothing.
+
+        A nested one is all or nothing by itself, and is committed with the outermost.
+        """
         if not self.writable:
             raise ReadOnly(f"registry {str(self.path)!r}", "opened for reading", "open it with writable=True")
         if self.scratch is not None:
-            yield
+            with self._savepoint(self._local.session):
+                yield
             return
         with self._session() as session, self._writing:
             _driver(session.connection, "BEGIN IMMEDIATE", self.path)
@@ -128,6 +132,19 @@ class Database:
                 self._local.session = None
                 session.seen = None
                 session.scratch = {}
+
+    @contextmanager
+    def _savepoint(self, session: _Session) -> Iterator[None]:
+        raw = _raw(session.connection)
+        raw.execute("SAVEPOINT nested")
+        try:
+            yield
+        except BaseException:
+            raw.execute("ROLLBACK TO nested")
+            session.scratch.clear()
+            raise
+        finally:
+            raw.execute("RELEASE nested")
 
     def write(self, statement: sa.Executable, params: Params = _NO_PARAMS) -> int:
         """Run an INSERT, UPDATE or DELETE inside of a transaction; give the number of rows it touched."""

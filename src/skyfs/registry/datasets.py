@@ -185,6 +185,20 @@ class Datasets:
                 self._drop_member(entry, entry.tables.member, [collection], ref)
                 self._summarize_left(entry, [collection])
 
+    def clear(self, collection_name: str) -> None:
+        """Take all datasets out of a collection that is no RUN."""
+        with self._database.transaction():
+            snapshot = self._catalogue.current()
+            collection = snapshot.collection(collection_name)
+            if collection.collection.kind is CollectionKind.RUN:
+                raise NotAllowed(f"clear {collection_name!r}", "it is a RUN", "remove its datasets")
+            for entry in snapshot.types.values():
+                for table in (entry.tables.member, entry.tables.valid):
+                    same = [table.c.type_id == entry.id, table.c.collection_id == collection.id]
+                    self._database.write(table.delete().where(*same))
+            summary = self._schema["summary"]
+            self._database.write(summary.delete().where(summary.c.collection_id == collection.id))
+
     def _add_members(
         self, refs: Iterable[DatasetRef], name: str, kind: CollectionKind, span: Timespan | None
     ) -> None:

@@ -70,6 +70,12 @@ class Statements:
             self._kept[key] = self._datasets(entry, filters, valid=valid, declared=declared)
         return self._kept[key]
 
+    def held(self) -> sa.Select[Any]:
+        """Select which types collections hold stored datasets of."""
+        summary = self._schema["summary"]
+        wanted = summary.c.collection_id.in_(sa.bindparam("collection_ids", expanding=True))
+        return sa.select(summary.c.collection_id, summary.c.type_id).where(wanted, summary.c.stored == 1)
+
     def by_uuid(self) -> sa.Select[Any]:
         """Select datasets by id, with their data IDs as stored."""
         key = ("by_uuid",)

@@ -13,7 +13,8 @@ from sqlalchemy.engine import Row
 from ..model.collection import CollectionKind
 from ..model.dataid import DataId, Value
 from ..model.dataset import DatasetRef, Location, Resolved
-from ..model.template import default_key
+from ..model.paths import Address, parse, split_leaf
+from ..model.template import default_key, id_in_key
 from ..model.timespan import Timespan
 from .catalogue import CollectionEntry, Snapshot, TypeEntry
 from .database import Database
@@ -85,6 +86,15 @@ class Lookup:
             rows = self._database.read(statement, self._params(types, wanted, filters))
             yield from self._gather(snapshot, rows, valid=valid)
 
+    def held(self, snapshot: Snapshot, collections: Iterable[CollectionEntry]) -> dict[str, set[str]]:
+        """Give the names of the types of which each collection holds stored datasets."""
+        wanted = [entry.id for entry in collections]
+        found: dict[str, set[str]] = {}
+        for row in self._database.read(self._statements.held(), {"collection_ids": wanted}):
+            name = snapshot.collection_names[row.collection_id]
+            found.setdefault(name, set()).add(snapshot.types_by_id[row.type_id].type.name)
+        return found
+
     def by_id(self, snapshot: Snapshot, ids: Iterable[UUID]) -> dict[UUID, Resolved]:
         """Give datasets by id; unknown ones are left out."""
         wanted = [one.bytes for one in ids]
@@ -97,6 +107,26 @@ class Lookup:
                 resolved = self._resolved(snapshot, entry, levels, group, None)
                 found[resolved.ref.id] = resolved
         return found
+
+    def holds(self, snapshot: Snapshot, store: str, key: str) -> bool:
+        """Tell whether some dataset's bytes lie under a key of a store."""
+        marked = id_in_key(key)
+        if marked is not None:
+            found = list(self.by_id(snapshot, [marked]).values())
+        else:
+            found = [one.resolved for one in self._at_path(snapshot, parse(key))]
+        return any((place.store, place.key) == (store, key) for one in found for place in one.locations)
+
+    def _at_path(self, snapshot: Snapshot, address: Address) -> Iterator[Found]:
+        if address.keys:
+            collection, name = address.collection, address.type_name
+        else:
+            leaf = split_leaf(address.head[-1])
+            collection, name = "/".join(address.head[:-1]), leaf[0] if leaf else ""
+        if name in snapshot.types and collection in snapshot.collections:
+            entry = snapshot.types[name]
+            levels, _ = self._data_ids.split(entry.group, dict(address.keys))
+            yield from self.datasets(snapshot, [entry], [snapshot.collections[collection]], LevelFilter(levels, {}))
 
     def _levels(self, entry: TypeEntry, required: list[Value]) -> tuple[Value, ...]:
         given = dict(zip(entry.group.required, required, strict=True))

@@ -1,0 +1,73 @@
+# The commands of the project. `make` alone lists them.
+#
+# Every target sets up first what it needs: a virtual environment in .venv (again whenever pyproject.toml or
+# constraints.txt change) and, where that is allowed, the system's FUSE library.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Tests, tools and the demo find this checkout's skyfs, whatever the user's own PATH says.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHON
+
+.PHONY: help
+help: ## list the commands
+	@echo "skyfs: make COMMAND"
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while IFS=$$'\t' read -r name what; do printf '  %-11s %s\n' "$$name" "$$what"; done
+	@echo "PYTHON=/path/to/python3.11 chooses the Python (3.11 or newer) that .venv is made from."
+
+.PHONY: setup
+setup: system $(STAMP) ## make .venv and install all that the project needs
+
+$(STAMP): pyproject.toml constraints.txt tools/setup-python
+	@tools/setup-python $(VENV)
+	@touch $@
+
+.PHONY: system
+system:
+	@tools/setup-system
+
+.PHONY: demo
+demo: setup ## tour of a simulated survey; FITS=DIR tours your own files
+	@skyfs demo $(if $(FITS),--fits "$(FITS)")
+
+.PHONY: test
+test: setup format lint types imports ## set-up, gates and all tests (the campaigns apart)
+	@python -m pytest -n 2
+
+.PHONY: test-long
+test-long: setup ## the campaigns: kills, many processes, long state machines
+	@python -m pytest -m long --timeout 3600 -o faulthandler_timeout=3700 --hypothesis-profile long
+
+.PHONY: check
+check: setup format lint types imports docs ## the gates: format, lint, types, imports, docs
+
+# The gates, one command each, take the environment as it is: `make setup` first.
+.PHONY: format lint types imports docs
+format:
+	@ruff format --check --quiet . || { ruff format --diff --quiet . | head -60; \
+		echo "format: run 'ruff format .'"; exit 1; }
+lint:
+	@ruff check --quiet .
+types:
+	@mypy --no-error-summary
+imports:
+	@report=$$(lint-imports --no-logo --no-cache) || { echo "$$report"; exit 1; }
+docs:
+	@python -m pytest -q tests/test_docs.py
+
+.PHONY: bench
+bench: setup ## the benchmarks, both sides measured in one run
+	@shopt -s nullglob; for file in benchmarks/bench_*.py; do echo "== $$file"; python "$$file"; done
+
+.PHONY: clean
+clean: ## remove .venv, caches and build products; never data, never mounts
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,173 @@
+"""Configuration: what a repository's YAML says, and what the process's environment says."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from .errors import BadConfig
+
+CONFIG_NAME = "skyfs.yaml"
+REGISTRY_NAME = "registry.sqlite3"
+CONFIG_VERSION = 1
+
+AutoRegister = Literal["off", "types", "all"]
+Durability = Literal["power", "process"]
+
+_CHOICES = {"auto_register": ("off", "types", "all"), "durability": ("power", "process")}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """One store: its name, and where it is (a folder relative to the repository, or a URL)."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration of a repository.
+
+    Attributes
+    ----------
+    name
+        By which ``skyfs://NAME/`` opens it.
+    registry
+        The registry's database file, relative to the repository.
+    stores
+        In the order of reading; the first one is written to.
+    auto_register
+        What writing to a new path may register: nothing, types, or records too.
+    durability
+        ``power``: a put survives loss of power; ``process``: it survives the death of the process.
+    shared
+        Whether other users may read and write (by the file system's permissions).
+    admins
+        Users who may remove from any RUN.
+    formats
+        Formats, storage classes, converters and writer options that differ from the built-in ones.
+    given
+        Names of the values that the file gives; the others are defaults.
+    """
+
+    name: str
+    registry: str = REGISTRY_NAME
+    stores: tuple[StoreConfig, ...] = (StoreConfig("local", "data"),)
+    auto_register: AutoRegister = "types"
+    durability: Durability = "power"
+    shared: bool = False
+    admins: tuple[str, ...] = ()
+    formats: Mapping[str, object] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object], origin: str) -> Config:
+        """Read the configuration from what its YAML holds.
+
+        Raises
+        ------
+        BadConfig
+            When a key is unknown or a value is ill-typed; the message names file and key.
+        """
+        values = dict(mapping)
+        version = values.pop("skyfs", None)
+        if version != CONFIG_VERSION:
+            found = f"skyfs: {version!r}, this skyfs knows {CONFIG_VERSION}"
+            raise BadConfig(f"configuration {origin}", found, "is this a repository of skyfs?")
+        known = set(cls.__dataclass_fields__) - {"given"}
+        for key, value in values.items():
+            _check(str(key), value, known, origin)
+        given = frozenset(map(str, values))
+        if "stores" in values:
+            values["stores"] = _stores(values["stores"], origin)
+        values["admins"] = tuple(values.get("admins", ()))  # type: ignore[arg-type]
+        return cls(**values, given=given)  # type: ignore[arg-type]
+
+    def to_mapping(self) -> dict[str, object]:
+        """Give what the YAML file holds."""
+        values: dict[str, object] = {"skyfs": CONFIG_VERSION, "name": self.name, "registry": self.registry}
+        values["stores"] = [{"name": store.name, "url": store.url} for store in self.stores]
+        values |= {"auto_register": self.auto_register, "durability": self.durability, "shared": self.shared}
+        values |= {"admins": list(self.admins), "formats": dict(self.formats)}
+        return values
+
+
+def _check(key: str, value: object, known: set[str], origin: str) -> None:
+    if key not in known:
+        near = get_close_matches(key, known, 1)
+        raise BadConfig(f"configuration {origin}", f"unknown key {key!r}", f"did you mean {near[0]}?" if near else "")
+    kinds = {"shared": bool, "formats": Mapping, "stores": list, "admins": list}
+    kind = kinds.get(key, str)
+    if not isinstance(value, kind):
+        raise BadConfig(f"configuration {origin}", f"{key}: {value!r}", f"{kind.__name__} is wanted")
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise BadConfig(f"configuration {origin}", f"{key}: {value!r}", f"one of {', '.join(_CHOICES[key])}")
+    if key == "name":
+        check_name(str(value))
+
+
+def _stores(value: object, origin: str) -> tuple[StoreConfig, ...]:
+    stores = []
+    for store in value if isinstance(value, list) else ():
+        if not isinstance(store, Mapping) or set(store) != {"name", "url"}:
+            raise BadConfig(f"configuration {origin}", f"store {store!r}", "a store has a name and a url")
+        stores.append(StoreConfig(str(store["name"]), str(store["url"])))
+    names = [store.name for store in stores]
+    if not stores or len(set(names)) < len(names):
+        raise BadConfig(f"configuration {origin}", f"stores named {names}", "at least one, with different names")
+    return tuple(stores)
+
+
+def check_name(name: str) -> str:
+    """Give a repository's name back when a URL can hold it, else raise BadConfig."""
+    if not _NAME.fullmatch(name):
+        raise BadConfig(f"bad repository name {name!r}", todo="letters, digits, '_', '.' and '-', at most 64")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the process's surroundings say; read once, at a door.
+
+    Attributes
+    ----------
+    index_files
+        YAML files with repository names, in the order of search; the first that may be written gets new names.
+    site_index
+        The index that all users of this machine see.
+    default_repository
+        The repository that the command line takes when none is named.
+    user
+        Who this is.
+    """
+
+    index_files: tuple[Path, ...]
+    site_index: Path
+    default_repository: str | None
+    user: str
+
+    @classmethod
+    def current(cls) -> Environment:
+        """Read ``$SKYFS_INDEX``, ``$SKYFS_REPO`` and the user's configuration directory."""
+        import platformdirs
+
+        site = Path(os.environ.get("SKYFS_SITE_INDEX", "/etc/skyfs/index.yaml"))
+        named = [Path(part) for part in os.environ.get("SKYFS_INDEX", "").split(os.pathsep) if part]
+        own = Path(platformdirs.user_config_dir("skyfs")) / "index.yaml"
+        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user())
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -1,0 +1,1 @@
+"""A simulated mini-survey: real FITS files, tables and metrics of two small cameras over three nights."""

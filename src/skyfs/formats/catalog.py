@@ -1,0 +1,351 @@
+"""All formats and storage classes of a repository, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import BinaryIO, Self
+
+from skyfs.abc.format import Format, HasHeader
+from skyfs.abc.source import ByteSource
+from skyfs.errors import BadArgument, BadConfig, BadContent, BadDefinition, UnknownFormat, Unsupported
+from skyfs.model.storage import StorageClass
+
+from . import entry_points
+from .conversion import Converters, resolve_type
+from .loading import load_class, load_object
+from .raw import Raw
+from .recoding import Exports, carriers
+from .settings import Settings, default_settings, parse_settings
+
+_BYTES = "Bytes"
+
+
+class Formats:
+    """What reads and writes datasets. Immutable after `load`, and safe from several threads.
+
+    Storage class ``Bytes`` goes with every extension: it reads and writes the file's bytes unseen.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._built: dict[str, Format] = {}
+        own = {c.python_type: c.converters for c in settings.storage_classes.values() if c.converters}
+        targets = {**own, **settings.converters}
+        self._converters = Converters(
+            {t: {**settings.converters.get(t, {}), **own.get(t, {})} for t in targets}
+        )
+
+    @classmethod
+    def load(cls, config: Mapping[str, object] | None = None) -> Self:
+        """Combine built-in formats, those of installed packages, and a ``formats:`` section; later ones win.
+
+        Parameters
+        ----------
+        config
+            The repository's section: ``storage_classes``, ``formats``, ``types``, ``converters``.
+
+        Raises
+        ------
+        BadConfig
+            When the section has unknown keys, ill-typed values or names that do not exist.
+        """
+        formats = cls(parse_settings(config).over(default_settings()))
+        formats._check_names()
+        return formats
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """All extensions, sorted; with their leading dot, ``""`` for none."""
+        return tuple(sorted({*self._settings.formats, *entry_points.discover()}))
+
+    @property
+    def storage_classes(self) -> tuple[str, ...]:
+        """Names of all storage classes, sorted."""
+        return tuple(sorted(self._settings.storage_classes))
+
+    def knows(self, extension: str) -> bool:
+        """Tell whether a format has this extension; nothing is loaded."""
+        return extension in self._settings.formats or extension in entry_points.discover()
+
+    def format(self, extension: str) -> Format:
+        """Give the format of an extension, loading it when it is first used.
+
+        Raises
+        ------
+        UnknownFormat
+            When no format has it.
+        BadConfig, MissingPackage
+            When the class that the configuration or an entry point names cannot be loaded.
+        """
+        built = self._built.get(extension)
+        if built is None:
+            built = self._built[extension] = self._build(extension)
+        return built
+
+    def storage_class(self, name: str) -> StorageClass:
+        """Give a storage class by name.
+
+        Raises
+        ------
+        BadDefinition
+            When there is none of that name.
+        """
+        try:
+            return self._settings.storage_classes[name]
+        except KeyError:
+            raise BadDefinition(
+                f"storage class {name!r}", "unknown", _nearest(name, self.storage_classes)
+            ) from None
+
+    def extension_for(self, storage_class: str, type_name: str | None = None) -> str:
+        """Give the extension in which new datasets are written: the type's, else the storage class's.
+
+        Raises
+        ------
+        BadDefinition
+            When the storage class is unknown, or nothing says how to store it.
+        """
+        rule = self._settings.types.get(type_name) if type_name is not None else None
+        if rule is not None and rule.extension is not None:
+            return rule.extension
+        self.storage_class(storage_class)
+        extension = self._settings.class_rules[storage_class].extension
+        if extension is None:
+            raise BadDefinition(
+                f"storage class {storage_class!r}",
+                "it has no extension",
+                f"set it in storage_classes: {storage_class}:",
+            )
+        return extension
+
+    def storage_class_for(self, extension: str) -> str:
+        """Give the most general storage class of an extension; raises as `format`."""
+        return self.format(extension).storage_classes[0]
+
+    def read(
+        self, source: ByteSource, extension: str, storage_class: str, as_: type | str | None = None
+    ) -> object:
+        """Read a dataset.
+
+        Parameters
+        ----------
+        source
+            Its bytes; the caller closes it, the object does not need it after.
+        extension
+            How they are stored.
+        storage_class
+            Decides the Python type, unless ``as_`` does.
+        as_
+            Another Python type, its dotted name, or one of ``pandas``, ``arrow``, ``numpy``, ``table``.
+
+        Raises
+        ------
+        BadContent
+            When the bytes are damaged or of another format.
+        BadArgument
+            When no converter leads to ``as_``.
+        Unsupported
+            When the format cannot give the storage class.
+        """
+        wanted = None if as_ is None else resolve_type(as_)
+        value = self._read(source, extension, storage_class)
+        return value if wanted is None else self._converters.convert(value, wanted)
+
+    def write(
+        self, value: object, file: BinaryIO, extension: str, storage_class: str, type_name: str | None = None
+    ) -> None:
+        """Write a dataset, converting the object to the storage class's Python type when it is another.
+
+        Parameters
+        ----------
+        value
+            The object; it is not changed.
+        file
+            Seekable and binary; the caller closes it.
+        extension
+            How to store it; writer options are those configured for it.
+        storage_class
+            What it is.
+        type_name
+            The dataset type, whose own writer options win.
+
+        Raises
+        ------
+        BadArgument
+            When the object cannot be converted, or cannot be expressed in the format.
+        Unsupported
+            When the format cannot hold the storage class.
+        """
+        value = self._converters.convert(value, self._python_type(storage_class))
+        if storage_class == _BYTES:
+            self._known(extension)
+            Raw().write(value, file, {})
+            return
+        carrier = self._carrier(extension, storage_class)
+        if carrier != storage_class:
+            value = self._converters.convert(value, self._python_type(carrier))
+        self.format(extension).write(value, file, self._options(extension, storage_class, type_name))
+
+    def check(self, source: ByteSource, extension: str) -> None:
+        """Raise BadContent when the bytes are visibly truncated or of another format."""
+        self.format(extension).check(source)
+
+    def component(self, value: object, storage_class: str, name: str) -> object:
+        """Give a part of an object, as the Python type of the part's storage class; None when it has none.
+
+        Raises
+        ------
+        BadArgument
+            When the storage class has no such component.
+        """
+        components = self.storage_class(storage_class).components
+        if name not in components:
+            known = ", ".join(components) or "none"
+            raise BadArgument(f"component {name!r} of {storage_class}", "unknown", f"components are: {known}")
+        part = getattr(value, name, None)
+        return None if part is None else self._converters.convert(part, self._python_type(components[name]))
+
+    def can_convert(self, extension: str, storage_class: str, to_extension: str) -> bool:
+        """Tell whether `convert` can be tried; whether a FITS file has a table, only its bytes tell."""
+        if not (self.knows(extension) and self.knows(to_extension)):
+            return False
+        if extension == to_extension:
+            return True
+        return any(carriers(self.format(extension), storage_class, self.format(to_extension)))
+
+    def convert(
+        self, source: ByteSource, extension: str, storage_class: str, to_extension: str, file: BinaryIO
+    ) -> None:
+        """Write the same dataset in another format.
+
+        Tables and images keep what both formats can express; pictures and header dumps are for looking at.
+
+        Raises
+        ------
+        Unsupported
+            When no conversion leads there, or this dataset has nothing that the target can show.
+        BadContent
+            When the bytes are damaged.
+        """
+        if extension == to_extension:
+            self._known(extension)
+            file.write(source.read_all())
+            return
+        origin, target = self.format(extension), self.format(to_extension)
+        failure: BadContent | None = None
+        for carrier, exported in carriers(origin, storage_class, target):
+            try:
+                value = origin.read(source, carrier)
+            except BadContent as error:
+                # A sound FITS file without a table may still have an image.
+                origin.check(source)
+                failure = failure or error
+                continue
+            if exported and isinstance(target, Exports):
+                target.export(value, file)
+            else:
+                target.write(value, file, self._options(to_extension, carrier, None))
+            return
+        asked = f"{storage_class} stored as {extension!r} cannot be shown as {to_extension!r}"
+        raise Unsupported(asked, failure.asked if failure else "no conversion is known") from failure
+
+    def header(self, source: ByteSource, extension: str) -> Mapping[str, object]:
+        """Give the main keywords of a file.
+
+        Raises
+        ------
+        Unsupported
+            When the format has none.
+        BadContent
+            When the bytes are damaged.
+        """
+        found = self.format(extension)
+        if not isinstance(found, HasHeader):
+            raise Unsupported(f"header of a {extension!r} file", "the format has no header")
+        return found.header(source)
+
+    def _read(self, source: ByteSource, extension: str, storage_class: str) -> object:
+        python_type = self._python_type(storage_class)
+        if storage_class == _BYTES:
+            self._known(extension)
+            return source.read_all()
+        carrier = self._carrier(extension, storage_class)
+        value = self.format(extension).read(source, carrier)
+        return value if carrier == storage_class else self._converters.convert(value, python_type)
+
+    def _carrier(self, extension: str, storage_class: str) -> str:
+        """Give the storage class that the format handles and from which converters lead to the wanted one."""
+        known = self.format(extension).storage_classes
+        if storage_class in known:
+            return storage_class
+        wanted = self._python_type(storage_class)
+        for name in known:
+            if name != _BYTES and self._converters.leads(self._python_type(name), wanted):
+                return name
+        raise Unsupported(
+            f"storage class {storage_class!r} in a {extension!r} file",
+            f"the format holds {', '.join(known)}",
+            f"store it as {self.extension_for(storage_class)!r}",
+        )
+
+    def _python_type(self, storage_class: str) -> type:
+        return load_class(self.storage_class(storage_class).python_type, f"storage class {storage_class!r}")
+
+    def _options(self, extension: str, storage_class: str, type_name: str | None) -> Mapping[str, object]:
+        """Combine the options of format, storage class and type; the latter two go with their extension."""
+        rule = self._settings.formats.get(extension)
+        options = dict(rule.options) if rule is not None else {}
+        of_class = self._settings.class_rules.get(storage_class)
+        of_type = self._settings.types.get(type_name) if type_name is not None else None
+        for writing in (of_class, of_type):
+            if writing is not None and writing.options and writing.extension in (None, extension):
+                options.update(writing.options)
+        return options
+
+    def _known(self, extension: str) -> None:
+        if not self.knows(extension):
+            raise UnknownFormat(
+                f"extension {extension!r}", "no format has it", _nearest(extension, self.extensions)
+            )
+
+    def _build(self, extension: str) -> Format:
+        self._known(extension)
+        rule = self._settings.formats.get(extension)
+        points = entry_points.discover().get(extension, ())
+        # An installed package replaces a built-in format; the repository's own section replaces both.
+        built_in = rule is not None and default_settings().formats.get(extension) is rule
+        if points and (rule is None or built_in):
+            wanted_by = entry_points.describe(points[0])
+            found = entry_points.load_entry_point(extension, points)
+        else:
+            wanted_by = f"formats: formats: {extension!r}"
+            found = load_object(rule.class_name if rule is not None else "", wanted_by)
+        if not isinstance(found, type) or not issubclass(found, Format):
+            raise BadConfig(wanted_by, f"{found!r} is no class derived from skyfs.abc.format.Format")
+        try:
+            return found()
+        except TypeError as error:
+            raise BadConfig(wanted_by, f"{found.__name__} cannot be made: {error}") from error
+
+    def _check_names(self) -> None:
+        """Find names that lead nowhere when the configuration is read, not when a dataset is."""
+        rules = {**self._settings.class_rules, **self._settings.types}
+        for name, rule in rules.items():
+            if rule.extension is not None and not self.knows(rule.extension):
+                hint = _nearest(rule.extension, self.extensions)
+                raise BadConfig(f"formats: {name}: extension", f"no format has {rule.extension!r}", hint)
+        for storage_class in self._settings.storage_classes.values():
+            for part in storage_class.components.values():
+                if part not in self._settings.storage_classes:
+                    hint = _nearest(part, self.storage_classes)
+                    raise BadConfig(
+                        f"formats: storage class {storage_class.name}", f"no storage class {part!r}", hint
+                    )
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(name, known, n=3, cutoff=0.4)
+    if near:
+        return f"did you mean {', '.join(map(repr, near))}?"
+    return f"known are: {', '.join(map(repr, known))}"

@@ -1,0 +1,68 @@
+"""NumPy's own array files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from skyfs.abc.format import Format
+from skyfs.abc.source import ByteSource
+from skyfs.errors import BadArgument, BadContent
+
+from .buffer import open_whole
+from .guards import reading, refuse_class, refuse_options, refuse_value, writing
+
+_HEAD = 1 << 14
+
+
+class Npy(Format):
+    """Arrays of any type but objects, whose files would hold pickled code."""
+
+    extensions = (".npy",)
+    storage_classes = ("Array",)
+
+    def read(self, source: ByteSource, storage_class: str) -> object:
+        """Read as an array, in the byte order of the file."""
+        if storage_class not in self.storage_classes:
+            raise refuse_class("NPY", storage_class, self.storage_classes)
+        self.check(source)
+        import numpy as np
+
+        with reading("NPY"), open_whole(source) as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+
+    def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
+        """Write an array."""
+        refuse_options("NPY", options)
+        import numpy as np
+
+        if isinstance(value, np.ma.MaskedArray):
+            raise BadArgument("a masked array", "NPY has no masks", "fill it, or write a table")
+        if not isinstance(value, np.ndarray):
+            raise refuse_value("NPY", value, "numpy array")
+        if value.dtype.hasobject:
+            raise BadArgument(
+                f"an array of type {value.dtype}", "objects would have to be pickled", "use plain types"
+            )
+        with writing("NPY"):
+            np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
+
+    def check(self, source: ByteSource) -> None:
+        """Check the header, and that the size of the data is what it says."""
+        import numpy as np
+
+        head = io.BytesIO(source.read(0, _HEAD))
+        with reading("NPY"):
+            version = np.lib.format.read_magic(head)
+            if version == (1, 0):
+                shape, _, dtype = np.lib.format.read_array_header_1_0(head)
+            else:
+                shape, _, dtype = np.lib.format.read_array_header_2_0(head)
+        if dtype.hasobject:
+            raise BadContent("the NPY file is refused", "it holds pickled objects, which are code")
+        expected = head.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if source.size != expected:
+            raise BadContent(
+                "the NPY file is damaged", f"it should have {expected} bytes and has {source.size}"
+            )

@@ -1,0 +1,62 @@
+"""Parquet tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from skyfs.abc.format import Format
+from skyfs.abc.source import ByteSource
+from skyfs.errors import BadContent
+
+from .arrow_table import arrow_to_table, table_to_arrow
+from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+
+_MAGIC = b"PAR1"
+_OPTIONS = ("compression", "compression_level", "row_group_size")
+
+
+class Parquet(Format):
+    """Parquet, with units and metadata as astropy keeps them there.
+
+    Options: ``compression`` (zstd by default, snappy, gzip, brotli, lz4, none), ``compression_level``,
+    ``row_group_size`` in rows.
+    """
+
+    extensions = (".parquet",)
+    storage_classes = ("Table",)
+
+    def read(self, source: ByteSource, storage_class: str) -> object:
+        """Read as astropy Table."""
+        if storage_class not in self.storage_classes:
+            raise refuse_class("parquet", storage_class, self.storage_classes)
+        self.check(source)
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        with Tolerance(), reading("parquet"):
+            arrow = parquet.ParquetFile(pa.BufferReader(source.read_all())).read()
+            return arrow_to_table(arrow)
+
+    def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
+        """Write an astropy Table."""
+        refuse_options("parquet", options, _OPTIONS)
+        from astropy.table import Table
+        from pyarrow import parquet
+
+        if not isinstance(value, Table):
+            raise refuse_value("parquet", value, "astropy Table")
+        with Tolerance(), writing("parquet"):
+            parquet.write_table(table_to_arrow(value), file, **{"compression": "zstd", **options})
+
+    def check(self, source: ByteSource) -> None:
+        """Check both magic numbers, and that the footer's length fits into the file."""
+        size = source.size
+        head, tail = source.read_many([(0, 4), (max(size - 8, 0), size)])
+        if head != _MAGIC:
+            raise BadContent("not a parquet file", f"it begins with {head!r}", "parquet begins with PAR1")
+        footer = int.from_bytes(tail[:4], "little")
+        if size < 12 or tail[4:] != _MAGIC or footer + 12 > size:
+            raise BadContent(
+                "the parquet file is truncated", f"its {size} bytes end with {tail!r}, not a footer and PAR1"
+            )

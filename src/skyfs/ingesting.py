@@ -1,0 +1,114 @@
+"""Taking existing files in as datasets."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .abc.source import ByteSource
+from .abc.store import Adoption
+from .errors import BadArgument, BadContent, NotFound, StoreError, UnknownFormat
+from .formats.catalog import Formats
+from .model.dataset import DatasetRef, Location
+from .stores.local import LocalStore
+from .writing import Target, Writer
+
+IN_PLACE = "in-place"
+MODES = ("auto", "copy", "move", "link", "symlink", "direct")
+
+_EXTENSIONS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)+$")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFile:
+    """A file to take in.
+
+    Attributes
+    ----------
+    path
+        A local file.
+    data_id
+        What it is: values of the type's dimensions.
+    extension
+        Its format, when the file's name does not tell.
+    """
+
+    path: str | os.PathLike[str]
+    data_id: Mapping[str, object]
+    extension: str | None = None
+
+
+class Ingester:
+    """Checks files and hands them to the writer, all at once."""
+
+    def __init__(self, root: Path, writer: Writer, formats: Formats) -> None:
+        self._root = root
+        self._writer = writer
+        self._formats = formats
+        self._files = LocalStore("/", name=IN_PLACE, writable=False)
+
+    def ingest(
+        self, files: Sequence[IngestFile], type_name: str, run: str, *, mode: str, replace: bool
+    ) -> list[DatasetRef]:
+        """Take files in: see `Repository.ingest`."""
+        if mode not in MODES:
+            raise BadArgument(f"ingest mode {mode!r}", "no such mode", f"one of {', '.join(MODES)}")
+        if not files:
+            return []
+        paths = [os.path.abspath(os.fspath(file.path)) for file in files]
+        targets = [
+            Target(type_name, run, file.data_id, self._extension(path, file.extension), (), replace)
+            for path, file in zip(paths, files, strict=True)
+        ]
+        for path, target in zip(paths, targets, strict=True):
+            self._check(path, target.extension)
+        inside = [mode == "direct" or (mode == "auto" and Path(path).is_relative_to(self._root)) for path in paths]
+        if len(set(inside)) > 1:
+            raise BadArgument("ingest with mode auto", "some files lie in the repository, some outside", "name a mode")
+        pairs = list(zip(paths, targets, strict=True))
+        if inside[0]:
+            return self._writer.refer([(self._location(path, target), target) for path, target in pairs])
+        return self._writer.adopt(pairs, Adoption.COPY if mode == "auto" else Adoption(mode))
+
+    def _extension(self, path: str, given: str | None) -> str:
+        if given is not None:
+            self._formats.format(given)
+            return given
+        found = extension_of(os.path.basename(path), self._formats)
+        if found is None:
+            name = os.path.basename(path)
+            raise UnknownFormat(f"ingest {path!r}", f"no format for {name!r}", "give extension=")
+        return found
+
+    def _check(self, path: str, extension: str) -> None:
+        try:
+            with self._open(path) as source:
+                self._formats.check(source, extension)
+        except BadContent as error:
+            raise BadContent(f"ingest {path!r}", str(error), error.todo) from None
+
+    def _open(self, path: str) -> ByteSource:
+        try:
+            return self._files.open(path[1:])
+        except (NotFound, StoreError) as error:
+            raise type(error)(f"ingest {path!r}", error.found or str(error), error.todo) from None
+
+    def _location(self, path: str, target: Target) -> Location:
+        # The real path: a folder that is a link may come to point elsewhere.
+        key = os.path.realpath(path)[1:]
+        found = self._files.stat(key)
+        return Location(IN_PLACE, key, target.extension, found.size, found.mtime_ns, owned=False)
+
+
+def extension_of(name: str, formats: Formats) -> str | None:
+    """Give the longest known extension at the end of a file's name, in lower case; None when there is none."""
+    found = _EXTENSIONS.search(name)
+    parts = found.group().lower().split(".")[1:] if found else []
+    for start in range(len(parts)):
+        extension = "." + ".".join(parts[start:])
+        if formats.knows(extension):
+            return extension
+    return None if parts else ""

@@ -1,0 +1,1 @@
+"""Stores: bytes by key, on local disks and in memory."""

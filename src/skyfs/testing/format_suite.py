@@ -1,0 +1,249 @@
+"""The conformance suite of formats: subclass it in a test file, and pytest finds the tests.
+
+::
+
+    class TestMine(FormatSuite):
+        format = MyFormat()
+        extension = ".mine"
+
+        def examples(self):
+            return [("Table", my_table), ("Array", my_array)]
+
+        def same(self, left, right):
+            return ...
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import pytest
+
+from skyfs.abc.format import Format, HasHeader
+from skyfs.abc.source import ByteSource
+from skyfs.errors import BadArgument, BadContent, Unsupported
+
+GARBAGE = bytes(range(1, 256)) * 40
+
+
+class MemorySource(ByteSource):
+    """Bytes in memory, as if they lay far away: no local path, no reading after close, reads are counted."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.closed = False
+        self.reads = 0
+        self.bytes_read = 0
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return len(self._data)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Give bytes ``start`` to ``stop`` (exclusive)."""
+        if self.closed:
+            raise ValueError("the source was read after it was closed")
+        data = self._data[start:stop]
+        self.reads += 1
+        self.bytes_read += len(data)
+        return data
+
+    def close(self) -> None:
+        """Refuse all reading from now on."""
+        self.closed = True
+
+
+class LocalSource(MemorySource):
+    """The bytes of a local file, with its path."""
+
+    def __init__(self, path: str) -> None:
+        with open(path, "rb") as file:
+            super().__init__(file.read())
+        self._path = path
+
+    @property
+    def local_path(self) -> str:
+        """Path of the file."""
+        return self._path
+
+
+class FormatSuite:
+    """What every format must do.
+
+    Attributes
+    ----------
+    format
+        The format under test.
+    extension
+        One of its extensions.
+    options
+        Writer options used throughout.
+    check_sees_truncation
+        Whether `check` can tell that the end is missing, wherever it is cut. Plain text formats cannot.
+    any_bytes_are_good
+        Whether there is no such thing as damaged content: plain bytes.
+    """
+
+    format: Format
+    extension: str
+    options: Mapping[str, object] = MappingProxyType({})
+    check_sees_truncation = True
+    any_bytes_are_good = False
+
+    def examples(self) -> Iterable[tuple[str, object]]:
+        """Give storage classes with objects that the format keeps exactly; at least one per class."""
+        raise NotImplementedError
+
+    def same(self, left: object, right: object) -> bool:
+        """Tell whether two objects have the same type and content."""
+        return type(left) is type(right) and left == right
+
+    def cuts(self, data: bytes) -> Iterable[int]:
+        """Give lengths at which a cut takes data away, not just padding or a line end."""
+        size = len(data.rstrip())
+        return sorted({kept for kept in (1, 10, size // 3, size // 2, size - 1) if 0 < kept < size})
+
+    def written(self, value: object) -> bytes:
+        """Give the bytes of an object."""
+        file = io.BytesIO()
+        self.format.write(value, file, self.options)
+        assert not file.closed, "a format does not close the caller's file"
+        return file.getvalue()
+
+    def test_declares_itself(self) -> None:
+        """The extension is among those declared, and every example's storage class too."""
+        assert self.extension in self.format.extensions
+        given = {storage_class for storage_class, _ in self.examples()}
+        assert given == set(self.format.storage_classes), "every storage class needs an example"
+
+    def test_round_trip(self) -> None:
+        """What was written is read back the same, and `check` accepts it."""
+        for storage_class, value in self.examples():
+            data = self.written(value)
+            self.format.check(MemorySource(data))
+            found = self.format.read(MemorySource(data), storage_class)
+            assert self.same(found, value), f"{storage_class}: {found!r} is not {value!r}"
+
+    def test_writing_again_gives_the_same_bytes(self) -> None:
+        """Writing neither changes the object nor depends on anything but it."""
+        for _, value in self.examples():
+            assert self.written(value) == self.written(value)
+
+    def test_reading_twice_gives_the_same(self) -> None:
+        """Changing one object that was read does not change the next: nothing is shared."""
+        for storage_class, value in self.examples():
+            source = MemorySource(self.written(value))
+            first, second = (self.format.read(source, storage_class) for _ in range(2))
+            assert self.same(first, second)
+            assert first is not second or isinstance(first, str | bytes)
+
+    def test_object_outlives_its_source(self) -> None:
+        """An object owns its data."""
+        for storage_class, value in self.examples():
+            with MemorySource(self.written(value)) as source:
+                found = self.format.read(source, storage_class)
+            assert self.same(found, value)
+
+    def test_object_outlives_its_file(self, tmp_path: object) -> None:
+        """Reading from a local file gives the same, also after the file is gone."""
+        path = f"{tmp_path}/file{self.extension}"
+        for storage_class, value in self.examples():
+            data = self.written(value)
+            with open(path, "wb") as file:
+                file.write(data)
+            found = self.format.read(LocalSource(path), storage_class)
+            with open(path, "wb") as file:
+                file.write(b"\0" * len(data))
+            assert self.same(found, value)
+
+    def test_a_vanished_local_path_is_no_error(self, tmp_path: object) -> None:
+        """The source still has the bytes when its local path is gone."""
+        path = f"{tmp_path}/file{self.extension}"
+        for storage_class, value in self.examples():
+            with open(path, "wb") as file:
+                file.write(self.written(value))
+            source = LocalSource(path)
+            os.remove(path)
+            assert self.same(self.format.read(source, storage_class), value)
+
+    def test_truncation_is_seen(self) -> None:
+        """Half a file is never taken for a whole one."""
+        if self.any_bytes_are_good:
+            return
+        for storage_class, value in self.examples():
+            data = self.written(value)
+            for kept in self.cuts(data):
+                self._expect_bad(data[:kept], storage_class)
+
+    def test_empty_file_is_bad(self) -> None:
+        """An empty file holds no dataset."""
+        if not self.any_bytes_are_good:
+            self._expect_bad(b"", next(iter(self.examples()))[0])
+
+    def test_garbage_is_bad(self) -> None:
+        """Bytes of no format are refused, by every storage class."""
+        if self.any_bytes_are_good:
+            return
+        with pytest.raises(BadContent):
+            self.format.check(MemorySource(GARBAGE))
+        for storage_class in self.format.storage_classes:
+            with pytest.raises(BadContent):
+                self.format.read(MemorySource(GARBAGE), storage_class)
+
+    def test_damage_gives_the_object_or_bad_content(self) -> None:
+        """A damaged byte anywhere gives no other error than BadContent."""
+        for storage_class, value in self.examples():
+            data = self.written(value)
+            for place in range(0, len(data), max(len(data) // 40, 1)):
+                damaged = data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :]
+                self._read_or_bad(damaged, storage_class)
+
+    def test_unknown_option_is_refused(self) -> None:
+        """A misspelt option is an error, not ignored."""
+        for _, value in self.examples():
+            with pytest.raises(BadArgument, match="no_such_option"):
+                self.format.write(value, io.BytesIO(), {"no_such_option": 1})
+
+    def test_foreign_object_is_refused(self) -> None:
+        """An object of no storage class is an error that names its type."""
+        with pytest.raises(BadArgument):
+            self.format.write(object(), io.BytesIO(), {})
+
+    def test_unknown_storage_class_is_refused(self) -> None:
+        """A storage class that the format cannot give is an error that lists those it can."""
+        for _, value in self.examples():
+            with pytest.raises(BadArgument, match=self.format.storage_classes[0]):
+                self.format.read(MemorySource(self.written(value)), "NoSuchClass")
+
+    def test_header_is_plain(self) -> None:
+        """A format with headers gives text keys and plain values."""
+        if not isinstance(self.format, HasHeader):
+            return
+        for storage_class, value in self.examples():
+            try:
+                header = self.format.header(MemorySource(self.written(value)))
+            except (BadContent, Unsupported):
+                assert storage_class == "List", "only a list has no keywords"
+                continue
+            assert all(isinstance(key, str) for key in header)
+
+    def _expect_bad(self, data: bytes, storage_class: str) -> None:
+        """Expect BadContent of `check`, and of `read` where the format can know."""
+        if self.check_sees_truncation:
+            with pytest.raises(BadContent):
+                self.format.check(MemorySource(data))
+            with pytest.raises(BadContent):
+                self.format.read(MemorySource(data), storage_class)
+        else:
+            self._read_or_bad(data, storage_class)
+
+    def _read_or_bad(self, data: bytes, storage_class: str) -> None:
+        try:
+            self.format.check(MemorySource(data))
+            self.format.read(MemorySource(data), storage_class)
+        except BadContent:
+            pass

@@ -1,0 +1,315 @@
+"""Writing datasets: bytes first, then one commit.
+
+Bytes lie under their final keys, durable, before the registry's transaction commits; nobody sees them until it
+does. When anything fails the batch takes back what it wrote, and when the process dies `Store.recover` does.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+from uuid import UUID
+
+from .abc.source import ByteSource
+from .abc.store import Adoption, Batch, Content, Store
+from .errors import BadDataId, Exists, NotAllowed, NotFound, ReadOnly
+from .formats.catalog import Formats
+from .model.collection import Collection, CollectionKind
+from .model.dataid import DataId, Value, coerce
+from .model.dataset import DatasetRef, DatasetType, Location, Resolved
+from .model.dimensions import DimensionGroup
+from .model.ids import new_ids
+from .model.template import default_key, unique_key
+from .registry.collections import writable_run
+from .registry.datasets import NewDataset
+from .registry.levels import LevelFilter
+from .registry.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What writing may do besides: register types and records, in whose name."""
+
+    auto_register: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be written.
+
+    Attributes
+    ----------
+    type_name, run, data_id
+        What the dataset will be; the type may be new when the policy registers types.
+    extension
+        The format of the bytes.
+    inputs
+        Ids of the datasets that it was made from.
+    replace
+        Whether it may take the place of one that is there.
+    """
+
+    type_name: str
+    run: str
+    data_id: Mapping[str, object]
+    extension: str
+    inputs: tuple[UUID, ...] = ()
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A target that has been checked: nothing stands in its way."""
+
+    target: Target
+    ref: DatasetRef
+    key: str
+    old: Resolved | None
+    new_records: tuple[tuple[str, dict[str, object]], ...]
+
+
+class Unit:
+    """The batches of a change, settled or undone together."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def add(self, batch: Batch) -> Batch:
+        """Take a batch in."""
+        self.batches.append(batch)
+        return batch
+
+    def settle(self) -> None:
+        """Finish all, after the commit."""
+        for batch in self.batches:
+            batch.settle()
+
+    def undo(self) -> None:
+        """Take all back, the last first."""
+        for batch in reversed(self.batches):
+            batch.undo()
+
+
+class Writer:
+    """Puts bytes into stores and rows into the registry, all or nothing."""
+
+    def __init__(self, registry: Registry, stores: Mapping[str, Store], formats: Formats, policy: Policy) -> None:
+        self._registry = registry
+        self._stores = stores
+        self._formats = formats
+        self._policy = policy
+        self._local = threading.local()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run the body as one change: all that is put, ingested, tagged or removed inside, or nothing."""
+        with self._unit(), self._registry.transaction():
+            yield
+
+    @contextmanager
+    def file(self, target: Target, *, check: bool) -> Iterator[tuple[BinaryIO, list[DatasetRef]]]:
+        """Give a file to write the bytes to; they are committed when the body ends without an error.
+
+        With ``check``, bytes that their format calls truncated or foreign are refused. The list holds the
+        reference afterwards.
+        """
+        self._formats.format(target.extension)
+        with self._unit() as unit:
+            plan = self._plan(target)
+            batch = unit.add(self._store().begin())
+            committed: list[DatasetRef] = []
+            with batch.create(plan.key) as file:
+                yield file, committed
+                if check:
+                    self._formats.check(_Written(file), target.extension)
+            committed.extend(self._commit(unit, batch, [plan]))
+
+    def adopt(self, files: Sequence[tuple[str, Target]], how: Adoption) -> list[DatasetRef]:
+        """Take existing local files in as datasets, all or none."""
+        with self._unit() as unit:
+            plans = [self._plan(target) for _, target in files]
+            batch = unit.add(self._store().begin())
+            for (path, _), plan in zip(files, plans, strict=True):
+                batch.adopt(plan.key, path, how)
+            return self._commit(unit, batch, plans)
+
+    def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
+        """Register files where they are, all or none."""
+        with self._unit() as unit:
+            plans = [self._plan(target) for _, target in files]
+            return self._register(unit, plans, [location for location, _ in files])
+
+    def remove(self, resolved: Sequence[Resolved]) -> None:
+        """Remove datasets: rows at the commit, bytes that skyfs owns right after it."""
+        with self._unit() as unit:
+            kept = self._registry.datasets.shared([one.ref for one in resolved])
+            self._delete_bytes(unit, [place for one in resolved for place in one.locations], kept)
+            self._registry.datasets.remove([one.ref for one in resolved])
+
+    @contextmanager
+    def _unit(self) -> Iterator[Unit]:
+        """Give a unit for one change; inside of another it is settled with that one."""
+        if not self._registry.writable:
+            raise ReadOnly("change the repository", "it was opened for reading", "open it with writable=True")
+        outer: Unit | None = getattr(self._local, "unit", None)
+        self._local.unit = unit = Unit()
+        try:
+            yield unit
+        except BaseException:
+            unit.undo()
+            raise
+        finally:
+            self._local.unit = outer
+        if outer is None:
+            unit.settle()
+        else:
+            outer.batches += unit.batches
+
+    # -- planning --------------------------------------------------------------------------------------
+
+    def _plan(self, target: Target) -> _Plan:
+        snapshot = self._registry.current()
+        entry = snapshot.types.get(target.type_name)
+        dataset_type = entry.type if entry else self._new_type(target)
+        run = snapshot.collections.get(target.run)
+        if run is not None:
+            writable_run(run)
+        levels, new_records = self._levels(dataset_type.group, target.data_id)
+        data_id = DataId(dataset_type.group, levels)
+        old = None
+        if entry is not None and run is not None:
+            exact = LevelFilter(dict(data_id.levels), {})
+            found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
+            old = next((one.resolved for one in found), None)
+        if old is not None and old.locations and not target.replace:
+            what = f"write {target.type_name} {data_id!r} to {target.run!r}"
+            raise Exists(what, "it exists already", "put another in its place with replace")
+        kept_id = old.ref.id if old is not None and not old.locations else UUID(bytes=new_ids(1)[0])
+        ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
+        key = unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
+        return _Plan(target, ref, key, old, new_records)
+
+    def _new_type(self, target: Target) -> DatasetType:
+        if self._policy.auto_register == "off":
+            todo = f"register it: skyfs register {target.type_name} DIMENSIONS STORAGE_CLASS"
+            raise NotFound(f"no dataset type {target.type_name!r}", "this repository registers none by itself", todo)
+        universe = self._registry.universe
+        unknown = [name for name in target.data_id if not universe.has(name)]
+        if unknown:
+            universe.element(unknown[0])
+        levels = {level for name in target.data_id for level in universe.grouping.get(name, ())}
+        group = universe.group(name for name in target.data_id if name not in levels)
+        return DatasetType(target.type_name, group, self._formats.storage_class_for(target.extension))
+
+    def _levels(
+        self, group: DimensionGroup, given: Mapping[str, object]
+    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
+        """Complete a data ID; with ``auto_register: all``, name the records that are missing."""
+        try:
+            return self._registry.data_ids.complete(group, given), ()
+        except NotFound:
+            if self._policy.auto_register != "all":
+                raise
+            return self._levels_and_records(group, given)
+
+    def _levels_and_records(
+        self, group: DimensionGroup, given: Mapping[str, object]
+    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
+        universe = self._registry.universe
+        values = {name: coerce(universe.element(name), value) for name, value in given.items() if name in group}
+        missing = []
+        for name in universe.dependency_order(group.required):
+            element = universe.element(name)
+            if set(element.identity) - set(values):
+                raise BadDataId(f"incomplete data ID {dict(given)!r}", f"no {name}", f"give {name}")
+            identity = {part: values[part] for part in element.identity}
+            if not self._registry.records.exists(element, tuple(identity.values())):
+                if not element.key_only:
+                    todo = f"insert its record: skyfs records {name} --insert"
+                    raise NotFound(f"no {name} {values[name]!r}", "its record needs more than its key", todo)
+                missing.append((name, dict(identity)))
+        row = tuple(values[name] for name in group.levels)
+        return row, tuple(missing)  # type: ignore[arg-type]
+
+    # -- committing ------------------------------------------------------------------------------------
+
+    def _commit(self, unit: Unit, batch: Batch, plans: Sequence[_Plan]) -> list[DatasetRef]:
+        written = batch.publish()
+        name = self._store().name
+        places = [_location(name, plan, written[plan.key]) for plan in plans]
+        return self._register(unit, plans, places)
+
+    def _register(self, unit: Unit, plans: Sequence[_Plan], places: Sequence[Location]) -> list[DatasetRef]:
+        with self._registry.transaction():
+            for plan in plans:
+                self._prepare(plan)
+            new: list[NewDataset] = []
+            for plan, place in zip(plans, places, strict=True):
+                dataset = NewDataset(plan.ref, (place,), plan.target.inputs)
+                if plan.old is None:
+                    new.append(dataset)
+                elif plan.old.locations:
+                    self.remove([plan.old])
+                    new.append(dataset)
+                else:
+                    self._registry.datasets.store(dataset)
+            self._registry.datasets.insert(new)
+        return [plan.ref for plan in plans]
+
+    def _prepare(self, plan: _Plan) -> None:
+        """Make what the dataset needs and is not there yet: records, its type, its RUN."""
+        for element, record in plan.new_records:
+            self._registry.records.insert(element, [record])
+        snapshot = self._registry.current()
+        if plan.ref.type.name not in snapshot.types:
+            self._registry.collections.register(plan.ref.type)
+        run = snapshot.collections.get(plan.ref.run)
+        if run is None:
+            owner = self._policy.user
+            self._registry.collections.create(Collection(plan.ref.run, CollectionKind.RUN, owner=owner))
+        else:
+            writable_run(run)
+
+    def _delete_bytes(self, unit: Unit, places: Sequence[Location], kept: set[tuple[str, str]]) -> None:
+        by_store: dict[str, set[str]] = {}
+        for place in places:
+            store = self._stores.get(place.store)
+            if store is not None and store.writable and (place.store, place.key) not in kept:
+                by_store.setdefault(place.store, set()).add(place.key)
+        for name, keys in by_store.items():
+            batch = unit.add(self._stores[name].begin())
+            for key in sorted(keys):
+                batch.delete(key)
+            batch.publish()
+
+    def _store(self) -> Store:
+        """Give the store that is written to."""
+        for store in self._stores.values():
+            if store.writable:
+                return store
+        raise NotAllowed("write a dataset", "no store of the repository can be written", "check its configuration")
+
+
+def _location(store: str, plan: _Plan, content: Content) -> Location:
+    key, extension = plan.key, plan.target.extension
+    return Location(store, key, extension, content.size, content.mtime_ns, content.sha256)
+
+
+class _Written(ByteSource):
+    """A file that is being written, as a source."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    @property
+    def size(self) -> int:
+        return self._file.seek(0, io.SEEK_END)
+
+    def read(self, start: int, stop: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(stop - start)

@@ -1,0 +1,71 @@
+"""What all tests share: an environment of their own, the sample data, hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+# "ci" runs the same examples every time, so that a red run is red for everybody; "long" looks for new ones.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "long",
+    deadline=None,
+    max_examples=5_000,
+    stateful_step_count=200,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Keep numerical libraries to one thread: `-n 2` workers on two cores would fight over them."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path | None:
+    """Folder of sample headers, images, tables and exports, when it lies beside the checkout."""
+    folder = CHECKOUT.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a home of its own: no test reads or writes the user's index, configuration or cache."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("CONFIG", "CACHE", "DATA", "STATE"):
+        folder = home / name.lower()
+        folder.mkdir()  # astropy warns when it is missing
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(folder))
+    monkeypatch.setenv("SKYFS_INDEX", str(home / "index.yaml"))
+    monkeypatch.delenv("SKYFS_REPO", raising=False)
+    return home
+
+
+def _why_no_fuse() -> str:
+    if not Path("/dev/fuse").exists():
+        return "there is no /dev/fuse"
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as error:
+        return f"/dev/fuse cannot be opened: {error.strerror}"
+    return "" if shutil.which("fusermount3") else "fusermount3 (Debian package fuse3) is not installed"
+
+
+@pytest.fixture(scope="session")
+def fuse() -> None:
+    """Skip where this machine cannot mount; in continuous integration (CI=true) fail instead."""
+    reason = _why_no_fuse()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(f"CI=true, but FUSE cannot be tested: {reason}")
+    if reason:
+        pytest.skip(reason)
