@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .abc.source import ByteSource
 from .abc.store import Adoption
-from .errors import BadArgument, BadContent, NotFound, StoreError, UnknownFormat
+from .errors import BadArgument, BadContent, IsDirectory, NotFound, StoreError, UnknownFormat
 from .formats.catalog import Formats
 from .model.dataset import DatasetRef, Location
 from .stores.local import LocalStore
@@ -91,6 +91,8 @@ class Ingester:
             raise BadContent(f"ingest {path!r}", str(error), error.todo) from None
 
     def _open(self, path: str) -> ByteSource:
+        if os.path.isdir(path):
+            raise IsDirectory(f"ingest {path!r}", "it is a directory", "name the files in it")
         try:
             return self._files.open(path[1:])
         except (NotFound, StoreError) as error:

@@ -1,5 +1,7 @@
 """Example objects, and what it means that two are the same."""
 
+# ruff: noqa: ANN401 - what is read may be of any type
+
 from __future__ import annotations
 
 import io

@@ -125,8 +125,10 @@ def test_preview_of_a_compressed_image_and_a_real_one(formats: Formats, real_dat
 
 def test_what_does_not_convert(formats: Formats) -> None:
     for extension, storage_class, to_extension in (
-        (".parquet", "Table", ".png"), (".json", "Dict", ".fits"), (".txt", "Text", ".json"), (".png", "Bytes", ""),
-        (".fits", "Hdus", ".txt"), (".fits", "Hdus", ".nope"), (".nope", "Hdus", ".fits"), (".fits", "Bytes", ".png"),
+        (".parquet", "Table", ".png"), (".json", "Dict", ".fits"), (".txt", "Text", ".json"),
+        (".png", "Bytes", ""),
+        (".fits", "Hdus", ".txt"), (".fits", "Hdus", ".nope"),
+        (".nope", "Hdus", ".fits"), (".fits", "Bytes", ".png"),
     ):  # fmt: skip
         assert not formats.can_convert(extension, storage_class, to_extension)
     with pytest.raises(Unsupported, match=r"'\.parquet' cannot be shown as '\.png'"):

@@ -51,8 +51,10 @@ NUMBERS = (
 )
 
 
-@given(arrays.arrays(NUMBERS | arrays.complex_number_dtypes() | arrays.boolean_dtypes() | arrays.unicode_string_dtypes(),
-                     arrays.array_shapes(min_dims=0, min_side=0)))  # fmt: skip
+PLAIN = NUMBERS | arrays.complex_number_dtypes() | arrays.boolean_dtypes() | arrays.unicode_string_dtypes()
+
+
+@given(arrays.arrays(PLAIN, arrays.array_shapes(min_dims=0, min_side=0)))
 def test_npy_keeps_arrays(array: np.ndarray) -> None:
     assert same_array(
         load(FORMATS, MemorySource(dump(FORMATS, array, ".npy", "Array")), ".npy", "Array"), array
@@ -79,8 +81,8 @@ def test_numpy_values_become_plain(extension: str) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{1: 2}, {"a": {None: 1}}, {"a": b"bytes"}, {"a": {1, 2}}, {"a": 1j}, {"a": np.array([1j])}, {"a": "\ud800"},
-     {"a": np.ma.masked_array([1], [True])}, {"a": np.datetime64("2020-01-01")}],
+    [{1: 2}, {"a": {None: 1}}, {"a": b"bytes"}, {"a": {1, 2}}, {"a": 1j}, {"a": np.array([1j])},
+     {"a": "\ud800"}, {"a": np.ma.masked_array([1], [True])}, {"a": np.datetime64("2020-01-01")}],
     ids=repr,
 )  # fmt: skip
 @pytest.mark.parametrize("extension", [".json", ".yaml"])

@@ -117,7 +117,8 @@ def test_what_may_follow_the_last_hdu() -> None:
 
 @pytest.mark.parametrize(
     ("card", "replacement"),
-    [(b"BITPIX  =", b"BITPIX  = 7"), (b"NAXIS1  =", b"NAXIS1  = -5"), (b"NAXIS   =", b"NAXIS   = x"), (b"NAXIS1  =", b"NOTHING =")],
+    [(b"BITPIX  =", b"BITPIX  = 7"), (b"NAXIS1  =", b"NAXIS1  = -5"), (b"NAXIS   =", b"NAXIS   = x"),
+     (b"NAXIS1  =", b"NOTHING =")],
 )  # fmt: skip
 def test_damaged_keywords(card: bytes, replacement: bytes) -> None:
     data = as_bytes(fits.PrimaryHDU(np.zeros(5)))
@@ -145,8 +146,8 @@ def test_arrays_of_all_types(formats: Formats, dtype: str, extension: str) -> No
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros(3, bool), np.zeros(3, "f2"), np.zeros(3, complex), np.array(1.0), np.zeros((0, 3)), np.zeros(2, "U3"),
-     np.ma.masked_array([1.0], [True]), np.array([object()])],
+    [np.zeros(3, bool), np.zeros(3, "f2"), np.zeros(3, complex), np.array(1.0), np.zeros((0, 3)),
+     np.zeros(2, "U3"), np.ma.masked_array([1.0], [True]), np.array([object()])],
     ids=lambda array: f"{array.dtype}{array.shape}",
 )  # fmt: skip
 def test_arrays_that_fits_has_not(formats: Formats, array: object) -> None:
@@ -169,7 +170,8 @@ def test_float_compression_loses_nothing_unless_asked(formats: Formats) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"compression": "ZIP"}, {"quantize_level": 4.0}, {"compression": "RICE_1", "quantize_method": "x"}, {"tile_shape": (1, 1)}],
+    [{"compression": "ZIP"}, {"quantize_level": 4.0}, {"compression": "RICE_1", "quantize_method": "x"},
+     {"tile_shape": (1, 1)}],
 )  # fmt: skip
 def test_options_that_make_no_sense(formats: Formats, options: dict[str, object]) -> None:
     with pytest.raises(BadArgument):

@@ -219,8 +219,10 @@ def test_ecsv_cut_in_a_line() -> None:
         FORMATS.check(MemorySource(data[:-1]), ".ecsv")
 
 
-VOTABLE = """<?xml version="1.0"?>{dtd}<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE>
-<FIELD name="a" datatype="int"/><DATA><TABLEDATA><TR><TD>{cell}</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"""
+VOTABLE = """<?xml version="1.0"?>{dtd}<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
+<RESOURCE><TABLE>
+<FIELD name="a" datatype="int"/><DATA><TABLEDATA><TR><TD>{cell}</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE>
+</VOTABLE>"""
 
 
 def test_votable_without_entities() -> None:

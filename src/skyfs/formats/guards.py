@@ -38,6 +38,9 @@ def writing(what: str) -> Iterator[None]:
     except (SkyfsError, MemoryError, OSError):
         raise
     except Exception as error:
+        # astropy trips over its own report of a full disk; what the system said is underneath.
+        if isinstance(error.__context__, SkyfsError | OSError):
+            raise error.__context__ from None
         raise BadArgument(f"cannot write as {what}", _reason(error)) from error
 
 

@@ -11,15 +11,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..errors import BadPath
-from .quoting import check_length, check_utf8, decode, encode_name, encode_value
-from .selectors import EXTENSION_AT_END, Selector, parse_selectors, split_selectors
+from .quoting import (
+    MAX_PART_BYTES,
+    check_length,
+    check_utf8,
+    decode,
+    encode_name,
+    encode_value,
+    extension_at_end,
+    shown,
+)
+from .selectors import Selector, explain_selectors, parse_selectors, split_selectors
 
 SERVICES = (".repo", ".by-id", ".records", ".where", ".hive")
+_PLAIN_SERVICES = ((".repo",), (".by-id",), (".records",))
+
+# However a part is spelled, each byte of its canonical form is written as at most three (%41).
+_MAX_RAW_BYTES = 3 * MAX_PART_BYTES
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _TYPE = re.compile(r"([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?", re.ASCII)
 _FILE_TYPE = re.compile(r"(\w+)(?:\.([A-Za-z_]\w*))?", re.ASCII)
 _EXTENSION = re.compile(r"(?:\.[a-z][a-z0-9]*)*")
+_FORBIDDEN_INNER = re.compile(r"[\x00-\x1f\x7f-\x9f/=\[\]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,13 @@ class Address:
     service
         Of a service directory: ``(".hive",)``, ``(".where", expression)``.
     inner
-        Names inside of a dataset that is itself a tree: ``detector=20.zarr/0/c/1``.
+        Names inside of a dataset that is itself a tree, as they are: ``detector=20.zarr/0/c/1``. Those of a
+        dataset without keys are in ``head``.
+
+    Raises
+    ------
+    BadPath
+        When it has no spelling, or one that would be read as something else.
     """
 
     head: tuple[str, ...] = ()
@@ -68,11 +88,12 @@ class Address:
         """Give the address of a dataset, or of a component of it."""
         keys = tuple(keys)
         named = type_name if component is None else f"{type_name}.{component}"
-        head = (*collection.split("/"), named)
         if keys:
-            return cls(head, keys, extension, selectors)
-        leaf = f"{type_name}{extension}"
-        return cls((*head[:-1], leaf) if component is None else (*head, leaf), selectors=selectors)
+            return cls((*collection.split("/"), named), keys, extension, selectors)
+        if not _FILE_TYPE.fullmatch(named) or not _EXTENSION.fullmatch(extension):
+            raise _bad(named + extension, f"{named + extension!r} is no type with an extension", "calexp.fits")
+        leaf = type_name + extension
+        return cls((*collection.split("/"), *((leaf,) if component is None else (named, leaf))), selectors=selectors)
 
     @property
     def collection(self) -> str:
@@ -97,19 +118,21 @@ class Address:
 
     def __str__(self) -> str:
         """Give the one canonical spelling of this address."""
-        parts = [*self.service[:1], *(encode_name(part) for part in self.service[1:])]
-        raw_head = self.service[:1] in _PLAIN_SERVICES
-        parts += list(self.head) if raw_head else [encode_name(part) for part in self.head]
-        parts += [f"{key}={encode_value(value)}" for key, value in self.keys]
-        if self.keys and self.extension and self.service == (".hive",):
-            parts.append(self.type_name + self.extension)
-        elif self.keys:
-            parts[-1] += self.extension
-        parts += self.inner
-        return "/" + "/".join(parts) + "".join(map(str, self.selectors))
+        return "/" + "/".join(_spelled(self)) + "".join(map(str, self.selectors))
 
 
-_PLAIN_SERVICES = ((".repo",), (".by-id",), (".records",))
+def _spelled(address: Address) -> list[str]:
+    """Give the encoded parts of an address, without its selectors."""
+    parts = [*address.service[:1], *map(encode_name, address.service[1:])]
+    # A leading dot stays: inside of a dataset that is a tree, `.zattrs` is asked for by that name.
+    parts += [f".{encode_name(part[1:])}" if part[:1] == "." else encode_name(part) for part in address.head]
+    parts += [f"{key}={encode_value(value)}" for key, value in address.keys]
+    if address.keys and address.extension and address.service == (".hive",):
+        parts.append(address.type_name + address.extension)
+    elif address.keys:
+        parts[-1] += address.extension
+    parts += address.inner
+    return parts
 
 
 def parse(path: str) -> Address:
@@ -122,32 +145,34 @@ def parse(path: str) -> Address:
     """
     check_utf8(path)
     base, selectors = split_selectors(path)
-    parts = base.strip("/").split("/") if base.strip("/") else []
-    if any(part in ("", ".", "..") for part in parts):
-        raise BadPath(f"bad path {path!r}", "an empty, '.' or '..' part", "write the path in full")
+    parts = _split_parts(base, path)
     if path.endswith("]") and not selectors:
-        _explain_selectors(path)
+        explain_selectors(path)
     service, rest = _split_service(parts, path)
     if service[:1] in _PLAIN_SERVICES:
-        return Address(head=tuple(rest), service=service, selectors=selectors)
+        return Address(head=tuple(decode(part, path) for part in rest), service=service, selectors=selectors)
     return _parse_dataset(service, rest, selectors, path)
 
 
-def _explain_selectors(path: str) -> None:
-    """Say what is wrong with brackets that are no selectors."""
-    start = path.find("[")
-    if start < 0:
-        return
-    if not EXTENSION_AT_END.search(path[:start]):
-        raise BadPath(f"bad path {path!r}", "a selector without an extension before it", "...fits[1]")
-    parse_selectors(path[start:])
+def _bad(path: str, found: str, todo: str) -> BadPath:
+    return BadPath(f"bad path {shown(path)}", found, todo)
+
+
+def _split_parts(base: str, path: str) -> list[str]:
+    text = base.removeprefix("/")
+    parts = text.removesuffix("/").split("/") if text else []
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise _bad(path, f"the part {part!r}", "write the path in full, with single slashes")
+        check_length(part, path, _MAX_RAW_BYTES)
+    return parts
 
 
 def _split_service(parts: list[str], path: str) -> tuple[tuple[str, ...], list[str]]:
     if not parts or not parts[0].startswith("."):
         return (), parts
     if parts[0] not in SERVICES:
-        raise BadPath(f"bad path {path!r}", f"no service directory {parts[0]!r}", f"there are {', '.join(SERVICES)}")
+        raise _bad(path, f"no service directory {shown(parts[0])}", f"there are {', '.join(SERVICES)}")
     if parts[0] == ".where" and len(parts) > 1:
         return (".where", decode_expression(parts[1], path)), parts[2:]
     return (parts[0],), parts[1:]
@@ -162,75 +187,121 @@ def decode_expression(text: str, path: str) -> str:
 def _parse_dataset(
     service: tuple[str, ...], parts: list[str], selectors: tuple[Selector, ...], path: str
 ) -> Address:
-    first = next((index for index, part in enumerate(parts) if "=" in part), len(parts))
+    keyed = [index for index, part in enumerate(parts) if "=" in part]
+    first = keyed[0] if keyed else len(parts)
     head = tuple(decode(part, path) for part in parts[:first])
-    keys: list[tuple[str, str]] = []
-    for index, part in enumerate(parts[first:], start=first):
-        if "=" not in part:
-            return _hive_leaf(service, head, keys, parts[index:], selectors, path)
-        key, value, extension = _parse_key(part, path)
-        keys.append((key, value))
-        if extension:
-            inner = tuple(parts[index + 1 :])
-            return Address(head, tuple(keys), extension, selectors, service, inner)
-    return Address(head, tuple(keys), "", selectors, service)
+    if not keyed:
+        return Address(head, service=service, selectors=selectors)
+    last = keyed[-1]
+    if len(keyed) <= last - first:
+        stray = next(part for part in parts[first:last] if "=" not in part)
+        raise _bad(path, f"{shown(stray)} between the keys is no key=value", "put it before the keys")
+    # An extension stands at the end; before other keys, `.b` in `filter=a.b` is of the value.
+    keys = [_parse_key(part, path) for part in parts[first:last]]
+    leaf, inner = parts[last], tuple(parts[last + 1 :])
+    extension = _hive_extension(service, head, inner)
+    if extension:
+        inner = inner[1:]
+    else:
+        extension = extension_at_end(leaf.partition("=")[2])
+        leaf = leaf.removesuffix(extension)
+    if inner and not extension:
+        raise _bad(path, f"{shown(inner[0])} after the keys is no key=value", "put it before the keys")
+    return Address(head, (*keys, _parse_key(leaf, path)), extension, selectors, service, inner)
 
 
-def _hive_leaf(
-    service: tuple[str, ...],
-    head: tuple[str, ...],
-    keys: list[tuple[str, str]],
-    rest: list[str],
-    selectors: tuple[Selector, ...],
-    path: str,
-) -> Address:
-    found = EXTENSION_AT_END.search(rest[0])
-    extension = found.group() if found else ""
-    if service != (".hive",) or not head or rest[0] != head[-1].partition(".")[0] + extension or not extension:
-        raise BadPath(f"bad path {path!r}", f"{rest[0]!r} after the keys is no key=value", "put it before the keys")
-    return Address(head, tuple(keys), extension, selectors, service, tuple(rest[1:]))
+def _hive_extension(service: tuple[str, ...], head: tuple[str, ...], rest: tuple[str, ...]) -> str:
+    """Give the extension of a leaf ``<type><ext>`` of the hive; empty when ``rest`` does not begin with one."""
+    if service != (".hive",) or not head or not rest:
+        return ""
+    extension = extension_at_end(rest[0])
+    return extension if rest[0] == head[-1].partition(".")[0] + extension else ""
 
 
-def _parse_key(part: str, path: str) -> tuple[str, str, str]:
+def _parse_key(part: str, path: str) -> tuple[str, str]:
     key, _, text = part.partition("=")
-    found = EXTENSION_AT_END.search(text)
-    extension = found.group() if found else ""
-    value = decode(text.removesuffix(extension), path)
     if not _NAME.fullmatch(key):
-        raise BadPath(f"bad path {path!r}", f"{key!r} in {part!r} is no dimension name", "dimension=value")
-    if not value:
-        raise BadPath(f"bad path {path!r}", f"{part!r} has no value", "dimension=value")
-    return key, value, extension
+        raise _bad(path, f"{shown(key)} in {shown(part)} is no dimension name", "dimension=value")
+    if not text:
+        raise _bad(path, f"{shown(part)} has no value", "dimension=value")
+    return key, decode(text, path)
+
+
+# -- what an address may hold --------------------------------------------------------------------------
 
 
 def _validate(address: Address) -> None:
-    if address.keys:
-        _validate_keyed(address)
-    whole = str(address)
+    parts = _spelled(address)
+    whole = "/" + "/".join(parts)
     check_utf8(whole)
-    if any(not part or "=" in part or "/" in part or part[0] == "." for part in address.head):
-        raise BadPath(f"bad path {whole!r}", "a name that is empty, begins with '.' or holds '=' or '/'")
-    if not _EXTENSION.fullmatch(address.extension):
-        raise BadPath(f"bad path {whole!r}", f"{address.extension!r} is no extension", "lower case, as .fits.gz")
-    last = address.inner or address.extension or (address.head and EXTENSION_AT_END.search(address.head[-1]))
-    if address.selectors and not last:
-        raise BadPath(f"bad path {whole!r}", "a selector without an extension before it", "...fits[1]")
-    for part in whole.removesuffix("".join(map(str, address.selectors))).split("/"):
-        check_length(part, whole)
+    if address.service:
+        _validate_service(address, whole)
+    _validate_head(address.head, whole)
+    if address.keys:
+        _validate_keyed(address, whole)
+    elif address.extension or address.inner:
+        raise _bad(whole, "an extension or inner names without keys", "they belong to the head")
+    if address.selectors:
+        _validate_selectors(address, whole)
+    if len(whole) * 4 > MAX_PART_BYTES:
+        for part in parts:
+            check_length(part, whole)
 
 
-def _validate_keyed(address: Address) -> None:
-    text = "/" + "/".join((*address.service, *address.head, *(f"{key}={value}" for key, value in address.keys)))
+def _validate_service(address: Address, whole: str) -> None:
+    service = address.service
+    where = service[0] == ".where" and len(service) == 2 and service[1] != ""
+    if service[0] not in SERVICES or not (where or len(service) == 1):
+        raise _bad(whole, f"no service directory {shown(service)}", f"there are {', '.join(SERVICES)}")
+    if service == (".where",) and (address.head or address.keys):
+        raise _bad(whole, "no expression", "/.where/<expression>/...")
+    if service in _PLAIN_SERVICES and address.keys:
+        raise _bad(whole, f"keys in {service[0]}", "it holds no datasets by key")
+
+
+def _validate_head(head: tuple[str, ...], whole: str) -> None:
+    inside = False
+    for part in head:
+        if not part or "=" in part or "/" in part or part in (".", ".."):
+            raise _bad(whole, f"the name {shown(part)}", "a name is not empty and holds no '=' or '/'")
+        if part[0] == "." and not inside:
+            raise _bad(whole, f"the name {shown(part)}", "a name does not begin with '.'")
+        inside = inside or extension_at_end(part) != ""
+
+
+def _validate_keyed(address: Address, whole: str) -> None:
     if len(address.head) < 2:
-        raise BadPath(f"bad path {text!r}", "no collection and type before the keys", "/collection/type/key=value")
+        raise _bad(whole, "no collection and type before the keys", "/collection/type/key=value")
+    for part in address.head[:-1]:
+        if part[0] == ".":
+            raise _bad(whole, f"the name {shown(part)}", "a name does not begin with '.'")
     if not _TYPE.fullmatch(address.head[-1]):
-        raise BadPath(f"bad path {text!r}", f"{address.head[-1]!r} is no dataset type", "letters, digits and _")
+        raise _bad(whole, f"{shown(address.head[-1])} is no dataset type", "letters, digits and _")
     names = [key for key, _ in address.keys]
-    if len(set(names)) < len(names):
-        raise BadPath(f"bad path {text!r}", "a key stands twice", "give each key once")
-    wrong = [key for key, value in address.keys if not value or not _NAME.fullmatch(key)]
-    if wrong:
-        raise BadPath(f"bad path {text!r}", f"{wrong[0]!r} is no key with a value", "dimension=value")
+    for key, value in address.keys:
+        if not value or not _NAME.fullmatch(key):
+            raise _bad(whole, f"{shown(key)} is no key with a value", "dimension=value")
+        if names.count(key) > 1:
+            raise _bad(whole, f"the key {shown(key)} stands twice", "give each key once")
+    if not _EXTENSION.fullmatch(address.extension):
+        raise _bad(whole, f"{shown(address.extension)} is no extension", "lower case, as .fits.gz")
+    if address.inner and not address.extension:
+        raise _bad(whole, f"{shown(address.inner[0])} after the keys is no key=value", "put it before the keys")
+    for part in address.inner:
+        if part in ("", ".", "..") or _FORBIDDEN_INNER.search(part):
+            raise _bad(whole, f"{shown(part)} inside of a dataset", "no control characters, no / = [ ]")
+
+
+def _validate_selectors(address: Address, whole: str) -> None:
+    last = address.extension if address.keys else extension_at_end(address.head[-1] if address.head else "")
+    if not last or address.inner:
+        raise _bad(whole, "a selector without an extension before it", "...fits[1]")
+    text = "".join(map(str, address.selectors))
+    if parse_selectors(text) != address.selectors:
+        raise _bad(whole, f"the selector {shown(text)} would be read as another", "...fits[1]")
+
+
+# -- names ---------------------------------------------------------------------------------------------
 
 
 def split_leaf(name: str) -> tuple[str, str | None, str] | None:
@@ -238,8 +309,7 @@ def split_leaf(name: str) -> tuple[str, str | None, str] | None:
 
     A type without dimensions is just a file name, so it may begin with a digit.
     """
-    found = EXTENSION_AT_END.search(name)
-    extension = found.group() if found else ""
+    extension = extension_at_end(name)
     match = _FILE_TYPE.fullmatch(name.removesuffix(extension))
     return (match[1], match[2], extension) if match else None
 

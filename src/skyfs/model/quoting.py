@@ -7,6 +7,7 @@ characters, ``/ = % [ ] * ? :``, a leading dot, and (in values) a dot before a l
 from __future__ import annotations
 
 import re
+import reprlib
 
 from ..errors import BadPath
 
@@ -16,6 +17,18 @@ _RESERVED = frozenset("/=%[]*?:")
 _PLAIN = re.compile(r"[A-Za-z0-9_+-]*")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _FORBIDDEN_RAW = re.compile(r"[\x00-\x1f\x7f-\x9f=\[\]*?]")
+_WORD = re.compile(r"[a-z][a-z0-9]*")
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
+
+
+def shown(value: object) -> str:
+    """Give a value's ``repr`` for a message, cut when it is long."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python refuses to write integers of more than 4300 digits
+        return f"<{type(value).__name__}>"
 
 
 def _is_control(char: str) -> bool:
@@ -59,17 +72,30 @@ def decode(text: str, whole: str) -> str:
     """
     bare = _FORBIDDEN_RAW.search(text)
     if bare:
-        what = f"{bare.group()!r} stands bare in {text!r}"
-        raise BadPath(f"bad path {whole!r}", what, f"write it as {_percent(bare.group())}")
+        what = f"{bare.group()!r} stands bare in {shown(text)}"
+        raise BadPath(f"bad path {shown(whole)}", what, f"write it as {_percent(bare.group())}")
     raw = text.encode("utf-8", "strict")
     if b"%" not in raw:
         return text
     if len(_ENCODED.findall(raw)) != raw.count(b"%"):
-        raise BadPath(f"bad path {whole!r}", f"a broken %-escape in {text!r}", "a bare % is written %25")
+        raise BadPath(f"bad path {shown(whole)}", f"a broken %-escape in {shown(text)}", "a bare % is written %25")
     try:
         return _ENCODED.sub(lambda match: bytes([int(match[1], 16)]), raw).decode("utf-8")
     except UnicodeDecodeError:
-        raise BadPath(f"bad path {whole!r}", f"the %-escapes in {text!r} are not UTF-8") from None
+        raise BadPath(f"bad path {shown(whole)}", f"the %-escapes in {shown(text)} are not UTF-8") from None
+
+
+def extension_at_end(text: str) -> str:
+    """Give the extension that a text ends with, ``.fits.gz``; empty when there is none.
+
+    One step for each dot: a regular expression would start again at every one of them.
+    """
+    start = len(text)
+    while True:
+        dot = text.rfind(".", 0, start)
+        if dot < 0 or not _WORD.fullmatch(text, dot + 1, start):
+            return text[start:]
+        start = dot
 
 
 def check_utf8(text: str) -> None:
@@ -77,12 +103,12 @@ def check_utf8(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise BadPath(f"bad path {text!r}", f"character {error.start} has no UTF-8 form") from None
+        raise BadPath(f"bad path {shown(text)}", f"character {error.start} has no UTF-8 form") from None
 
 
-def check_length(part: str, whole: str) -> None:
+def check_length(part: str, whole: str, most_bytes: int = MAX_PART_BYTES) -> None:
     """Refuse a part over 255 encoded bytes: no file system could hold it."""
-    size = len(part.encode())
-    if size > MAX_PART_BYTES:
-        found = f"the part {part[:40]!r}... has {size} bytes"
+    # A character has at most 4 bytes.
+    if len(part) * 4 > most_bytes and len(part.encode()) > most_bytes:
+        found = f"the part {part[:40]!r}... has {len(part.encode())} bytes"
         raise BadPath(f"bad path {whole[:60]!r}...", found, f"a part has at most {MAX_PART_BYTES}")

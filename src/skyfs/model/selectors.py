@@ -10,13 +10,19 @@ import re
 from dataclasses import dataclass
 
 from ..errors import BadPath
+from .quoting import shown
 
-EXTENSION_AT_END = re.compile(r"(?:\.[a-z][a-z0-9]*)+$")
+# Where selectors may begin: a bracket right after an extension.
+_START = re.compile(r"\.[a-z][a-z0-9]*\[")
+_TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|[\[\]'\"]")
+# Deeper nesting is no expression; the bound keeps the search for the first selector linear.
+_MAX_DEPTH = 8
 
-_UNITS_DEG = {"": 1.0, "deg": 1.0, "d": 1.0, "arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6}
-_ANGLE = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)([a-z]*)")
-_HDU_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:\s*,\s*(\d+))?", re.ASCII)
-_AXIS = re.compile(r"(?:(-?\*)|(\d+)\s*:\s*(\d+))\s*(?::\s*(\d+))?", re.ASCII)
+_PER_DEG = {"": 1.0, "deg": 1.0, "d": 1.0, "arcmin": 60.0, "arcsec": 3600.0, "mas": 3.6e6}
+_ANGLE = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)([a-z]*)", re.ASCII)
+_MAX_HDU_DIGITS = 9
+_HDU_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:\s*,\s*(\d{1,9}))?", re.ASCII)
+_AXIS = re.compile(r"(?:(-?\*)|(\d{1,18})\s*:\s*(\d{1,18}))\s*(?::\s*(\d{1,18}))?", re.ASCII)
 _COLUMN = re.compile(r"-?[A-Za-z_*?#][\w*?#.-]*", re.ASCII)
 _OPERATOR = re.compile(r"[<>]|[=!]=|=|&&|\|\||\.(?:eq|ne|lt|le|gt|ge|and|or|not)\.|\w\(", re.ASCII | re.IGNORECASE)
 _ESCAPE = re.compile(r"%(25|2F|5B|5D|0[0-9A-F]|1[0-9A-F]|7F)", re.IGNORECASE)
@@ -97,7 +103,7 @@ class Circle:
     radius_deg: float
 
     def __str__(self) -> str:
-        return f"[circle {self.ra_deg!r} {self.dec_deg!r} {self.radius_deg!r}]"
+        return f"[circle {_number(self.ra_deg)} {_number(self.dec_deg)} {_number(self.radius_deg)}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,13 @@ class Box:
     height_deg: float
 
     def __str__(self) -> str:
-        return f"[box {self.ra_deg!r} {self.dec_deg!r} {self.width_deg!r} {self.height_deg!r}]"
+        sizes = f"{_number(self.width_deg)} {_number(self.height_deg)}"
+        return f"[box {_number(self.ra_deg)} {_number(self.dec_deg)} {sizes}]"
+
+
+def _number(value: float) -> str:
+    """Write equal numbers alike: 1 as 1.0, and -0.0 as 0.0."""
+    return repr(float(value) + 0.0)
 
 
 Selector = Hdu | HduName | Section | Columns | RowFilter | Circle | Box
@@ -124,13 +136,22 @@ def split_selectors(text: str) -> tuple[str, tuple[Selector, ...]]:
     """
     if not text.endswith("]"):
         return text, ()
-    for start in (index for index, char in enumerate(text) if char == "["):
-        if EXTENSION_AT_END.search(text[:start]):
-            try:
-                return text[:start], parse_selectors(text[start:])
-            except BadPath:
-                continue
+    for match in _START.finditer(text):
+        start = match.end() - 1
+        try:
+            return text[:start], _parse_from(text, start)
+        except BadPath:
+            continue
     return text, ()
+
+
+def explain_selectors(path: str) -> None:
+    """Raise what is wrong with the brackets of a path in which `split_selectors` finds no selectors."""
+    *_, start = (-1, *(match.end() - 1 for match in _START.finditer(path)))
+    if start >= 0:
+        _parse_from(path, start)
+    found = path[path.find("[") :]
+    raise BadPath(f"bad path {shown(path)}", f"no extension before the selector {shown(found)}", "...fits[1]")
 
 
 def parse_selectors(text: str) -> tuple[Selector, ...]:
@@ -141,95 +162,116 @@ def parse_selectors(text: str) -> tuple[Selector, ...]:
     BadPath
         When a bracket is not closed, a selector is not of the grammar, or an HDU does not come first.
     """
-    selectors = tuple(_parse_one(body, text) for body in _bodies(text))
-    if any(isinstance(selector, Hdu | HduName) for selector in selectors[1:]):
-        raise BadPath(f"bad selector {text!r}", "an HDU is not the first selector", "write the HDU first, once")
+    return _parse_from(text, 0)
+
+
+def _parse_from(text: str, start: int) -> tuple[Selector, ...]:
+    bodies = _bodies(text, start)
+    selectors = tuple(_parse_one(body) for body in bodies)
+    for body, selector in zip(bodies[1:], selectors[1:], strict=True):
+        if isinstance(selector, Hdu | HduName):
+            raise _bad(body, "an HDU is not the first selector", "write the HDU first, once")
     return selectors
 
 
-def _bodies(text: str) -> list[str]:
-    bodies, depth, start, quote = [], 0, 0, ""
-    for index, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"" and depth:
-            quote = char
-        elif char == "[":
-            start = index + 1 if not depth else start
+def _bad(body: str, found: str, todo: str) -> BadPath:
+    return BadPath(f"bad selector {shown(f'[{body}]')}", found, todo)
+
+
+def _bodies(text: str, start: int) -> list[str]:
+    """Give what stands in each bracket; brackets nest, and mean nothing within quotes."""
+    rest = text[start : start + 200]
+    bodies: list[str] = []
+    depth, begin, end = 0, start, start
+    if text[start : start + 1] not in ("[", ""):
+        raise BadPath(f"bad selector {shown(rest)}", f"{rest[0]!r} stands outside of the brackets", "[...][...]")
+    for match in _TOKEN.finditer(text, start):
+        token = match.group()
+        if token == "[":
             depth += 1
-        elif char == "]" and depth:
+            begin = match.end() if depth == 1 else begin
+        elif token == "]":
             depth -= 1
-            if not depth:
-                bodies.append(text[start:index])
-        elif not depth:
-            raise BadPath(f"bad selector {text!r}", f"{char!r} stands outside of the brackets")
-    if depth or quote:
-        raise BadPath(f"bad selector {text!r}", "a bracket or a quote is not closed")
+        elif len(token) == 1:
+            raise BadPath(f"bad selector {shown(rest)}", f"the quote {token} is not closed", "close it")
+        if depth > _MAX_DEPTH:
+            raise BadPath(f"bad selector {shown(rest)}", "brackets are nested too deeply", "[...][...]")
+        if not depth:
+            bodies.append(text[begin : match.start()])
+            end = match.end()
+            if text[end : end + 1] not in ("[", ""):
+                found = f"{text[end]!r} stands outside of the brackets"
+                raise BadPath(f"bad selector {shown(rest)}", found, "[...][...]")
+    if depth:
+        raise BadPath(f"bad selector {shown(rest)}", "the bracket [ is not closed", "close it with ]")
     return bodies
 
 
-def _parse_one(body: str, whole: str) -> Selector:
+def _parse_one(body: str) -> Selector:
     text = body.strip()
     keyword = text.split(maxsplit=1)[0].lower() if text else ""
     if text.isascii() and text.isdigit():
+        if len(text) > _MAX_HDU_DIGITS:
+            raise _bad(body, "no file has so many HDUs", "[0] is the primary, [1] the first extension")
         return Hdu(int(text))
     if keyword == "col" and text[3:]:
-        return _parse_columns(text[3:], whole)
+        return _parse_columns(text[3:], body)
     if keyword in ("circle", "box") and len(text.split()) > 1:
-        return _parse_sky(keyword, text.split()[1:], whole)
+        return _parse_sky(keyword, text.split()[1:], body)
     name = _HDU_NAME.fullmatch(text)
     if name:
         return HduName(name[1], int(name[2]) if name[2] else None)
     axes = [_AXIS.fullmatch(axis.strip()) for axis in text.split(",")]
     if all(axes):
-        return Section(tuple(_axis(match, whole) for match in axes if match))
-    return _parse_filter(text, whole)
+        return Section(tuple(_axis(match, body) for match in axes if match))
+    return _parse_filter(text, body)
 
 
-def _axis(match: re.Match[str], whole: str) -> AxisRange:
+def _axis(match: re.Match[str], body: str) -> AxisRange:
     step = int(match[4] or 1)
     if match[1]:
         axis = AxisRange(step=step, reverse=match[1] == "-*")
     else:
         axis = AxisRange(int(match[2]), int(match[3]), step)
     if step < 1 or axis.first == 0 or axis.last == 0:
-        raise BadPath(f"bad selector {whole!r}", f"{match.group()!r}", "pixels count from 1, steps are at least 1")
+        raise _bad(body, f"{match.group()!r}", "pixels count from 1, steps are at least 1")
     return axis
 
 
-def _parse_columns(text: str, whole: str) -> Columns:
+def _parse_columns(text: str, body: str) -> Columns:
     names = tuple(name.strip() for name in text.split(";") if name.strip())
     wrong = [name for name in names if not _COLUMN.fullmatch(name)]
     if wrong or not names:
-        raise BadPath(f"bad selector {whole!r}", f"{wrong[0] if wrong else ''!r} is no column", "[col ra;dec]")
+        raise _bad(body, f"{wrong[0] if wrong else ''!r} is no column", "[col ra;dec]")
     return Columns(names)
 
 
-def _parse_sky(keyword: str, words: list[str], whole: str) -> Circle | Box:
+def _parse_sky(keyword: str, words: list[str], body: str) -> Circle | Box:
     usage = "[circle ra dec radius]" if keyword == "circle" else "[box ra dec width height]"
-    values = [_angle_deg(word) for word in words]
-    if len(words) != len(usage.split()) - 1 or any(value is None for value in values):
-        raise BadPath(f"bad selector {whole!r}", "not the numbers it takes", f"{usage}, degrees or 30arcsec")
-    ra, dec, *sizes = [float(value) for value in values if value is not None]
-    if not -90 <= dec <= 90 or min(sizes) <= 0 or not -360 <= ra <= 360:
-        raise BadPath(f"bad selector {whole!r}", "not on the sphere", "-90 <= dec <= 90, sizes above 0")
-    ra = ra % 360.0
-    return Circle(ra, dec, sizes[0]) if keyword == "circle" else Box(ra, dec, sizes[0], sizes[1])
+    values = [value for value in map(_angle_deg, words) if value is not None]
+    if len(words) != len(usage.split()) - 1 or len(values) != len(words):
+        raise _bad(body, "not the numbers it takes", f"{usage}, degrees or 30arcsec")
+    ra, dec, width, height = values[0], values[1], values[2], values[-1]
+    if not -90 <= dec <= 90 or not 0 < width <= 360 or not 0 < height <= 180 or not -360 <= ra <= 360:
+        raise _bad(body, "not on the sphere", "-360 <= ra <= 360, -90 <= dec <= 90, 0 < sizes <= 180")
+    # A tiny negative ra rounds up to 360 itself, which is 0.
+    ra = ra % 360.0 % 360.0
+    return Circle(ra, dec, width) if keyword == "circle" else Box(ra, dec, width, height)
 
 
 def _angle_deg(word: str) -> float | None:
     match = _ANGLE.fullmatch(word)
-    if not match or match[2] not in _UNITS_DEG:
+    if not match or match[2] not in _PER_DEG:
         return None
-    value = float(match[1]) * _UNITS_DEG[match[2]]
+    value = float(match[1]) / _PER_DEG[match[2]]
     return value if math.isfinite(value) else None
 
 
-def _parse_filter(text: str, whole: str) -> RowFilter:
+def _parse_filter(text: str, body: str) -> RowFilter:
     expression = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
     if not _OPERATOR.search(expression) or not _balanced(expression):
         todo = "[2], [SCI], [1:500,1:500], [col ra;dec], [flux > 100] or [circle ra dec radius]"
-        raise BadPath(f"bad selector {whole!r}", f"{text!r} is none of the kinds", todo)
+        raise _bad(body, f"{shown(text)} is none of the kinds", todo)
     return RowFilter(expression)
 
 

@@ -6,28 +6,45 @@ import re
 from uuid import UUID
 
 from .dataset import DatasetRef
-from .quoting import MAX_PART_BYTES, encode_name, encode_value
+from .quoting import MAX_PART_BYTES, check_length, encode_name, encode_value
 
-_UNIQUE = re.compile(r"~([0-9a-f]{32})(?:\.|$)")
+# No path holds `==`: a mark can never be part of another dataset's default key.
+_MARK = re.compile(r"==([0-9a-f]{32})(?:\.|$)")
 
 
 def default_key(ref: DatasetRef, extension: str) -> str:
-    """Give the key that mirrors the dataset's path in its RUN."""
+    """Give the key that mirrors the dataset's path in its RUN.
+
+    Raises
+    ------
+    BadPath
+        When a part is over 255 bytes.
+    """
     run = "/".join(map(encode_name, ref.run.split("/")))
     levels = [f"/{name}={encode_value(str(value))}" for name, value in ref.data_id.levels]
-    return f"{run}/{ref.type.name}{''.join(levels)}{extension}"
+    key = f"{run}/{ref.type.name}{''.join(levels)}{extension}"
+    if len(key) * 4 > MAX_PART_BYTES:
+        for part in key.split("/"):
+            check_length(part, key)
+    return key
 
 
 def unique_key(ref: DatasetRef, extension: str) -> str:
-    """Give a key that no other dataset has, for one that takes the place of another."""
-    folder, _, name = default_key(ref, "").rpartition("/")
-    mark = f"~{ref.id.hex}{extension}"
+    """Give a key that no other dataset has, for one that takes the place of another.
+
+    Raises
+    ------
+    BadPath
+        When a part of the default key is over 255 bytes.
+    """
+    folder, _, name = default_key(ref, extension).rpartition("/")
+    mark = f"=={ref.id.hex}{extension}"
     # Cut to a whole number of characters, so that the part stays within what file systems hold.
-    kept = name.encode()[: MAX_PART_BYTES - len(mark)].decode(errors="ignore")
-    return f"{folder}/{kept}{mark}" if folder else f"{kept}{mark}"
+    kept = name.removesuffix(extension).encode()[: MAX_PART_BYTES - len(mark)].decode(errors="ignore")
+    return f"{folder}/{kept}{mark}"
 
 
 def id_in_key(key: str) -> UUID | None:
     """Read the dataset's id out of a key made by `unique_key`."""
-    found = _UNIQUE.search(key.rpartition("/")[2])
+    found = _MARK.search(key.rpartition("/")[2])
     return UUID(found[1]) if found else None

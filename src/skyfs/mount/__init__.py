@@ -1,0 +1,1 @@
+"""The mount: the tree as a read-only filesystem of the kernel, through FUSE."""

@@ -1,0 +1,117 @@
+"""Open files of a mount."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from ..abc.source import ByteSource
+from ..tree import Node
+from .failures import Refusal
+
+# Which content a path had when it was last opened: a short text and three numbers each.
+KEPT_PATHS = 65_536
+
+# What tells one content of a path from another: inode (of the dataset's UUID), size and mtime.
+Identity = tuple[int, int, int]
+
+
+def identity(node: Node) -> Identity:
+    """Give what changes when a path gets another content."""
+    return (node.inode, node.size, node.mtime_ns)
+
+
+@dataclass(slots=True, eq=False)
+class Handle:
+    """One open file.
+
+    Attributes
+    ----------
+    keep_cache
+        Whether the pages that the kernel has of this path are of this content.
+    direct
+        Whether the kernel must keep no pages, because another content of this path is still open.
+    superseded
+        Whether the path has another content by now, which the kernel was told.
+    """
+
+    path: str
+    node: Node
+    source: ByteSource
+    keep_cache: bool = False
+    direct: bool = False
+    superseded: bool = False
+
+
+class Handles:
+    """Numbers for open files. Safe from several threads."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._open: dict[int, Handle] = {}
+        self._by_path: dict[str, list[Handle]] = {}
+        self._last: OrderedDict[str, Identity] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, path: str, node: Node, source: ByteSource) -> tuple[int, Handle]:
+        """Take an open source; it is closed at `remove`."""
+        handle = Handle(path, node, source)
+        own = identity(node)
+        with self._lock:
+            others = self._by_path.setdefault(path, [])
+            handle.direct = any(identity(other.node) != own for other in others)
+            handle.keep_cache = not handle.direct and self._last.get(path) == own
+            others.append(handle)
+            if not handle.direct:
+                self._remember(path, own)
+            number = next(self._numbers)
+            self._open[number] = handle
+        return number, handle
+
+    def get(self, number: int) -> Handle:
+        """Give an open file; EBADF when there is none."""
+        handle = self._open.get(number)
+        if handle is None:
+            raise Refusal(errno.EBADF)
+        return handle
+
+    def remove(self, number: int) -> None:
+        """Close a file."""
+        with self._lock:
+            handle = self._open.pop(number, None)
+            if handle is not None:
+                others = self._by_path[handle.path]
+                others.remove(handle)
+                if not others:
+                    del self._by_path[handle.path]
+                if handle.superseded or handle.direct:
+                    # It may have left pages of its content: the next to open must not take them over.
+                    self._last.pop(handle.path, None)
+        if handle is None:
+            raise Refusal(errno.EBADF)
+        handle.source.close()
+
+    def supersede(self, path: str, node: Node) -> None:
+        """Learn what the kernel is told of a path: files that were opened when it was another end there."""
+        if path not in self._by_path:
+            return
+        with self._lock:
+            for handle in self._by_path.get(path, ()):
+                handle.superseded = identity(handle.node) != identity(node)
+
+    def close(self) -> None:
+        """Close all files."""
+        for number in list(self._open):
+            self.remove(number)
+
+    def _remember(self, path: str, own: Identity) -> None:
+        self._last[path] = own
+        self._last.move_to_end(path)
+        while len(self._last) > KEPT_PATHS:
+            self._last.popitem(last=False)
