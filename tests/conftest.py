@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(f"XDG_{name}_HOME", str(folder))
     monkeypatch.setenv("SKYFS_INDEX", str(home / "index.yaml"))
     monkeypatch.delenv("SKYFS_REPO", raising=False)
+    if "skyfs.fs" in sys.modules:
+        # fsspec keeps filesystems by name, and another home gives the name another meaning.
+        sys.modules["skyfs.fs"].SkyFileSystem.clear_instance_cache()
     return home
 
 

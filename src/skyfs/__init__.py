@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from . import errors
+
 if TYPE_CHECKING:
     from .assemble import create, destroy
     from .assemble import open_repository as open  # noqa: A004 - the door is called skyfs.open
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["IngestFile", "Repository", "Timespan", "create", "destroy", "filesystem", "open"]
+__all__ = ["IngestFile", "Repository", "Timespan", "create", "destroy", "errors", "filesystem", "open"]
 
 # Loaded when first used: SQL and formats take longer to import than a path takes to open.
 _HOMES = {

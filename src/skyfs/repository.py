@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,13 +11,14 @@ from uuid import UUID
 from .abc.source import ByteSource
 from .abc.store import Store
 from .config import Config
-from .errors import BadArgument, NotAllowed, NotFound, Unsupported
+from .errors import BadArgument, BadDataId, NotAllowed, NotFound, Unsupported
 from .finding import Finder
 from .formats.catalog import Formats
 from .ingesting import Ingester, IngestFile
 from .model.collection import Collection, CollectionKind
 from .model.dataid import DataId, coerce
 from .model.dataset import DatasetRef, DatasetType, Location, Resolved
+from .model.dimensions import Element
 from .model.ids import new_ids
 from .model.paths import Address, parse
 from .model.timespan import Timespan, to_tai_ns
@@ -140,13 +141,24 @@ class Repository:
 
     def records(self, element: str, **conditions: object) -> Iterator[dict[str, object]]:
         """Give the records of an element whose columns equal the conditions, in order of identity."""
-        universe = self.registry.universe
-        found = universe.element(element)
-        typed = {
-            name: coerce(universe.element(name), value) if name in found.identity or name in found.implies else value
-            for name, value in conditions.items()
-        }
-        return self.registry.records.select(element, typed)
+        found = self.registry.universe.element(element)
+        return self.registry.records.select(
+            element, {name: self._typed(found, name, value) for name, value in conditions.items()}
+        )
+
+    def _typed(self, element: Element, name: str, value: object) -> object:
+        """Give a condition's value the type of its column, as text is what paths and command lines have."""
+        if element.is_dimension and name in (element.name, element.key.name):
+            return coerce(element, value)
+        if name in element.identity or name in element.implies:
+            return coerce(self.registry.universe.element(name), value)
+        column = next((one for one in (*element.keys, *element.metadata) if one.name == name), None)
+        if column is None or not isinstance(value, str) or column.type not in _FROM_TEXT:
+            return value
+        try:
+            return _FROM_TEXT[column.type](value)
+        except (KeyError, ValueError):
+            raise BadDataId(f"{element.name}.{name}={value!r}", "not of its type", f"{column.type} is wanted") from None
 
     def types(self, pattern: str = "*") -> list[DatasetType]:
         """Give the dataset types whose names match a glob, sorted."""
@@ -484,6 +496,13 @@ class Repository:
             writable_run(self.registry.current().collection(run))
         if collection.owner and self.user not in (collection.owner, *self.config.admins):
             raise NotAllowed(f"{verb} the RUN {run!r}", f"it belongs to {collection.owner}, you are {self.user}")
+
+
+_FROM_TEXT: Mapping[str, Callable[[str], object]] = {
+    "int": int,
+    "float": float,
+    "bool": {"true": True, "false": False, "1": True, "0": False}.__getitem__,
+}
 
 
 def _declared_ref(dataset_type: DatasetType, row: tuple[int | str, ...], uuid: bytes, run: str) -> DatasetRef:

@@ -165,8 +165,11 @@ class Tree:
             raise NotDirectory(f"list {str(address)!r}", "it is a file")
         return sorted(found, key=lambda node: node.name)
 
-    def attributes(self, node: Node) -> dict[str, object]:
-        """Give all that is known of a dataset without opening it: ids, digest, values and record columns."""
+    def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
+        """Give all that is known of a dataset without opening it: ids, digest, values and record columns.
+
+        Without ``records`` no statement is run.
+        """
         if node.named is None:
             return {}
         resolved = node.named.resolved
@@ -177,7 +180,8 @@ class Tree:
         found["sha256"] = place.sha256.hex() if place.sha256 and self._is_stored(node.named) else None
         if ref.valid is not None:
             found["valid"] = str(ref.valid)
-        return {**self._record_values(resolved), **found, **dict(ref.data_id.levels)}
+        columns = self._record_values(resolved) if records else {}
+        return {**columns, **found, **dict(ref.data_id.levels)}
 
     # -- many ------------------------------------------------------------------------------------------
 
@@ -202,9 +206,22 @@ class Tree:
             return list(entries)
         return [one for one in entries if any(_is_below(one.collection.name, name) for name in self._visible)]
 
+    def held(self, snapshot: Snapshot, collections: Iterable[CollectionEntry]) -> dict[str, set[str]]:
+        """Give, for each collection that holds stored datasets, the names of their types."""
+        listed = list(collections)
+        flat = {one.collection.name: snapshot.flatten([one.collection.name]) for one in listed}
+        needed = {entry.id: entry for entries in flat.values() for entry in entries}
+        types = list(snapshot.types.values())
+        summary = self._registry.holdings.stored(snapshot, needed.values()) if types else {}
+        held = {
+            name: {type_name for entry in entries for type_name in summary.get(entry.collection.name, ())}
+            for name, entries in flat.items()
+        }
+        return {name: types for name, types in held.items() if types}
+
     def types_in(self, snapshot: Snapshot, collections: Iterable[CollectionEntry]) -> list[TypeEntry]:
         """Give the types of which the collections, chains followed, hold stored datasets."""
-        held = self._held(snapshot, collections)
+        held = self.held(snapshot, collections)
         names = {name for types in held.values() for name in types}
         return [snapshot.types[name] for name in sorted(names)]
 
@@ -232,6 +249,23 @@ class Tree:
                     if len(members) == 1 or identity not in seen:
                         seen.add(identity)
                         yield one, found.resolved
+
+    def type_folder(self, address: Address) -> Node | None:
+        """Give the folder at or below a dataset type that an address names; None when nothing is stored there."""
+        snapshot = self._registry.current()
+        folder = self._folder(snapshot, address)
+        found = folder is not None and self._has_content(snapshot, folder)
+        return self._directory(_canonical(folder)) if folder is not None and found else None
+
+    def collection_folder(self, address: Address) -> Node | None:
+        """Give the folder of collections that an address names; None when nothing is stored there."""
+        snapshot = self._registry.current()
+        found = not address.keys and self.held(snapshot, self._below(snapshot, address.head))
+        return self._directory(address) if found else None
+
+    def folder(self, path: str) -> Node:
+        """Give a folder that is known to exist, by its canonical path."""
+        return Node(path, True, mtime_ns=self._born_ns)
 
     def node(self, collection: str, resolved: Resolved, like: Address) -> Node:
         """Give the file of a dataset in a collection, in the tree that ``like`` is of."""
@@ -308,16 +342,13 @@ class Tree:
     # -- inside: folders -------------------------------------------------------------------------------
 
     def _directory(self, address: Address) -> Node:
-        return Node(str(address), True, mtime_ns=self._born_ns)
+        return self.folder(str(address))
 
     def _existing_directory(self, address: Address) -> Node:
-        snapshot = self._registry.current()
-        folder = self._folder(snapshot, address)
-        if folder is not None and self._has_content(snapshot, folder):
-            return self._directory(_canonical(folder))
-        if not address.keys and self._held(snapshot, self._below(snapshot, address.head)):
-            return self._directory(address)
-        raise NotFound(f"nothing at {str(address)!r}")
+        node = self.type_folder(address) or self.collection_folder(address)
+        if node is None:
+            raise NotFound(f"nothing at {str(address)!r}")
+        return node
 
     def _has_content(self, snapshot: Snapshot, folder: _Folder) -> bool:
         order = snapshot.flatten([folder.collection.collection.name])
@@ -353,21 +384,8 @@ class Tree:
         shown = self.collections(snapshot)
         return [one for one in shown if not head or _is_below(one.collection.name, "/".join(head))]
 
-    def _held(self, snapshot: Snapshot, collections: Iterable[CollectionEntry]) -> dict[str, set[str]]:
-        """Give, for each collection that holds stored datasets, the names of their types."""
-        listed = list(collections)
-        flat = {one.collection.name: snapshot.flatten([one.collection.name]) for one in listed}
-        needed = {entry.id: entry for entries in flat.values() for entry in entries}
-        types = list(snapshot.types.values())
-        summary = self._registry.lookup.held(snapshot, needed.values()) if types else {}
-        held = {
-            name: {type_name for entry in entries for type_name in summary.get(entry.collection.name, ())}
-            for name, entries in flat.items()
-        }
-        return {name: types for name, types in held.items() if types}
-
     def _children(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
-        held = self._held(snapshot, self._below(snapshot, address.head)) if not address.keys else {}
+        held = self.held(snapshot, self._below(snapshot, address.head)) if not address.keys else {}
         width = len(address.head)
         own = "/".join(address.head)
         names = {name.split("/")[width] for name in held if name != own}
@@ -457,6 +475,8 @@ def dataset_path(named: Named, *, hive: bool = False) -> str:
     if ref.valid is not None:
         levels.append(f"/valid={ref.valid}")
     leaf = f"/{ref.type.name}{named.extension}"
+    if hive and not levels:
+        return f"/.hive/{collection}{leaf}" if named.component is None else f"/.hive/{collection}/{type_name}{leaf}"
     if hive:
         return f"/.hive/{collection}/{type_name}{''.join(levels)}{leaf}"
     if not levels:

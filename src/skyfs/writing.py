@@ -95,6 +95,37 @@ class Unit:
             batch.undo()
 
 
+class Draft:
+    """A dataset that is being written to `file`; nobody sees it before `commit`.
+
+    It is part of no transaction until then, so that other changes go on beside it. One thread at a time may
+    use it, not always the same.
+    """
+
+    def __init__(self, writer: Writer, plan: _Plan, batch: Batch, file: BinaryIO, *, check: bool) -> None:
+        self._writer = writer
+        self.plan = plan
+        self.batch = batch
+        self.file = file
+        self.check = check
+
+    def commit(self) -> DatasetRef:
+        """Make it a dataset: by itself, or with the transaction that this thread is in.
+
+        Raises
+        ------
+        BadContent
+            When the bytes are truncated, or not of the format that their extension says.
+        Exists
+            When another writer was faster.
+        """
+        return self._writer.commit(self)
+
+    def discard(self) -> None:
+        """Forget it; nothing is left."""
+        self.batch.undo()
+
+
 class Writer:
     """Puts bytes into stores and rows into the registry, all or nothing."""
 
@@ -118,16 +149,39 @@ class Writer:
         With ``check``, bytes that their format calls truncated or foreign are refused. The list holds the
         reference afterwards.
         """
+        draft = self.draft(target, check=check)
+        committed: list[DatasetRef] = []
+        try:
+            yield draft.file, committed
+        except BaseException:
+            draft.discard()
+            raise
+        committed.append(draft.commit())
+
+    def draft(self, target: Target, *, check: bool) -> Draft:
+        """Begin a dataset whose bytes come one after the other; what stands in its way is raised here.
+
+        With ``check``, `Draft.commit` refuses bytes that their format calls truncated or foreign.
+        """
+        if not self._registry.writable:
+            raise _read_only()
         self._formats.format(target.extension)
+        plan = self._plan(target)
+        batch = self._store().begin()
+        try:
+            return Draft(self, plan, batch, batch.create(plan.key), check=check)
+        except BaseException:
+            batch.undo()
+            raise
+
+    def commit(self, draft: Draft) -> DatasetRef:
+        """Make a draft a dataset; when that fails it is discarded. See `Draft.commit`."""
         with self._unit() as unit:
-            plan = self._plan(target)
-            batch = unit.add(self._store().begin())
-            committed: list[DatasetRef] = []
-            with batch.create(plan.key) as file:
-                yield file, committed
-                if check:
-                    self._formats.check(_Written(file), target.extension)
-            committed.extend(self._commit(unit, batch, [plan]))
+            unit.add(draft.batch)
+            if draft.check:
+                self._formats.check(_Written(draft.file), draft.plan.target.extension)
+            draft.file.close()
+            return self._commit(unit, draft.batch, [draft.plan])[0]
 
     def adopt(self, files: Sequence[tuple[str, Target]], how: Adoption) -> list[DatasetRef]:
         """Take existing local files in as datasets, all or none."""
@@ -155,7 +209,7 @@ class Writer:
     def _unit(self) -> Iterator[Unit]:
         """Give a unit for one change; inside of another it is settled with that one."""
         if not self._registry.writable:
-            raise ReadOnly("change the repository", "it was opened for reading", "open it with writable=True")
+            raise _read_only()
         outer: Unit | None = getattr(self._local, "unit", None)
         self._local.unit = unit = Unit()
         try:
@@ -179,6 +233,7 @@ class Writer:
         run = snapshot.collections.get(target.run)
         if run is not None:
             writable_run(run)
+        self._formats.require(target.extension, dataset_type.storage_class)
         levels, new_records = self._levels(dataset_type.group, target.data_id)
         data_id = DataId(dataset_type.group, levels)
         old = None
@@ -293,6 +348,10 @@ class Writer:
             if store.writable:
                 return store
         raise NotAllowed("write a dataset", "no store of the repository can be written", "check its configuration")
+
+
+def _read_only() -> ReadOnly:
+    return ReadOnly("change the repository", "it was opened for reading", "open it with writable=True")
 
 
 def _location(store: str, plan: _Plan, content: Content) -> Location:

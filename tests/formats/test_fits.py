@@ -16,10 +16,12 @@ from astropy.io import fits
 from astropy.nddata import CCDData, InverseVariance, VarianceUncertainty
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.time import Time
+from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
 from skyfs.errors import BadArgument, BadContent, SkyfsError
 from skyfs.formats import Formats
 from skyfs.formats.fits_layout import BLOCK, check_layout, extents
+from skyfs.formats.guards import Tolerance
 from skyfs.testing.format_suite import MemorySource
 
 from .samples import dump, hdus, image, load, rich_table, same_array, same_column, same_table
@@ -32,8 +34,8 @@ def as_bytes(*found: object) -> bytes:
 
 
 def random_groups() -> bytes:
-    data = np.arange(60, dtype="f4").reshape(10, 1, 1, 2, 3)
-    groups = fits.GroupData(data, bitpix=-32, pardata=[np.arange(10.0)], parnames=["UU"])
+    data = np.arange(6000, dtype="f4").reshape(1000, 1, 1, 2, 3)
+    groups = fits.GroupData(data, bitpix=-32, pardata=[np.arange(1000.0)], parnames=["UU"])
     with tempfile.NamedTemporaryFile(suffix=".fits") as file:
         # astropy writes random groups to real files only.
         fits.HDUList([fits.GroupsHDU(groups)]).writeto(file.name, overwrite=True)
@@ -347,6 +349,16 @@ def test_odd_headers_are_warned_about_not_refused(formats: Formats) -> None:
         assert "FILLER" not in formats.header(MemorySource(odd), ".fits")
 
 
+def test_tolerance_lasts_until_the_last_thread_leaves() -> None:
+    with Tolerance():
+        with Tolerance():
+            pass
+        with pytest.warns(AstropyUserWarning):
+            warnings.warn("shown, not raised", AstropyUserWarning, stacklevel=1)
+        assert any(action == "default" and kind is AstropyWarning for action, _, kind, *_ in warnings.filters)
+    assert not any(kind is AstropyWarning for _, _, kind, *_ in warnings.filters)
+
+
 def test_filters_of_warnings_survive_threads(formats: Formats) -> None:
     data = dump(formats, image(), ".fits", "Image")
     before = list(warnings.filters)
@@ -423,3 +435,35 @@ def test_arrays_in_any_memory_order(formats: Formats, extension: str) -> None:
     for array in (np.asfortranarray(base), base.T, base[::2, ::-3], base.astype(">i4"), base[:, 2:4].T):
         found = load(formats, MemorySource(dump(formats, array, extension, "Array")), extension, "Array")
         assert np.array_equal(found, array)
+
+
+@pytest.mark.parametrize("extension", [".fits.gz", ".fits.fz"])
+def test_the_clock_leaves_no_trace(formats: Formats, extension: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(1).normal(size=(40, 50)).astype("f4")
+    whole = fits.HDUList([fits.PrimaryHDU(pixels), fits.ImageHDU(pixels.astype("f8"))])
+    written = []
+    for now in (1e9, 1.5e9):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        written.append(dump(formats, whole, extension, "Hdus"))
+    assert written[0] == written[1]
+    found = load(formats, MemorySource(written[0]), extension, "Hdus")
+    assert np.array_equal(found[-1].data, pixels)
+
+
+def test_dithering_depends_on_the_data_alone(formats: Formats, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(1).normal(size=(40, 50)).astype("f4")
+    options = {"compression": "RICE_1", "quantize_level": 4.0, "quantize_method": "dither_1"}
+    written = []
+    for now in (1e9, 1.5e9):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        file = io.BytesIO()
+        formats.format(".fits.fz").write(pixels, file, options)
+        written.append(file.getvalue())
+    assert written[0] == written[1]
+
+
+def test_compressing_leaves_the_hdus_alone(formats: Formats) -> None:
+    whole = hdus()
+    before = [repr(hdu.header) for hdu in whole]
+    dump(formats, whole, ".fits.fz", "Hdus")
+    assert [repr(hdu.header) for hdu in whole] == before

@@ -200,7 +200,7 @@ def test_csv_types() -> None:
 
 
 def test_csv_type_that_changes_late() -> None:
-    table = csv("x\n" + "1\n" * 400_000 + "1.5\n")
+    table = csv("x\n" + "1\n" * 9_000_000 + "1.5\n")
     assert table["x"].dtype == np.float64
 
 
@@ -221,7 +221,8 @@ def test_ecsv_cut_in_a_line() -> None:
 
 VOTABLE = """<?xml version="1.0"?>{dtd}<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">
 <RESOURCE><TABLE>
-<FIELD name="a" datatype="int"/><DATA><TABLEDATA><TR><TD>{cell}</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE>
+<FIELD name="a" datatype="int"/>
+<DATA><TABLEDATA><TR><TD>{cell}</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE>
 </VOTABLE>"""
 
 

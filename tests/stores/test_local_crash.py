@@ -233,6 +233,22 @@ def test_a_live_writer_of_the_same_hard_link_is_spared(tmp_path: Path) -> None:
     assert not (world.root / ".skyfs").exists()
 
 
+def test_a_key_that_a_live_writer_wants_too_is_decided_when_that_one_has_ended(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    before = world.state()
+    store = world.store()
+    batch = store.begin()
+    adopting(Adoption.LINK)(batch, world.incoming)
+    _die_before_settle(world, adopting(Adoption.LINK))
+    with pytest.raises(Exists):
+        batch.publish()
+    assert store.recover(lambda _: False) == 0
+    batch.undo()
+    assert store.recover(lambda _: False) == 2
+    store.close()
+    assert world.state() == before
+
+
 def test_a_live_writer_that_links_during_recovery_gets_its_link_back(tmp_path: Path) -> None:
     world = World(tmp_path)
     _die_before_settle(world, adopting(Adoption.LINK))
@@ -372,7 +388,7 @@ def test_the_journal_names_what_is_in_flight_and_stays_small(tmp_path: Path) -> 
     assert [key for _, key in json.loads(journal.read_bytes())["files"]] == ["a/1"]
     second.publish()
     first.settle()
-    assert journal.read_bytes().count(b"\n") == 3
+    assert len(journal.read_bytes().split()) == 3
     second.settle()
     assert journal.read_bytes() == b""
     store.close()
@@ -393,6 +409,18 @@ def test_close_leaves_batches_in_flight_to_recovery(tmp_path: Path) -> None:
     assert world.state() == before
     put(store, {"a/1": b"again"})  # a closed store can be used again
     store.close()
+
+
+def test_close_leaves_deletions_in_flight_to_recovery(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    store = world.store()
+    batch = store.begin()
+    deleting(batch, world.incoming)
+    batch.publish()
+    store.close()
+    assert held(store) == {"old/one/k": b"old one", "old/k": b"old", "old/kept": b"kept"}
+    store.recover(lambda key: key == "old/kept")
+    assert held(store) == {"old/kept": b"kept"}
 
 
 def test_the_journal_goes_with_the_store(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import pickle
@@ -151,6 +152,79 @@ def test_settle_goes_on_after_a_failure_and_can_be_repeated(
     assert held(store) == {"a/1": b"1"}
     batch.settle()
     assert held(store) == {}
+
+
+def test_a_torn_line_of_a_full_disk_does_not_spoil_the_next(
+    store: LocalStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = fill(store.begin(), {"kept": b"x"})
+    kept.publish()  # keeps the journal from being emptied
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        if len(data) < 12:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(descriptor, data[:-10])
+
+    torn, later = fill(store.begin(), {"torn": b"x"}), fill(store.begin(), {"later": b"x"})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(StoreError, match="disk is full"):
+            torn.publish()
+        torn.undo()
+    later.publish()
+    store.close()
+    assert LocalStore(root, name="disk").recover(lambda key: key == "kept") == 1
+    assert paths(root) == ["kept"]
+
+
+def test_a_full_disk_does_not_stop_settle(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, batch = fill(store.begin(), {"other": b"x"}), fill(store.begin(), {"k": b"x"})
+    other.publish()
+    batch.publish()
+    with monkeypatch.context() as patch:
+        fail_at(1, patch)
+        batch.settle()
+    other.undo()
+    assert held(store) == {"k": b"x"}
+
+
+def test_recovery_that_takes_a_journal_before_it_is_locked(
+    store: LocalStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+    taken: list[str] = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
+        taken.extend(path.name for path in (root / ".skyfs/journal").iterdir())
+        LocalStore(root, name="other").recover(lambda _: False)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    batch = fill(store.begin(), {"k": b"x"})
+    (journal,) = (root / ".skyfs/journal").iterdir()
+    assert journal.name not in taken
+    batch.publish()
+    assert LocalStore(root, name="other").recover(lambda _: False) == 0
+    assert held(store) == {"k": b"x"}
+    batch.settle()
+
+
+def test_the_end_of_the_process_removes_the_journal(root: Path) -> None:
+    code = """if True:
+        import sys
+        from skyfs.stores.local import LocalStore
+        store = LocalStore(sys.argv[1], name="disk", durability="process")
+        batch = store.begin()
+        with batch.create("k") as file:
+            file.write(b"x")
+        batch.publish()
+        batch.settle()
+    """
+    path = str(Path(folders.__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code, str(root)], env={"PYTHONPATH": path}, check=True)
+    assert paths(root) == ["k"]
 
 
 # -- syncing

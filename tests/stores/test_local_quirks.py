@@ -280,6 +280,17 @@ def test_writing_by_descriptor_gives_the_right_digest(store: LocalStore) -> None
     assert content.sha256 == hashlib.sha256(b"header child").digest()
 
 
+def test_overwriting_by_descriptor_gives_the_right_digest(store: LocalStore) -> None:
+    batch = store.begin()
+    with batch.create("k") as file:
+        file.write(b"0123456789")
+        file.flush()
+        os.pwrite(file.fileno(), b"X", 3)
+    content = batch.publish()["k"]
+    batch.settle()
+    assert content.sha256 == hashlib.sha256(b"012X456789").digest()
+
+
 def test_in_order_writing_is_not_read_again(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_batch, "digest_of", lambda _: pytest.fail("read again"))
     put(store, {"k": b"x" * 1_000_000})

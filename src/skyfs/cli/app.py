@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import click
 
 from .. import __version__
-from .exits import BROKEN_PIPE, INTERRUPTED, debugging, explain
+from .exits import BROKEN_PIPE, INTERRUPTED, MISUSED, debugging, explain
 from .session import Session
 
 _COMPLETE_VARIABLE = "_SKYFS_COMPLETE"
@@ -41,7 +41,9 @@ COMMANDS = {
     "put": Entry("taking", "put", "Store a file as a dataset."),
     "ingest": Entry("taking", "ingest", "Take files of any names in, with data IDs from headers and names."),
     "records": Entry("defining", "records", "Show dimension records, or insert them from a file."),
-    "collections": Entry("defining", "collections", "Show collections, or create, chain, lock and remove them."),
+    "collections": Entry(
+        "defining", "collections", "Show collections, or create, chain, lock and remove them."
+    ),
     "types": Entry("defining", "types", "Show dataset types."),
     "register": Entry("defining", "register", "Register a dataset type."),
     "mount": Entry("mounting", "mount", "Show a repository as a folder."),
@@ -101,7 +103,9 @@ class Application(click.Group):
             import_module(f"{__package__}.completing")
         warnings.showwarning = _show_warning
         try:
-            status = super().main(args, prog_name or "skyfs", _COMPLETE_VARIABLE, standalone_mode=False, **extra)
+            status = super().main(
+                args, prog_name or "skyfs", _COMPLETE_VARIABLE, standalone_mode=False, **extra
+            )
         except click.Abort:
             status = INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the last door: whatever it is, users get one line
@@ -112,6 +116,9 @@ class Application(click.Group):
 def _fail(error: Exception) -> int:
     if debugging():
         traceback.print_exception(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return MISUSED
     message, status = explain(error)
     click.echo(f"skyfs: {message}", err=True)
     return status
@@ -122,7 +129,9 @@ def _show_warning(message: Warning | str, *_where: object, **_more: object) -> N
     click.echo(f"skyfs: warning: {' '.join(str(message).split())}", err=True)
 
 
-@click.command(cls=Application, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    "skyfs", cls=Application, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("-r", "--repository", metavar="REPO", help="Name, folder or URL. Default: $SKYFS_REPO.")
 @click.version_option(__version__, "--version", message="skyfs %(version)s")
 @click.pass_context

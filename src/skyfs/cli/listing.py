@@ -64,7 +64,10 @@ def _below(session: Session, paths: Sequence[str]) -> Iterator[Node]:
 
 
 def _print(nodes: Sequence[Node], *, long: bool, full: bool) -> None:
-    names = [(node.path if full else node.name) + ("/" if node.is_dir and node.path != "/" else "") for node in nodes]
+    names = [
+        (node.path if full else node.name) + ("/" if node.is_dir and node.path != "/" else "")
+        for node in nodes
+    ]
     if not long:
         for name in names:
             click.echo(name)

@@ -16,7 +16,8 @@ from ..model.paths import parse
 from ..model.selectors import split_selectors
 
 if TYPE_CHECKING:
-    from ..fs import SkyFileSystem
+    from click.shell_completion import CompletionItem
+
     from ..repository import Repository
     from ..tree import Node, Tree
 
@@ -84,12 +85,6 @@ class Session:
             self._tree = Tree(self.repository())
         return self._tree
 
-    def filesystem(self, *, writable: bool = False) -> SkyFileSystem:
-        """Give the repository as an fsspec filesystem."""
-        import skyfs
-
-        return skyfs.filesystem(self.repository(writable=writable))
-
     def nodes(self, paths: Iterable[str]) -> Iterator[Node]:
         """Give the nodes that paths and globs name, in order; a glob that matches nothing is an error."""
         for path in paths:
@@ -98,15 +93,23 @@ class Session:
                 continue
             yield from self._matching(path)
 
-    def _matching(self, pattern: str) -> Iterator[Node]:
-        import skyfs
+    def expand(self, paths: Iterable[str]) -> Iterator[str]:
+        """Give the paths as they are, and for each glob the paths that match it."""
+        for path in paths:
+            if is_glob(path):
+                yield from (node.path for node in self._matching(path))
+            else:
+                yield path
 
-        tree = self.tree()
-        found = sorted(map(str, skyfs.filesystem(tree.repository).glob(pattern)))
+    def _matching(self, pattern: str) -> list[Node]:
+        from fsspec.utils import glob_translate
+
+        from ..globbing import glob
+
+        found = glob(self.tree(), pattern, glob_translate(pattern))
         if not found:
             raise NotFound(f"nothing matches {pattern!r}")
-        for path in found:
-            yield tree.lookup(parse(path))
+        return found
 
 
 class PathType(click.ParamType):
@@ -119,13 +122,32 @@ class PathType(click.ParamType):
         session = ctx.find_object(Session) if ctx is not None else None
         return plain_path(value, session)
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[object]:  # type: ignore[override]  # noqa: ARG002
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
         """Give the paths that begin with what is typed."""
         from .completing import complete_path
 
-        return list(complete_path(ctx.find_object(Session), incomplete))
+        return list(complete_path(ctx, incomplete))
 
 
+class CopyType(click.ParamType):
+    """A path on either side of a copy."""
+
+    name = "path"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
+        """Give the paths in the repository, and let the shell add local files."""
+        from click.shell_completion import CompletionItem
+
+        from .completing import complete_path
+
+        return [*complete_path(ctx, incomplete), CompletionItem(incomplete, type="file")]
+
+
+COPY = CopyType()
 PATH = PathType()
 
 
@@ -169,10 +191,13 @@ def to_person() -> bool:
     return sys.stdout.isatty()
 
 
-def print_table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> None:
-    """Print a table: with a heading and colours for a person, tab-separated lines for a program."""
+def print_table(rows: Sequence[Sequence[object]], header: Sequence[str], *, named: bool = False) -> None:
+    """Print a table: with a heading and colours for a person, tab-separated lines for a program.
+
+    With ``named``, programs get the heading too.
+    """
     if not to_person():
-        for row in rows:
+        for row in [header, *rows] if named else rows:
             click.echo("\t".join(map(_cell, row)))
         return
     from rich.box import SIMPLE_HEAD

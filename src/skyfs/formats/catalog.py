@@ -191,6 +191,21 @@ class Formats:
         """Raise BadContent when the bytes are visibly truncated or of another format."""
         self.format(extension).check(source)
 
+    def require(self, extension: str, storage_class: str) -> None:
+        """Raise when no file of the extension can hold the storage class.
+
+        Raises
+        ------
+        Unsupported
+            When the format cannot hold it.
+        UnknownFormat
+            When no format has the extension.
+        """
+        if storage_class == _BYTES:
+            self._known(extension)
+        else:
+            self._carrier(extension, storage_class)
+
     def component(self, value: object, storage_class: str, name: str) -> object:
         """Give a part of an object, as the Python type of the part's storage class; None when it has none.
 

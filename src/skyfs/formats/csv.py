@@ -16,6 +16,9 @@ from .text import check_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Arrow reads block by block, and no row may be longer than a block.
+_LONGEST_ROW = 16 << 20
+
 
 class Csv(Format):
     """CSV tables: integers, floats, booleans and text; an empty field is a missing value, ``""`` empty text.
@@ -62,8 +65,7 @@ def _read_arrow(data: bytes) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    # One block, because types are guessed from the first: a float after a million integers would be an error.
-    blocks = csv.ReadOptions(block_size=max(len(data) + 1, 1 << 20))
+    blocks = csv.ReadOptions(block_size=_LONGEST_ROW)
     parsing = csv.ParseOptions(newlines_in_values=True)
 
     def read(kinds: Mapping[str, pa.DataType]) -> pa.Table:

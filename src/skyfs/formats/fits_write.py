@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from skyfs.errors import BadArgument
 
+from .fits_tiles import without_times
 from .guards import refuse_options, refuse_value
 from .masks import with_masks
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _COMPRESSIONS = ("auto", "none", "RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1")
 _TILING = ("tile_shape", "quantize_level", "quantize_method", "dither_seed", "hcomp_scale", "hcomp_smooth")
 _PLATE = re.compile(r"AMD[XY]\d+|PPO\d|PLTRA[HMS]|PLTDEC(SN|[DMS])|CNPIX[12]|[XY]PIXELSZ")
+_SEED_OF_DATA = -1
 _QUANTIZE = {"none": -1, "no_dither": -1, "dither_1": 1, "dither_2": 2}
 
 
@@ -48,7 +50,7 @@ def write_hdus(value: object, file: BinaryIO, options: Mapping[str, object]) -> 
     """Write an object of one of the storage classes of FITS."""
     hdus = _to_hdus(value)
     if options.get("compression", "none") != "none":
-        hdus = _compress(hdus, options)
+        hdus = without_times(_compress(hdus, options))
     hdus.writeto(_Sink(file), checksum=bool(options.get("checksum", False)), output_verify="fix+warn")
 
 
@@ -184,6 +186,8 @@ def _compressed(hdu: fits.PrimaryHDU | fits.ImageHDU, options: Mapping[str, obje
         kind = "RICE_1" if hdu.data.dtype.kind in "iu" and hdu.data.dtype.itemsize <= 4 else "GZIP_2"
     if hdu.data.dtype.kind == "f":
         chosen.setdefault("quantize_level", 0.0)
+        # Dithering starts from the clock otherwise.
+        chosen.setdefault("dither_seed", _SEED_OF_DATA)
     if isinstance(chosen.get("quantize_method"), str):
         chosen["quantize_method"] = _QUANTIZE[str(chosen["quantize_method"])]
     return fits.CompImageHDU(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..errors import BadDefinition, BadPath
-from .quoting import MAX_PART_BYTES, check_utf8, encode_name
+from .quoting import MAX_PART_BYTES, check_utf8, encode_name, shown
 
 
 class CollectionKind(StrEnum):
@@ -53,10 +53,14 @@ def check_collection_name(name: str) -> str:
     try:
         check_utf8(name)
     except BadPath as error:
-        raise BadDefinition(f"bad collection name {name!r}", error.found) from None
+        raise BadDefinition(f"bad collection name {shown(name)}", error.found) from None
     for part in name.split("/"):
         if not part or part[0] == "." or "=" in part or "\0" in part:
-            raise BadDefinition(f"bad collection name {name!r}", f"the part {part!r}", "no '=', no leading '.', not empty")
+            raise BadDefinition(
+                f"bad collection name {name!r}", f"the part {part!r}", "no '=', no leading '.', not empty"
+            )
         if len(encode_name(part).encode()) > MAX_PART_BYTES:
-            raise BadDefinition(f"bad collection name {name[:60]!r}...", "a part over 255 bytes", "shorten it")
+            raise BadDefinition(
+                f"bad collection name {name[:60]!r}...", "a part over 255 bytes", "shorten it"
+            )
     return name

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import BadDataId
 from .dimensions import DimensionGroup, Element
+from .quoting import shown
 
 Value = int | str
 
@@ -31,6 +33,9 @@ class DataId(Mapping[str, Value]):
         object.__setattr__(self, "row", row)
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - the signature of object
+        raise AttributeError(f"a DataId cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a DataId cannot be changed: {name}")
 
     @property
@@ -60,7 +65,9 @@ class DataId(Mapping[str, Value]):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, DataId):
-            return self.group.required == other.group.required and self.values_required == other.values_required
+            return (
+                self.group.required == other.group.required and self.values_required == other.values_required
+            )
         return dict(self) == other
 
     def __repr__(self) -> str:
@@ -84,9 +91,22 @@ def coerce(element: Element, value: object) -> Value:
     if element.key.type == "int":
         number = _coerce_int(element, value)
         return number if element.level is None else _check_pixel(element, number, element.level)
-    if isinstance(value, str) and value and "\0" not in value:
-        return str(value)
-    raise BadDataId(f"bad data ID: {element.name}={value!r}", f"{type(value).__name__}", "a non-empty text is wanted")
+    if isinstance(value, str) and value and "\0" not in value and _has_utf8(value):
+        # Not str(value): of a member of an Enum that is its name.
+        return str.__str__(value)
+    raise _bad(element, value, "a text is wanted, not empty, without NUL and lone surrogates")
+
+
+def _bad(element: Element, value: object, todo: str) -> BadDataId:
+    return BadDataId(f"bad data ID: {element.name}={shown(value)}", type(value).__name__, todo)
+
+
+def _has_utf8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _coerce_int(element: Element, value: object) -> int:
@@ -95,13 +115,19 @@ def _coerce_int(element: Element, value: object) -> int:
         digits = value.removeprefix("-")
         if value.isascii() and digits.isdigit() and len(digits) < 20 and str(int(value)) == value:
             number = int(value)
-    elif not isinstance(value, bool) and hasattr(value, "__index__"):
-        number = value.__index__()
+    elif not isinstance(value, bool):
+        number = _index(value)
     if number is None or not -_INT64 <= number < _INT64:
-        raise BadDataId(
-            f"bad data ID: {element.name}={value!r}", type(value).__name__, "a whole number is wanted, as 42"
-        )
+        raise _bad(element, value, "a whole number of 64 bits is wanted, as 42")
     return number
+
+
+def _index(value: object) -> int | None:
+    # Arrays, also those of floats, have `__index__` and refuse when it is called.
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def _check_pixel(element: Element, number: int, level: int) -> int:
@@ -109,5 +135,7 @@ def _check_pixel(element: Element, number: int, level: int) -> int:
     cells: int = 4**level
     first, end = (0, 12 * cells) if element.name.startswith("healpix") else (8 * cells, 16 * cells)
     if not first <= number < end:
-        raise BadDataId(f"bad data ID: {element.name}={number}", "no such pixel", f"they go from {first} to {end - 1}")
+        raise BadDataId(
+            f"bad data ID: {element.name}={number}", "no such pixel", f"they go from {first} to {end - 1}"
+        )
     return number

@@ -9,13 +9,14 @@ from uuid import UUID
 from ..errors import BadDefinition
 from .dataid import DataId
 from .dimensions import DimensionGroup
+from .quoting import MAX_PART_BYTES, shown
 from .timespan import Timespan
 
 _TYPE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _FILE = re.compile(r"\w+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DatasetType:
     """A kind of dataset.
 
@@ -46,10 +47,19 @@ class DatasetType:
         """Refuse names that paths cannot spell."""
         pattern = _TYPE if self.group.required else _FILE
         if not pattern.fullmatch(self.name):
-            raise BadDefinition(f"bad dataset type {self.name!r}", "not a name", "letters, digits and _")
+            raise BadDefinition(f"bad dataset type {shown(self.name)}", "not a name", "letters, digits and _")
+        if len(self.name) > MAX_PART_BYTES:
+            raise BadDefinition(f"bad dataset type {shown(self.name)}", "a name over 255 bytes", "shorten it")
+
+    def __repr__(self) -> str:
+        dimensions = f"[{', '.join(self.group.required)}]"
+        return f"DatasetType({self.name} {dimensions}, {self.storage_class!r})"
+
+    def __str__(self) -> str:
+        return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DatasetRef:
     """A dataset: immutable bytes of a type and data ID, made in a RUN.
 
@@ -68,6 +78,13 @@ class DatasetRef:
     data_id: DataId
     run: str
     valid: Timespan | None = None
+
+    def __repr__(self) -> str:
+        return f"DatasetRef({self}, id={self.id})"
+
+    def __str__(self) -> str:
+        valid = f", valid {self.valid}" if self.valid is not None else ""
+        return f"{self.type.name} {self.data_id!r} in {self.run!r}{valid}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,15 @@ _lock = threading.Lock()
 _last_tick = 0
 
 
+def _after_fork() -> None:
+    """Give a child its own lock: the parent's may have been held by another thread."""
+    global _lock  # noqa: PLW0603 - one clock for the process
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def new_ids(count: int) -> list[bytes]:
     """Give ``count`` new UUIDs of version 7 (RFC 9562), as bytes, in increasing order.
 
@@ -38,5 +47,9 @@ def new_ids(count: int) -> list[bytes]:
 
 def raw_id(type_name: str, run: str, data_id: Mapping[str, object]) -> UUID:
     """Give the id of a raw: UUID version 5 of type, run and data ID, as the Rubin data butler makes it."""
-    items = [("dataset_type", type_name), ("run", run), *((key, str(data_id[key])) for key in sorted(data_id))]
+    items = [
+        ("dataset_type", type_name),
+        ("run", run),
+        *((key, str(data_id[key])) for key in sorted(data_id)),
+    ]
     return uuid5(_RAW_NAMESPACE, ",".join(f"{key}={value}" for key, value in items))

@@ -91,9 +91,13 @@ class Address:
         if keys:
             return cls((*collection.split("/"), named), keys, extension, selectors)
         if not _FILE_TYPE.fullmatch(named) or not _EXTENSION.fullmatch(extension):
-            raise _bad(named + extension, f"{named + extension!r} is no type with an extension", "calexp.fits")
+            raise _bad(
+                named + extension, f"{named + extension!r} is no type with an extension", "calexp.fits"
+            )
         leaf = type_name + extension
-        return cls((*collection.split("/"), *((leaf,) if component is None else (named, leaf))), selectors=selectors)
+        return cls(
+            (*collection.split("/"), *((leaf,) if component is None else (named, leaf))), selectors=selectors
+        )
 
     @property
     def collection(self) -> str:
@@ -145,9 +149,9 @@ def parse(path: str) -> Address:
     """
     check_utf8(path)
     base, selectors = split_selectors(path)
-    parts = _split_parts(base, path)
     if path.endswith("]") and not selectors:
         explain_selectors(path)
+    parts = _split_parts(base, path)
     service, rest = _split_service(parts, path)
     if service[:1] in _PLAIN_SERVICES:
         return Address(head=tuple(decode(part, path) for part in rest), service=service, selectors=selectors)
@@ -211,7 +215,7 @@ def _parse_dataset(
 
 
 def _hive_extension(service: tuple[str, ...], head: tuple[str, ...], rest: tuple[str, ...]) -> str:
-    """Give the extension of a leaf ``<type><ext>`` of the hive; empty when ``rest`` does not begin with one."""
+    """Give the extension of the hive's leaf ``<type><ext>``; empty when ``rest`` begins with no such leaf."""
     if service != (".hive",) or not head or not rest:
         return ""
     extension = extension_at_end(rest[0])
@@ -231,6 +235,9 @@ def _parse_key(part: str, path: str) -> tuple[str, str]:
 
 
 def _validate(address: Address) -> None:
+    if address.keys and len(address.head) < 2:
+        text = "/".join((*address.head, *(f"{key}={value}" for key, value in address.keys)))
+        raise _bad(text, "no collection and type before the keys", "/collection/type/key=value")
     parts = _spelled(address)
     whole = "/" + "/".join(parts)
     check_utf8(whole)
@@ -270,23 +277,24 @@ def _validate_head(head: tuple[str, ...], whole: str) -> None:
 
 
 def _validate_keyed(address: Address, whole: str) -> None:
-    if len(address.head) < 2:
-        raise _bad(whole, "no collection and type before the keys", "/collection/type/key=value")
     for part in address.head[:-1]:
         if part[0] == ".":
             raise _bad(whole, f"the name {shown(part)}", "a name does not begin with '.'")
     if not _TYPE.fullmatch(address.head[-1]):
         raise _bad(whole, f"{shown(address.head[-1])} is no dataset type", "letters, digits and _")
-    names = [key for key, _ in address.keys]
+    seen: set[str] = set()
     for key, value in address.keys:
         if not value or not _NAME.fullmatch(key):
             raise _bad(whole, f"{shown(key)} is no key with a value", "dimension=value")
-        if names.count(key) > 1:
+        if key in seen:
             raise _bad(whole, f"the key {shown(key)} stands twice", "give each key once")
+        seen.add(key)
     if not _EXTENSION.fullmatch(address.extension):
         raise _bad(whole, f"{shown(address.extension)} is no extension", "lower case, as .fits.gz")
     if address.inner and not address.extension:
-        raise _bad(whole, f"{shown(address.inner[0])} after the keys is no key=value", "put it before the keys")
+        raise _bad(
+            whole, f"{shown(address.inner[0])} after the keys is no key=value", "put it before the keys"
+        )
     for part in address.inner:
         if part in ("", ".", "..") or _FORBIDDEN_INNER.search(part):
             raise _bad(whole, f"{shown(part)} inside of a dataset", "no control characters, no / = [ ]")

@@ -56,7 +56,9 @@ def encode_value(text: str) -> str:
     following = text[1:] + " "
     return "".join(
         _percent(char)
-        if char in _RESERVED or _is_control(char) or (char == "." and (not index or following[index].isalpha()))
+        if char in _RESERVED
+        or _is_control(char)
+        or (char == "." and (not index or following[index].isalpha()))
         else char
         for index, char in enumerate(text)
     )
@@ -78,7 +80,9 @@ def decode(text: str, whole: str) -> str:
     if b"%" not in raw:
         return text
     if len(_ENCODED.findall(raw)) != raw.count(b"%"):
-        raise BadPath(f"bad path {shown(whole)}", f"a broken %-escape in {shown(text)}", "a bare % is written %25")
+        raise BadPath(
+            f"bad path {shown(whole)}", f"a broken %-escape in {shown(text)}", "a bare % is written %25"
+        )
     try:
         return _ENCODED.sub(lambda match: bytes([int(match[1], 16)]), raw).decode("utf-8")
     except UnicodeDecodeError:

@@ -24,7 +24,9 @@ _MAX_HDU_DIGITS = 9
 _HDU_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:\s*,\s*(\d{1,9}))?", re.ASCII)
 _AXIS = re.compile(r"(?:(-?\*)|(\d{1,18})\s*:\s*(\d{1,18}))\s*(?::\s*(\d{1,18}))?", re.ASCII)
 _COLUMN = re.compile(r"-?[A-Za-z_*?#][\w*?#.-]*", re.ASCII)
-_OPERATOR = re.compile(r"[<>]|[=!]=|=|&&|\|\||\.(?:eq|ne|lt|le|gt|ge|and|or|not)\.|\w\(", re.ASCII | re.IGNORECASE)
+_OPERATOR = re.compile(
+    r"[<>]|[=!]=|=|&&|\|\||\.(?:eq|ne|lt|le|gt|ge|and|or|not)\.|\w\(", re.ASCII | re.IGNORECASE
+)
 _ESCAPE = re.compile(r"%(25|2F|5B|5D|0[0-9A-F]|1[0-9A-F]|7F)", re.IGNORECASE)
 _TO_ESCAPE = re.compile(r"[%/\[\]\x00-\x1f\x7f]")
 
@@ -184,16 +186,18 @@ def _bodies(text: str, start: int) -> list[str]:
     bodies: list[str] = []
     depth, begin, end = 0, start, start
     if text[start : start + 1] not in ("[", ""):
-        raise BadPath(f"bad selector {shown(rest)}", f"{rest[0]!r} stands outside of the brackets", "[...][...]")
+        raise BadPath(
+            f"bad selector {shown(rest)}", f"{rest[0]!r} stands outside of the brackets", "[...][...]"
+        )
     for match in _TOKEN.finditer(text, start):
-        token = match.group()
-        if token == "[":
+        found = match.group()
+        if found == "[":
             depth += 1
             begin = match.end() if depth == 1 else begin
-        elif token == "]":
+        elif found == "]":
             depth -= 1
-        elif len(token) == 1:
-            raise BadPath(f"bad selector {shown(rest)}", f"the quote {token} is not closed", "close it")
+        elif len(found) == 1:
+            raise BadPath(f"bad selector {shown(rest)}", f"the quote {found} is not closed", "close it")
         if depth > _MAX_DEPTH:
             raise BadPath(f"bad selector {shown(rest)}", "brackets are nested too deeply", "[...][...]")
         if not depth:

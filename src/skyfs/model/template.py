@@ -9,7 +9,7 @@ from .dataset import DatasetRef
 from .quoting import MAX_PART_BYTES, check_length, encode_name, encode_value
 
 # No path holds `==`: a mark can never be part of another dataset's default key.
-_MARK = re.compile(r"==([0-9a-f]{32})(?:\.|$)")
+_MARK = re.compile(r"==([0-9a-f]{32})(?:\.|\Z)")
 
 
 def default_key(ref: DatasetRef, extension: str) -> str:

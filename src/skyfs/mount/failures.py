@@ -19,7 +19,7 @@ _Self = TypeVar("_Self")
 
 
 class Refusal(OSError):
-    """The answer to a request that cannot be granted: an errno, and nothing else that the kernel could show."""
+    """The answer to a request that cannot be granted: an errno, all that the kernel shows."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, os.strerror(number))
@@ -53,7 +53,7 @@ def answering(
             if not isinstance(error, SkyfsError):
                 log.exception("%s%r failed", method.__name__, args)
             elif number == errno.EIO:
-                log.error("%s%r: %s", method.__name__, args, error)
+                log.error("%s%r: %s", method.__name__, args, error)  # noqa: TRY400 - the message says all
             raise Refusal(number) from error
 
     return answer

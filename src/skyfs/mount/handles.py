@@ -12,7 +12,7 @@ from ..abc.source import ByteSource
 from ..tree import Node
 from .failures import Refusal
 
-# Which content a path had when it was last opened: a short text and three numbers each.
+# Of so many paths it is known what the kernel was told and which content was opened last.
 KEPT_PATHS = 65_536
 
 # What tells one content of a path from another: inode (of the dataset's UUID), size and mtime.
@@ -54,6 +54,7 @@ class Handles:
         self._open: dict[int, Handle] = {}
         self._by_path: dict[str, list[Handle]] = {}
         self._last: OrderedDict[str, Identity] = OrderedDict()
+        self._told: OrderedDict[str, Identity] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -69,7 +70,7 @@ class Handles:
             handle.keep_cache = not handle.direct and self._last.get(path) == own
             others.append(handle)
             if not handle.direct:
-                self._remember(path, own)
+                _remember(self._last, path, own)
             number = next(self._numbers)
             self._open[number] = handle
         return number, handle
@@ -90,28 +91,30 @@ class Handles:
                 others.remove(handle)
                 if not others:
                     del self._by_path[handle.path]
-                if handle.superseded or handle.direct:
-                    # It may have left pages of its content: the next to open must not take them over.
-                    self._last.pop(handle.path, None)
         if handle is None:
             raise Refusal(errno.EBADF)
         handle.source.close()
 
-    def supersede(self, path: str, node: Node) -> None:
-        """Learn what the kernel is told of a path: files that were opened when it was another end there."""
-        if path not in self._by_path:
-            return
+    def tell(self, path: str, own: Identity) -> None:
+        """Note what the kernel is told of a file: those that were opened when it was another end there."""
         with self._lock:
+            _remember(self._told, path, own)
             for handle in self._by_path.get(path, ()):
-                handle.superseded = identity(handle.node) != identity(node)
+                handle.superseded = identity(handle.node) != own
+
+    def is_told(self, path: str, node: Node) -> bool:
+        """Tell whether the kernel believes this of a path, as far as is known."""
+        with self._lock:
+            return self._told.get(path, identity(node)) == identity(node)
 
     def close(self) -> None:
         """Close all files."""
         for number in list(self._open):
             self.remove(number)
 
-    def _remember(self, path: str, own: Identity) -> None:
-        self._last[path] = own
-        self._last.move_to_end(path)
-        while len(self._last) > KEPT_PATHS:
-            self._last.popitem(last=False)
+
+def _remember(table: OrderedDict[str, Identity], path: str, own: Identity) -> None:
+    table[path] = own
+    table.move_to_end(path)
+    while len(table) > KEPT_PATHS:
+        table.popitem(last=False)

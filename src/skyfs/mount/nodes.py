@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..tree import Node
@@ -22,12 +22,13 @@ KEPT_NODES = 65_536
 
 @dataclass(slots=True)
 class Entry:
-    """A node, when it was read, and how the registry was then."""
+    """A node, when it was read, and how the registry was then; what is worked out of it is kept too."""
 
     node: Node
     read_s: float
     stamp: object
-    attributes: dict[str, bytes] | None = None
+    stat: Mapping[str, int] | None = None
+    extended: Mapping[str, bytes] | None = None
 
 
 class NodeCache:

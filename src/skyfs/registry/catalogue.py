@@ -99,16 +99,13 @@ class Catalogue:
         self._reading = threading.Lock()
         meta = schema["meta"]
         self._version = sa.select(meta.c.value).where(meta.c.key == "catalogue")
+        database.when_committed(self._committed)
 
     def current(self) -> Snapshot:
         """Give what is committed now, and what this thread's transaction has changed."""
         scratch = self._database.scratch
         if scratch is not None:
-            version = self._read_version()
-            kept = scratch.get("catalogue", self._snapshot)
-            if not isinstance(kept, Snapshot) or kept.version != version:
-                kept = scratch["catalogue"] = self._read(version)
-            return kept
+            return self._current_inside(scratch)
         version = self._database.version(self._version)
         snapshot = self._snapshot
         if snapshot is None or snapshot.version != version:
@@ -116,11 +113,31 @@ class Catalogue:
                 snapshot = self._snapshot = self._read_committed()
         return snapshot
 
+    def _current_inside(self, scratch: dict[str, object]) -> Snapshot:
+        # Nobody else changes the catalogue meanwhile; `bump` takes out what is no longer right.
+        kept = scratch.get("catalogue")
+        if isinstance(kept, Snapshot):
+            return kept
+        version, snapshot = self._database.version(self._version), self._snapshot
+        if snapshot is None or snapshot.version != version:
+            snapshot = self._read(version)
+        scratch["catalogue"] = snapshot
+        return snapshot
+
     def bump(self) -> None:
         """Tell every process, inside of a transaction, that the catalogue has changed."""
         meta = self._schema["meta"]
         update = meta.update().where(meta.c.key == "catalogue").values(value=str(self._read_version() + 1))
         self._database.write(update)
+        self._database.forget_version()
+        (self._database.scratch or {}).pop("catalogue", None)
+
+    def _committed(self, scratch: Mapping[str, object]) -> None:
+        kept = scratch.get("catalogue")
+        if isinstance(kept, Snapshot):
+            with self._reading:
+                if self._snapshot is None or self._snapshot.version < kept.version:
+                    self._snapshot = kept
 
     def _read_version(self) -> int:
         return int(self._database.read(self._version)[0][0])
@@ -162,5 +179,7 @@ class Catalogue:
         for row in self._database.read(joined):
             group = self._schema.universe.group(json.loads(row.dimensions))
             capture = tuple((name, source) for name, source in json.loads(row.capture))
-            dataset_type = DatasetType(row.name, group, row.storage_class, row.calibration, capture, row.immutable)
+            dataset_type = DatasetType(
+                row.name, group, row.storage_class, row.calibration, capture, row.immutable
+            )
             yield TypeEntry(row.id, dataset_type, row.group_id, self._schema.group(row.group_id, group))

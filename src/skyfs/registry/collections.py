@@ -13,6 +13,7 @@ from ..model.dataset import DatasetType
 from .catalogue import Catalogue, CollectionEntry, Snapshot, TypeEntry
 from .database import Database
 from .schema import Schema
+from .statement import Statement
 
 
 class Collections:
@@ -22,6 +23,7 @@ class Collections:
         self._database = database
         self._schema = schema
         self._catalogue = catalogue
+        self._insert_chain = Statement.insert(schema["chain"])
 
     def current(self) -> Snapshot:
         """Give all collections and types as they are now."""
@@ -49,7 +51,15 @@ class Collections:
             return known
 
     def create(self, collection: Collection) -> CollectionEntry:
-        """Create a collection; the same name and kind again is no change."""
+        """Create a collection; the same name and kind again is no change.
+
+        Raises
+        ------
+        Conflict
+            When the name is taken by a collection of another kind.
+        BadDefinition
+            When paths cannot spell the name.
+        """
         known = self._created(collection)
         if known is not None:
             return known
@@ -57,10 +67,16 @@ class Collections:
         with self._database.transaction():
             known = self._created(collection)
             if known is None:
-                values = {"name": collection.name, "kind": str(collection.kind), "owner": collection.owner}
+                values: dict[str, object] = {
+                    "name": collection.name,
+                    "kind": str(collection.kind),
+                    "owner": collection.owner,
+                }
                 values |= {"locked": collection.locked, "doc": collection.doc}
                 self._database.write(self._schema["collection"].insert().values(**values))
                 self._catalogue.bump()
+                if collection.children:
+                    self.set_chain(collection.name, collection.children)
                 known = self.current().collection(collection.name)
             return known
 
@@ -79,16 +95,18 @@ class Collections:
             chain = self._schema["chain"]
             self._database.write(chain.delete().where(chain.c.parent_id == parent.id))
             rows = [(parent.id, position, child) for position, child in enumerate(ids)]
-            self._database.write_many(chain, ["parent_id", "position", "child_id"], rows)
+            self._database.write_many(self._insert_chain, rows)
             self._catalogue.bump()
             self.current().flatten([name])
 
     def set_locked(self, name: str, *, locked: bool) -> None:
         """Lock or unlock a RUN."""
-        entry = self.current().collection(name)
-        if entry.collection.kind is not CollectionKind.RUN:
-            raise NotAllowed(f"lock {name!r}", f"it is {entry.collection.kind}", "only a RUN can be locked")
         with self._database.transaction():
+            entry = self.current().collection(name)
+            if entry.collection.kind is not CollectionKind.RUN:
+                raise NotAllowed(
+                    f"lock {name!r}", f"it is {entry.collection.kind}", "only a RUN can be locked"
+                )
             table = self._schema["collection"]
             self._database.write(table.update().where(table.c.id == entry.id).values(locked=locked))
             self._catalogue.bump()
@@ -100,18 +118,31 @@ class Collections:
         ------
         NotAllowed
             When it is part of a chain and ``unlink`` is False, or datasets are in it.
+        Locked
+            When it is a locked RUN.
         """
-        entry = self.current().collection(name)
-        parents = self.parents(name)
-        if parents and not unlink:
-            raise NotAllowed(f"remove collection {name!r}", f"it is in the chain {parents[0]!r}", "use unlink=True")
-        summary, chain, table = (self._schema[table] for table in ("summary", "chain", "collection"))
-        if self._database.read(sa.select(summary).where(summary.c.collection_id == entry.id).limit(1)):
-            raise NotAllowed(f"remove collection {name!r}", "datasets are in it", "remove those first")
         with self._database.transaction():
-            self._database.write(chain.delete().where((chain.c.parent_id == entry.id) | (chain.c.child_id == entry.id)))
+            entry = self.current().collection(name)
+            self._check_removable(entry, unlink=unlink)
+            chain, table = self._schema["chain"], self._schema["collection"]
+            self._database.write(
+                chain.delete().where((chain.c.parent_id == entry.id) | (chain.c.child_id == entry.id))
+            )
             self._database.write(table.delete().where(table.c.id == entry.id))
             self._catalogue.bump()
+
+    def _check_removable(self, entry: CollectionEntry, *, unlink: bool) -> None:
+        name = entry.collection.name
+        if entry.collection.kind is CollectionKind.RUN:
+            writable_run(entry)
+        parents = self.parents(name)
+        if parents and not unlink:
+            raise NotAllowed(
+                f"remove collection {name!r}", f"it is in the chain {parents[0]!r}", "use unlink=True"
+            )
+        summary = self._schema["summary"]
+        if self._database.read(sa.select(summary).where(summary.c.collection_id == entry.id).limit(1)):
+            raise NotAllowed(f"remove collection {name!r}", "datasets are in it", "remove those first")
 
     def parents(self, name: str) -> tuple[str, ...]:
         """Give the names of the chains that directly contain a collection."""
@@ -128,7 +159,9 @@ class Collections:
     def _created(self, collection: Collection) -> CollectionEntry | None:
         known = self.current().collections.get(collection.name)
         if known is not None and known.collection.kind is not collection.kind:
-            raise Conflict(f"collection {collection.name!r}", f"is {known.collection.kind}, not {collection.kind}")
+            raise Conflict(
+                f"collection {collection.name!r}", f"is {known.collection.kind}, not {collection.kind}"
+            )
         return known
 
     def _group_id(self, dataset_type: DatasetType) -> int:
@@ -165,15 +198,15 @@ def writable_run(entry: CollectionEntry) -> CollectionEntry:
         what = f"write to {entry.collection.name!r}"
         raise NotAllowed(what, f"it is {entry.collection.kind}", "datasets are written to a RUN")
     if entry.collection.locked:
-        raise Locked(f"change the RUN {entry.collection.name!r}", "it is locked", "unlock it with lock(run, locked=False)")
+        raise Locked(
+            f"change the RUN {entry.collection.name!r}",
+            "it is locked",
+            "unlock it with lock(run, locked=False)",
+        )
     return entry
-
-
 
 
 def _describe(dataset_type: DatasetType) -> str:
     dimensions = ", ".join(dataset_type.group.required)
     calibration = ", calibration" if dataset_type.calibration else ""
     return f"({dimensions}) {dataset_type.storage_class}{calibration}"
-
-

@@ -1,53 +1,40 @@
-"""The SQL database: one connection per thread, whole transactions, fresh and harmless reads."""
+"""The SQL database: whole transactions, fresh and harmless reads, one tree of errors."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import NoReturn, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import Connection, Row
 
-from ..errors import NotFound, ReadOnly, StoreError
+from ..errors import BadArgument, NotFound, ReadOnly, SkyfsError, StoreError
+from .connection import Session, open_reader, open_writer
+from .statement import AnyRow, Statement
 
-BUSY_TIMEOUT_MS = 60_000
 # Rows of a batch are handed to the driver in pieces of this many, so that memory stays flat.
 _CHUNK_ROWS = 20_000
+# A reader without locks starts again when a writer came between; so many times in a row is no coincidence.
+_MAX_ATTEMPTS = 100
 
 Params = Mapping[str, object]
-_Stamp = tuple[int, int, int, bool]
+Committed = Callable[[Mapping[str, object]], None]
+_T = TypeVar("_T")
 _NO_PARAMS: Params = {}
-
-
-@dataclass(slots=True, eq=False)
-class _Session:
-    """One connection; one thread at a time has it."""
-
-    connection: Connection
-    # How the file looked when it was opened as immutable; None for an ordinary connection.
-    stamp: _Stamp | None = None
-    # The state of the database that `version` was read in, and what it said.
-    seen: tuple[int, int] | None = None
-    scratch: dict[str, object] = field(default_factory=dict)
-
-    def close(self) -> None:
-        self.connection.close()
-        self.connection.engine.dispose()
+# Connections of parent processes. Closing them in a child would drop the parent's locks.
+_inherited: list[object] = []
 
 
 class Database:
     """A SQLite database.
 
     Reading methods give all their rows at once, so that no idle cursor pins the write-ahead log. Safe from
-    several threads, and after a fork.
+    several threads, and after a fork (outside of a transaction).
 
     Parameters
     ----------
@@ -59,51 +46,73 @@ class Database:
         ``power``: a commit survives loss of power; ``process``: it survives the death of the process.
     """
 
-    def __init__(self, path: Path, *, writable: bool, durability: str = "power", create: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, writable: bool, durability: str = "power", create: bool = False
+    ) -> None:
         if not create and not path.is_file():
             raise NotFound(f"no registry {str(path)!r}", todo="create a repository with: skyfs init DIR")
         self.path = path
         self.writable = writable
         self._durability = durability
+        self._create = create
+        self._listeners: list[Committed] = []
         self._reset()
 
     def _reset(self) -> None:
         self._pid = os.getpid()
-        self._idle: deque[_Session] = deque()
+        self._idle: deque[Session] = deque()
         self._local = threading.local()
         self._writing = threading.Lock()
 
     # -- reading ---------------------------------------------------------------------------------------
 
-    def read(self, statement: sa.Executable, params: Params = _NO_PARAMS) -> Sequence[Row[Any]]:
+    def read(self, statement: sa.Executable, params: Params = _NO_PARAMS) -> Sequence[AnyRow]:
         """Run a SELECT and give all its rows."""
-        with self._session() as session:
-            if session.stamp is None:
-                return session.connection.execute(statement, params).all()
-        return self._read_unlocked(statement, params)
+        return self._read(lambda session: session.connection.execute(statement, params).all())
 
     def version(self, statement: sa.Executable) -> int:
         """Give the number that ``statement`` selects; it is run only when something was committed since."""
-        with self._session() as session:
-            state = self._state(session)
+
+        def seen(session: Session) -> int:
+            state = session.state()
             if session.seen is None or session.seen[0] != state:
-                if session.stamp is not None:
-                    return int(self._read_unlocked(statement, _NO_PARAMS)[0][0])
                 session.seen = (state, int(session.connection.execute(statement).scalar_one()))
             return session.seen[1]
 
+        return self._read(seen)
+
     @property
     def scratch(self) -> dict[str, object] | None:
-        """A place for what is true only inside of this thread's transaction; None outside of one."""
-        held: _Session | None = getattr(self._local, "session", None)
-        return None if held is None or self._pid != os.getpid() else held.scratch
+        """A place for what is true only inside of this thread's transaction; None outside of one.
+
+        A nested transaction that fails restores it; so its values must be replaced, never changed.
+        """
+        held = self._held()
+        return None if held is None else held.scratch
 
     def size_bytes(self) -> int:
         """Give the size of the database, write-ahead log left out."""
-        with self._session() as session:
-            raw = _raw(session.connection)
-            pages, size = (raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-            return int(pages * size)
+
+        def size(session: Session) -> int:
+            pages, each = (
+                session.raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+            )
+            return int(pages * each)
+
+        return self._read(size)
+
+    def _read(self, ask: Callable[[Session], _T]) -> _T:
+        for _ in range(_MAX_ATTEMPTS):
+            with self._session() as session:
+                try:
+                    answer = ask(session)
+                except _FOREIGN as error:
+                    if session.is_current():
+                        self._fail("read", error)
+                    continue
+                if session.is_current():
+                    return answer
+        raise StoreError(f"read the registry {str(self.path)!r}", "it changes all the time", "try again")
 
     # -- writing ---------------------------------------------------------------------------------------
 
@@ -112,54 +121,92 @@ class Database:
         """Run the body as one transaction: all of it or nothing.
 
         A nested one is all or nothing by itself, and is committed with the outermost.
+
+        Raises
+        ------
+        ReadOnly
+            When the registry was opened for reading, or its file cannot be written.
+        StoreError
+            When another process writes all the time, or the disk is full; nothing is changed then.
         """
         if not self.writable:
             raise ReadOnly(f"registry {str(self.path)!r}", "opened for reading", "open it with writable=True")
-        if self.scratch is not None:
-            with self._savepoint(self._local.session):
+        held = self._held()
+        if held is not None:
+            with self._savepoint(held):
                 yield
             return
         with self._session() as session, self._writing:
-            _driver(session.connection, "BEGIN IMMEDIATE", self.path)
-            self._local.session = session
             try:
+                self._run(session, "BEGIN IMMEDIATE")
+                self._local.session = session
                 yield
-                _driver(session.connection, "COMMIT", self.path)
+                self._check_open(session)
+                self._run(session, "COMMIT")
             except BaseException:
-                _raw(session.connection).rollback()
+                _roll_back(session)
                 raise
             finally:
                 self._local.session = None
-                session.seen = None
-                session.scratch = {}
+                scratch, session.scratch = session.scratch, {}
+        for listener in self._listeners:
+            listener(scratch)
 
     @contextmanager
-    def _savepoint(self, session: _Session) -> Iterator[None]:
-        raw = _raw(session.connection)
-        raw.execute("SAVEPOINT nested")
+    def _savepoint(self, session: Session) -> Iterator[None]:
+        before = dict(session.scratch)
+        self._run(session, "SAVEPOINT nested")
         try:
             yield
+            self._check_open(session)
         except BaseException:
-            raw.execute("ROLLBACK TO nested")
-            session.scratch.clear()
+            session.scratch, session.seen = before, None
+            # Some errors (a full disk) end the whole transaction.
+            if session.raw.in_transaction:
+                session.raw.execute("ROLLBACK TO nested")
+                session.raw.execute("RELEASE nested")
             raise
-        finally:
-            raw.execute("RELEASE nested")
+        self._run(session, "RELEASE nested")
+
+    def when_committed(self, listener: Committed) -> None:
+        """Have ``listener`` called with the scratch of each transaction, once it is committed."""
+        self._listeners.append(listener)
+
+    def forget_version(self) -> None:
+        """Have `version` read anew, inside of a transaction that has changed it."""
+        self._writer().seen = None
 
     def write(self, statement: sa.Executable, params: Params = _NO_PARAMS) -> int:
         """Run an INSERT, UPDATE or DELETE inside of a transaction; give the number of rows it touched."""
-        return self._writer().execute(statement, params).rowcount
+        connection = self._writer().connection
+        try:
+            return connection.execute(statement, params).rowcount
+        except _FOREIGN as error:
+            self._fail("write to", error)
 
-    def write_many(self, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert many rows inside of a transaction; ``columns`` stand in the order of the table's."""
-        statement = str(table.insert().compile(dialect=_DIALECT, column_keys=list(columns)))
+    def write_many(self, statement: Statement, rows: Sequence[tuple[object, ...]]) -> int:
+        """Run a statement for each row, inside of a transaction; give the number of rows touched.
+
+        A row that breaks a constraint raises the driver's IntegrityError; the caller knows what it means.
+        """
+        touched = 0
         for start in range(0, len(rows), _CHUNK_ROWS):
-            self._writer().exec_driver_sql(statement, list(rows[start : start + _CHUNK_ROWS]))
+            some = statement.arrange(rows[start : start + _CHUNK_ROWS])
+            raw = self._writer().raw
+            try:
+                touched += raw.executemany(statement.text, some).rowcount
+            except _FOREIGN as error:
+                self._fail("write to", error)
+        return touched
 
     def define(self, tables: Sequence[sa.Table]) -> None:
         """Create tables, with their indexes, inside of a transaction; those that exist are left."""
         for table in tables:
-            table.create(self._writer(), checkfirst=True)
+            connection = self._writer().connection
+            try:
+                table.create(connection, checkfirst=True)
+            except _FOREIGN as error:
+                self._fail("write to", error)
 
     def close(self) -> None:
         """Close the connections."""
@@ -170,99 +217,97 @@ class Database:
     # -- connections -----------------------------------------------------------------------------------
 
     @contextmanager
-    def _session(self) -> Iterator[_Session]:
+    def _session(self) -> Iterator[Session]:
         """Lend a connection: the transaction's, inside of one."""
-        if self._pid != os.getpid():
-            # The parent's connections are kept, unused: closing them here would drop its locks.
-            self._inherited = (self._idle, self._local)
-            self._reset()
-        held: _Session | None = getattr(self._local, "session", None)
+        held = self._held()
         if held is not None:
             yield held
             return
-        try:
-            session = self._idle.pop()
-        except IndexError:
-            session = self._connect()
+        session = self._take()
         try:
             yield session
         finally:
-            self._idle.append(session)
+            if session.pid == os.getpid():
+                self._idle.append(session)
 
-    def _writer(self) -> Connection:
-        session: _Session = self._local.session
-        return session.connection
-
-    def _connect(self) -> _Session:
-        stamp = None if self.writable else self._stamp()
-        immutable = stamp is not None and not stamp[3]
-        options = "mode=rwc" if self.writable else "mode=ro&immutable=1" if immutable else "mode=ro"
-        engine = sa.create_engine(
-            f"sqlite:///file:{quote(str(self.path.absolute()))}?{options}&uri=true",
-            isolation_level="AUTOCOMMIT",
-            poolclass=sa.pool.StaticPool,
-            connect_args={"check_same_thread": False},
-        )
+    def _take(self) -> Session:
+        while self._idle:
+            try:
+                session = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if session.is_current():
+                return session
+            session.close()
         try:
-            connection = engine.connect()
-            self._set_up(connection)
-        except sa.exc.DatabaseError as error:
-            engine.dispose()
-            raise StoreError(f"cannot open registry {str(self.path)!r}", str(error.orig)) from None
-        return _Session(connection, stamp if immutable else None)
+            return self._open()
+        except _FOREIGN as error:
+            self._fail("open", error)
+        except FileNotFoundError:
+            raise NotFound(f"no registry {str(self.path)!r}", "it is gone") from None
 
-    def _set_up(self, connection: Connection) -> None:
-        pragmas = [f"busy_timeout={BUSY_TIMEOUT_MS}", "cache_size=-65536", "mmap_size=1073741824", "temp_store=2"]
+    def _open(self) -> Session:
         if self.writable:
-            pragmas += ["journal_mode=WAL", f"synchronous={'FULL' if self._durability == 'power' else 'NORMAL'}"]
-        for pragma in pragmas:
-            connection.exec_driver_sql(f"PRAGMA {pragma}")
+            return open_writer(self.path, durability=self._durability, create=self._create)
+        return open_reader(self.path)
 
-    def _state(self, session: _Session) -> int:
-        if session.stamp is not None:
-            return hash(self._stamp())
-        return int(_raw(session.connection).execute("PRAGMA data_version").fetchone()[0])
+    def _held(self) -> Session | None:
+        """Give the connection of this thread's transaction."""
+        if self._pid != os.getpid():
+            _inherited.append((self._idle, self._local))
+            self._reset()
+        held: Session | None = getattr(self._local, "session", None)
+        return held
 
-    # A reader that may write nothing opens the file as immutable, which takes no locks. It is safe as long as
-    # the file does not change, so each read is checked by the file's stamp before and after, and done again
-    # when a writer came between. While a writer has its log open, the ordinary way is taken.
+    def _writer(self) -> Session:
+        held = self._held()
+        if held is None:
+            raise StoreError(f"write to the registry {str(self.path)!r}", "outside of a transaction")
+        self._check_open(held)
+        return held
 
-    def _stamp(self) -> _Stamp:
-        found = os.stat(self.path)
-        wal = Path(f"{self.path}-wal")
-        return (found.st_ino, found.st_size, found.st_mtime_ns, wal.exists() and wal.stat().st_size > 0)
+    def _check_open(self, session: Session) -> None:
+        # After a full disk SQLite gives the transaction up by itself; what follows would be committed one by one.
+        if session.pid != os.getpid() or not session.raw.in_transaction:
+            found = "the transaction is over: an error in it was passed by, or the process has forked"
+            raise StoreError(f"write to the registry {str(self.path)!r}", found, "begin it again")
 
-    def _read_unlocked(self, statement: sa.Executable, params: Params) -> Sequence[Row[Any]]:
-        while True:
-            self._drop_outdated()
-            with self._session() as session:
-                try:
-                    rows = session.connection.execute(statement, params).all()
-                except sa.exc.DatabaseError:
-                    if session.stamp is None or session.stamp == self._stamp():
-                        raise
-                    continue
-                if session.stamp is None or session.stamp == self._stamp():
-                    return rows
+    def _run(self, session: Session, command: str) -> None:
+        try:
+            session.raw.execute(command)
+        except _FOREIGN as error:
+            self._fail(command, error)
 
-    def _drop_outdated(self) -> None:
-        now = self._stamp()
-        for session in list(self._idle):
-            if session.stamp not in (None, now):
-                with suppress(ValueError):
-                    self._idle.remove(session)
-                    session.close()
+    def _fail(self, what: str, error: Exception) -> NoReturn:
+        """Raise our error for one of SQLite, SQLAlchemy or of binding values."""
+        original = getattr(error, "orig", None) or error
+        if isinstance(original, sqlite3.IntegrityError):
+            raise original from None
+        raise _translated(f"{what} the registry {str(self.path)!r}", original) from original
 
 
-_DIALECT = sqlite.dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
+# Values that cannot be bound (numbers over 64 bits, text that is no UTF-8) come as errors of Python.
+_FOREIGN = (sa.exc.DBAPIError, sqlite3.Error, OverflowError, UnicodeEncodeError)
+_BUSY, _READONLY, _FULL = 5, 8, 13
 
 
-def _raw(connection: Connection) -> Any:  # noqa: ANN401 - a DBAPI connection
-    return connection.connection.dbapi_connection
+def _translated(asked: str, error: Exception) -> SkyfsError:
+    # SQLite's extended codes carry the primary one in their lowest byte.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if isinstance(error, OverflowError | UnicodeEncodeError) or code == 0:
+        return BadArgument(
+            asked, f"a value cannot be stored: {error}", "text is UTF-8, numbers are of 64 bits"
+        )
+    if code == _READONLY:
+        return ReadOnly(asked, str(error), "check the permissions of its file and folder")
+    if code == _BUSY:
+        return StoreError(asked, str(error), "another process is writing; try again")
+    if code == _FULL:
+        return StoreError(asked, str(error), "free the disk")
+    return StoreError(asked, str(error), "try again, and check disk and file")
 
 
-def _driver(connection: Connection, command: str, path: Path) -> None:
-    try:
-        connection.exec_driver_sql(command)
-    except sa.exc.OperationalError as error:
-        raise StoreError(f"registry {str(path)!r}: {command}", str(error.orig), "free the disk, or try again") from None
+def _roll_back(session: Session) -> None:
+    session.seen = None
+    if session.pid == os.getpid() and session.raw.in_transaction:
+        session.raw.rollback()

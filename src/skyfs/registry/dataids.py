@@ -14,6 +14,9 @@ Given = Mapping[str, object]
 
 _INT64 = 2**63
 
+# Of a level: its place in a row of required values; or the values for each key, and the places of the key.
+_Source = tuple[int, dict[tuple[Value, ...], Value] | None, list[int]]
+
 
 class DataIds:
     """Completes and checks data IDs against the records."""
@@ -21,6 +24,7 @@ class DataIds:
     def __init__(self, universe: Universe, records: Records) -> None:
         self._universe = universe
         self._records = records
+        self._overlapping: dict[tuple[str, ...], bool] = {}
 
     def split(self, group: DimensionGroup, given: Given) -> tuple[dict[str, Value], dict[str, Value]]:
         """Split what is given into values of levels and implied values, typed; alternate keys are looked up.
@@ -67,7 +71,7 @@ class DataIds:
                 self._records.implied(self._universe.element(name), key)
         for level, dimension in group.grouping:
             self._agree(levels, level, self._implied(dimension, levels)[level], given)
-        if implied:
+        if implied or self._overlaps(group):
             self._check_implied(group, levels, implied, given)
         return tuple(levels[name] for name in group.levels)
 
@@ -79,12 +83,37 @@ class DataIds:
         return tuple([levels[name] for name in group.levels])
 
     def complete_many(self, group: DimensionGroup, given: Iterable[Given]) -> list[tuple[Value, ...]]:
-        """Complete many data IDs; records are read together."""
+        """Complete many data IDs; records are read together.
+
+        Raises
+        ------
+        BadDataId, NotFound
+            As `complete`.
+        """
         listed = list(given)
         plain = [self._plain_row(group, one) for one in listed]
-        if None in plain:
-            return [self.complete(group, one) for one in listed]
-        return self._complete_plain(group, [row for row in plain if row is not None])
+        rows = [row for row in plain if row is not None]
+        self._check_recorded(group, rows)
+        filled = iter(self.fill(group, rows))
+        return [
+            self.complete(group, one) if row is None else next(filled)
+            for row, one in zip(plain, listed, strict=True)
+        ]
+
+    def fill(self, group: DimensionGroup, rows: Sequence[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
+        """Give the values of all levels for many rows of required values that are known to be recorded."""
+        if not group.grouping:
+            return list(rows)
+        sources = [self._source(group, level, rows) for level in group.levels]
+        return [
+            tuple(
+                [
+                    row[place] if table is None else table[tuple([row[at] for at in key])]
+                    for place, table, key in sources
+                ]
+            )
+            for row in rows
+        ]
 
     def check_agreement(self, group: DimensionGroup, levels: Mapping[str, Value], implied: Given) -> None:
         """Raise BadDataId when implied values contradict the records of a complete data ID."""
@@ -93,53 +122,47 @@ class DataIds:
     # -- many ------------------------------------------------------------------------------------------
 
     def _plain_row(self, group: DimensionGroup, given: Given) -> tuple[Value, ...] | None:
-        """Give the required values when exactly these are given, in their one form; else None."""
-        if len(given) != len(group.required) or not all(map(self._universe.elements.get, group.required)):
+        """Give the required values, typed, when exactly these are given; else None."""
+        if len(given) != len(group.required) or self._overlaps(group):
             return None
-        row = []
+        row: list[Value] = []
         for name, index in zip(group.required, group.indices, strict=True):
             value = given.get(name)
-            if type(value) is not group.types[index] or not _is_canonical(value):
+            if (
+                type(value) is int is group.types[index]
+                and -_INT64 <= value < _INT64
+                and name in self._universe.elements
+            ):
+                row.append(value)
+            elif value is None:
                 return None
-            row.append(value)
-        return tuple(row)  # type: ignore[arg-type]
+            else:
+                row.append(coerce(self._universe.element(name), value))
+        return tuple(row)
 
-    def _complete_plain(self, group: DimensionGroup, rows: Sequence[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
-        position = {name: index for index, name in enumerate(group.required)}
-        implied: dict[str, dict[tuple[Value, ...], dict[str, Value | None]]] = {}
+    def _check_recorded(self, group: DimensionGroup, rows: Sequence[tuple[Value, ...]]) -> None:
         for name in group.required:
             element = self._universe.element(name)
-            places = [position[part] for part in element.identity]
-            keys = {tuple([row[place] for place in places]) for row in rows}
-            self._records.prefetch(element, keys)
-            if element.has_records:
-                implied[name] = {key: self._records.implied(element, key) for key in keys}
-        if not group.grouping:
-            return list(rows)
-        sources = self._sources(group, position, implied)
-        return [
-            tuple([row[place] if table is None else table[tuple([row[at] for at in places])] for place, table, places in sources])
-            for row in rows
-        ]
+            keys = _keys(rows, _places(group, element))
+            known = self._records.prefetch(element, keys)
+            for key in keys if element.has_records and len(known) < len(keys) else ():
+                if key not in known:
+                    self._records.implied(element, key)
 
-    def _sources(
-        self,
-        group: DimensionGroup,
-        position: Mapping[str, int],
-        implied: Mapping[str, Mapping[tuple[Value, ...], Mapping[str, Value | None]]],
-    ) -> list[tuple[int, dict[tuple[Value, ...], Value] | None, list[int]]]:
-        """For each level: its place in the row, or the table and the places of the key that give its value."""
-        grouping = dict(group.grouping)
-        sources: list[tuple[int, dict[tuple[Value, ...], Value] | None, list[int]]] = []
-        for level in group.levels:
-            if level in position:
-                sources.append((position[level], None, []))
-                continue
-            dimension = grouping[level]
-            values = {key: found[level] for key, found in implied[dimension].items()}
-            places = [position[part] for part in self._universe.element(dimension).identity]
-            sources.append((0, values, places))  # type: ignore[arg-type]
-        return sources
+    def _source(self, group: DimensionGroup, level: str, rows: Sequence[tuple[Value, ...]]) -> _Source:
+        if level in group.required:
+            return group.required.index(level), None, []
+        dimension = dict(group.grouping)[level]
+        element = self._universe.element(dimension)
+        places = _places(group, element)
+        at = element.implies.index(level)
+        known = self._records.prefetch(element, _keys(rows, places))
+        values: dict[tuple[Value, ...], Value] = {}
+        for key, implied in known.items():
+            value = implied[at]
+            if value is not None:  # the column is not nullable
+                values[key] = value
+        return 0, values, places
 
     # -- one -------------------------------------------------------------------------------------------
 
@@ -148,9 +171,17 @@ class DataIds:
         found = [element for element in elements if name in element.alternates]
         if len(found) == 1:
             return found[0]
-        known = [*group.required, *group.implied, *(name for element in elements for name in element.alternates)]
+        known = [
+            *group.required,
+            *group.implied,
+            *(name for element in elements for name in element.alternates),
+        ]
         near = get_close_matches(name, known, 2)
-        todo = f"did you mean {' or '.join(near)}?" if near else f"its dimensions are {', '.join(group.required)}"
+        todo = (
+            f"did you mean {' or '.join(near)}?"
+            if near
+            else f"its dimensions are {', '.join(group.required)}"
+        )
         raise BadDataId(f"bad data ID: {name!r}", "no dimension of this dataset type", todo)
 
     def _add_alternate(self, element: Element, column: str, value: object, levels: dict[str, Value]) -> None:
@@ -171,20 +202,35 @@ class DataIds:
     def _check_implied(
         self, group: DimensionGroup, levels: Mapping[str, Value], implied: Given, given: Given
     ) -> None:
-        known: dict[str, Value] = dict(levels)
-        waiting = list(group.required)
-        while waiting:
-            dimension = waiting.pop()
-            for name, value in self._implied(dimension, known).items():
-                if value is not None and name not in known:
-                    known[name] = value
-                    waiting.append(name)
-        for name, value in implied.items():
+        """Compare what is given with what records imply; also dimensions of the group that others imply."""
+        known = self._all_implied(group, levels)
+        for name, value in {**levels, **implied}.items():
             if name in known and known[name] != value:
                 found = f"{name} is {known[name]!r}, not {value!r}"
                 raise BadDataId(f"contradicting data ID {dict(given)!r}", found, f"leave {name} out")
-            if name not in known:
+            if name in implied and name not in known:
                 raise NotFound(f"data ID {dict(given)!r}", f"{name} is not recorded for it")
+
+    def _all_implied(self, group: DimensionGroup, levels: Mapping[str, Value]) -> dict[str, Value]:
+        known: dict[str, Value] = dict(levels)
+        found: dict[str, Value] = {}
+        waiting = list(group.required)
+        while waiting:
+            for name, value in self._implied(waiting.pop(), known).items():
+                if value is not None and name not in found:
+                    found[name] = value
+                    if name not in known:
+                        known[name] = value
+                        waiting.append(name)
+        return found
+
+    def _overlaps(self, group: DimensionGroup) -> bool:
+        """Tell whether some dimension of the group is implied by another one: day_obs beside visit."""
+        found = self._overlapping.get(group.required)
+        if found is None:
+            implied = {name for part in group.required for name in self._universe.implied_by([part])}
+            found = self._overlapping[group.required] = not implied.isdisjoint(group.required)
+        return found
 
     def _implied(self, dimension: str, levels: Mapping[str, Value]) -> dict[str, Value | None]:
         element = self._universe.element(dimension)
@@ -196,5 +242,10 @@ class DataIds:
         return tuple(levels[name] for name in self._universe.element(dimension).identity)
 
 
-def _is_canonical(value: object) -> bool:
-    return -_INT64 <= value < _INT64 if isinstance(value, int) else bool(value) and "\0" not in str(value)
+def _places(group: DimensionGroup, element: Element) -> list[int]:
+    """Tell where the values that identify a record are in a row of required values."""
+    return [group.required.index(name) for name in element.identity]
+
+
+def _keys(rows: Sequence[tuple[Value, ...]], places: Sequence[int]) -> set[tuple[Value, ...]]:
+    return {tuple([row[place] for place in places]) for row in rows}

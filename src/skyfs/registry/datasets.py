@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from ..errors import Conflict, Exists, NotAllowed
 from ..model.collection import CollectionKind
-from ..model.dataid import DataId, Value
+from ..model.dataid import DataId
 from ..model.dataset import DatasetRef, Location
-from ..model.template import default_key
 from ..model.timespan import Timespan
+from .artifacts import Artifacts
 from .catalogue import Catalogue, CollectionEntry, Snapshot, TypeEntry
+from .collections import writable_run
 from .database import Database
-from .lookup import MAX_NS, MIN_NS
+from .members import Levels, Members, Place, Row
+from .record_rows import bounds, timespan
 from .schema import Schema
+from .statement import Statement
 from .symbols import Symbols
 
-_Levels = tuple[Value, ...]
+_IDS_PER_READ = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +39,35 @@ class NewDataset:
     inputs: tuple[UUID, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What the registry knows of a dataset by its id."""
+
+    id: int
+    type_id: int
+    run_id: int
+    data_id: str
+    stored: int
+
+
 class Datasets:
     """Changes to datasets. Each call is a transaction, or part of the caller's."""
 
     def __init__(self, database: Database, schema: Schema, catalogue: Catalogue, symbols: Symbols) -> None:
         self._database = database
-        self._schema = schema
         self._catalogue = catalogue
-        self._symbols = symbols
+        self._artifacts = Artifacts(database, schema, symbols)
+        self._members = Members(database, schema)
+        dataset, provenance = schema["dataset"], schema["provenance"]
+        self._insert_dataset, self._insert_edges = Statement.insert(dataset), Statement.insert(provenance)
+        self._delete = [
+            Statement(
+                provenance.delete().where(provenance.c.dataset_id == sa.bindparam("a_dataset")), ["a_dataset"]
+            ),
+            Statement(dataset.delete().where(dataset.c.id == sa.bindparam("a_dataset")), ["a_dataset"]),
+        ]
+        self._last_ids = _last_ids(schema)
+        self._by_uuid = _by_uuid(schema)
 
     # -- insert ----------------------------------------------------------------------------------------
 
@@ -51,139 +77,158 @@ class Datasets:
         Raises
         ------
         Exists
-            When a RUN has one of that type and data ID, or an id is taken.
+            When a RUN has one of that type and data ID.
+        Conflict
+            When an id is taken.
+        Locked, NotAllowed
+            When datasets cannot be written to the collection.
         """
         with self._database.transaction():
+            snapshot = self._catalogue.current()
             for (type_name, run, stored), some in _grouped(datasets).items():
-                snapshot = self._catalogue.current()
-                entry, collection = snapshot.type(type_name), snapshot.collection(run)
-                self._insert_group(entry, collection, some, stored=stored)
+                place = Place(snapshot.type(type_name), writable_run(snapshot.collection(run)))
+                rows = [dataset.ref.data_id.row for dataset in some]
+                ids = [dataset.ref.id.bytes for dataset in some]
+                first, first_artifact = self._insert_rows(place, rows, ids, stored=stored)
+                self._insert_places(list(enumerate(some, first)), first_artifact)
 
-    def declare(self, entry: TypeEntry, run: CollectionEntry, rows: Sequence[_Levels], ids: Sequence[bytes]) -> None:
-        """Insert many datasets without bytes: the same as `insert`, on bare values."""
+    def declare(
+        self, entry: TypeEntry, run: CollectionEntry, rows: Sequence[Levels], ids: Sequence[bytes]
+    ) -> None:
+        """Insert many datasets without bytes: the same as `insert`, on bare values.
+
+        Many more than memory holds are declared in several calls within one transaction.
+        """
         with self._database.transaction():
-            self._refuse_members(entry, run, rows, stored=1)
-            self._insert_rows(entry, run, rows, ids, stored=0)
+            self._insert_rows(Place(entry, writable_run(run)), rows, ids, stored=0)
 
     def store(self, dataset: NewDataset) -> None:
-        """Give bytes to a declared dataset: all its memberships become visible."""
+        """Give bytes to a declared dataset: all its memberships become visible.
+
+        Raises
+        ------
+        Exists
+            When it has bytes already.
+        Conflict
+            When it was removed meanwhile.
+        """
         with self._database.transaction():
             snapshot = self._catalogue.current()
-            entry = snapshot.type(dataset.ref.type.name)
-            row = dataset.ref.data_id.row
-            dataset_id = self._row_id(dataset.ref.id)
-            for table, collections in self._memberships(snapshot, entry, snapshot.collection(dataset.ref.run)):
-                update = table.update().where(*_member(table, entry, collections, row)).values(stored=1)
-                self._database.write(update.where(table.c.dataset_id == dataset_id))
-                for collection in collections:
-                    self._note(entry, collection, table)
-                self._summarize_left(entry, collections)
-            self._insert_places([(dataset_id, dataset)])
-
-    def _insert_group(
-        self, entry: TypeEntry, run: CollectionEntry, datasets: Sequence[NewDataset], *, stored: int
-    ) -> None:
-        rows = [dataset.ref.data_id.row for dataset in datasets]
-        self._refuse_members(entry, run, rows, stored=1 - stored)
-        first = self._insert_rows(entry, run, rows, [dataset.ref.id.bytes for dataset in datasets], stored=stored)
-        self._insert_places([(first + index, dataset) for index, dataset in enumerate(datasets)])
+            row = self._rows([dataset.ref])[0]
+            place = _own_place(snapshot, dataset.ref, row)
+            writable_run(place.collection)
+            levels = dataset.ref.data_id.row
+            if not self._members.store(place, (*levels, row.id)):
+                raise Exists(
+                    _named(place, levels),
+                    "it has bytes already",
+                    "use replace=True to put another in its place",
+                )
+            for other in self._members.elsewhere(snapshot, place.entry):
+                self._members.store(other, (*levels, row.id))
+            self._insert_places([(row.id, dataset)], self._next_ids()[1])
 
     def _insert_rows(
-        self, entry: TypeEntry, run: CollectionEntry, rows: Sequence[_Levels], ids: Sequence[bytes], *, stored: int
-    ) -> int:
-        first = self._next_id("dataset")
+        self, place: Place, rows: Sequence[Levels], ids: Sequence[bytes], *, stored: int
+    ) -> tuple[int, int]:
+        """Insert rows of datasets and their memberships in the RUN; give the first id, and the next of artifacts."""
+        first, first_artifact = self._next_ids()
         now = time.time_ns() // 10**6
-        head = (entry.id, run.id)
-        places = entry.group.indices
-        dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        texts = _data_id_texts(place.entry, rows)
+        head = place.ids
         new = [
-            (first + index, uuid, *head, now, dumps([row[place] for place in places])[1:-1])
-            for index, (row, uuid) in enumerate(zip(rows, ids, strict=True))
+            (number, uuid, *head, now, text)
+            for number, (uuid, text) in enumerate(zip(ids, texts, strict=True), first)
         ]
-        member = entry.tables.member
-        members = [(*head, stored, *row, first + index) for index, row in enumerate(rows)]
+        members = [(*row, number) for number, row in enumerate(rows, first)]
         try:
-            self._database.write_many(self._schema["dataset"], _DATASET_COLUMNS, new)
-            self._database.write_many(member, list(member.c.keys()), members)
-        except sa.exc.IntegrityError:
-            self._explain_clash(entry, run, rows, ids)
-            raise
-        self._summarize(entry, run, stored)
-        return first
+            self._database.write_many(self._insert_dataset, new)
+            inserted = self._members.insert(place, members, stored=stored)
+        except sqlite3.IntegrityError:
+            inserted = -1
+        if inserted != len(rows):
+            self._explain_clash(place, rows, ids, first)
+        return first, first_artifact
 
-    def _insert_places(self, datasets: Sequence[tuple[int, NewDataset]]) -> None:
-        edges = [(row_id, uuid.bytes) for row_id, dataset in datasets for uuid in dict.fromkeys(dataset.inputs)]
-        self._database.write_many(self._schema["provenance"], ["dataset_id", "input"], edges)
+    def _insert_places(self, datasets: Sequence[tuple[int, NewDataset]], first_artifact: int) -> None:
+        edges = [
+            (row_id, uuid.bytes) for row_id, dataset in datasets for uuid in dict.fromkeys(dataset.inputs)
+        ]
+        if edges:
+            self._database.write_many(self._insert_edges, edges)
         placed = [(row_id, dataset.ref, place) for row_id, dataset in datasets for place in dataset.locations]
-        keys = [_split_key(ref, place) for _, ref, place in placed]
-        texts = [text for _, _, place in placed for text in (place.store, place.extension)]
-        ids = self._symbols.ids([*texts, *(folder for folder, _ in keys if folder is not None)])
-        artifacts: dict[tuple[str, str], int] = {}
-        counts: dict[int, int] = {}
-        links = []
-        first = self._next_id("artifact") if placed else 0
-        new = []
-        for (row_id, _, place), (folder, name) in zip(placed, keys, strict=True):
-            artifact = artifacts.setdefault((place.store, place.key), first + len(artifacts))
-            counts[artifact] = counts.get(artifact, 0) + 1
-            part = (None, None) if place.part is None else (place.size, place.sha256)
-            links.append((row_id, artifact, place.part, *part))
-            if counts[artifact] == 1:
-                whole = (place.size, place.mtime_ns, place.sha256 if place.part is None else None)
-                where = (ids[place.store], None if folder is None else ids[folder], name, ids[place.extension])
-                new.append((artifact, *where, *whole))
-        self._database.write_many(self._schema["artifact"], _ARTIFACT_COLUMNS, [(*row, counts[row[0]]) for row in new])
-        self._database.write_many(self._schema["location"], _LOCATION_COLUMNS, links)
+        if placed:
+            self._artifacts.place(placed, first_artifact)
 
-    def _refuse_members(self, entry: TypeEntry, run: CollectionEntry, rows: Sequence[_Levels], *, stored: int) -> None:
-        """Refuse data IDs that are members with the other value of ``stored``; the key refuses the same one."""
-        if not self._has_members(entry, run, stored):
-            return
-        member = entry.tables.member
+    def _explain_clash(self, place: Place, rows: Sequence[Levels], ids: Sequence[bytes], first: int) -> None:
+        """Raise the error that tells why rows could not be inserted; some of them may be there, from ``first`` on."""
+        seen: set[Levels | bytes] = set()
+        for row, uuid in zip(rows, ids, strict=True):
+            if row in seen:
+                raise Exists(_named(place, row), "it is given twice", "give each data ID once") from None
+            if uuid in seen:
+                raise Conflict(f"dataset {UUID(bytes=uuid)}", "the id is given twice") from None
+            seen |= {row, uuid}
         for row in rows:
-            same = [member.c.type_id == entry.id, member.c.collection_id == run.id, member.c.stored == stored]
-            same += _levels(member, entry, row)
-            if self._database.read(sa.select(member.c.dataset_id).where(*same)):
-                raise Exists(_named(entry, run, row), "it is there already", "use replace=True to put another in its place")
-
-    def _explain_clash(
-        self, entry: TypeEntry, run: CollectionEntry, rows: Sequence[_Levels], ids: Sequence[bytes]
-    ) -> None:
-        if len(set(rows)) < len(rows):
-            double = next(row for index, row in enumerate(rows) if row in rows[:index])
-            raise Exists(_named(entry, run, double), "it is given twice", "give each data ID once") from None
-        for stored in (0, 1):
-            self._refuse_members(entry, run, rows, stored=stored)
-        dataset = self._schema["dataset"]
-        for uuid in ids:
-            if self._database.read(sa.select(dataset.c.id).where(dataset.c.uuid == uuid)):
-                raise Conflict(f"dataset {UUID(bytes=uuid)}", "the id is taken by another dataset")
+            if any(member.dataset_id < first for member in self._members.find(place, (*row, 0))):
+                todo = "use replace=True to put another in its place"
+                raise Exists(_named(place, row), "it is there already", todo) from None
+        taken = [UUID(bytes=uuid) for uuid, row in self._read_rows(ids).items() if row.id < first]
+        raise Conflict(
+            f"dataset {', '.join(map(str, taken[:1]))}", "the id is taken by another dataset"
+        ) from None
 
     # -- membership ------------------------------------------------------------------------------------
 
     def tag(self, refs: Iterable[DatasetRef], collection_name: str) -> None:
-        """Add datasets to a TAGGED collection; those that are in it already stay."""
-        self._add_members(refs, collection_name, CollectionKind.TAGGED, None)
-
-    def certify(self, refs: Iterable[DatasetRef], collection_name: str, span: Timespan) -> None:
-        """Add calibration datasets to a CALIBRATION collection for a range of time.
+        """Add datasets to a TAGGED collection; those that are in it already stay.
 
         Raises
         ------
         Conflict
-            When another dataset of that type and data ID is certified for an overlapping range.
+            When it holds another dataset of that type and data ID.
         """
-        self._add_members(refs, collection_name, CollectionKind.CALIBRATION, span)
+        with self._database.transaction():
+            collection = _of_kind(self._catalogue.current(), collection_name, CollectionKind.TAGGED)
+            for (place, stored), members in self._sorted(refs, collection).items():
+                self._add(place, members, stored=stored)
+
+    def certify(self, refs: Iterable[DatasetRef], collection_name: str, span: Timespan) -> None:
+        """Add calibration datasets to a CALIBRATION collection for a range of time.
+
+        The same dataset with the same range again is no change.
+
+        Raises
+        ------
+        Conflict
+            When a dataset of that type and data ID is certified for an overlapping range.
+        NotAllowed
+            When the type is no calibration type.
+        """
+        range_ns = bounds(span)
+        with self._database.transaction():
+            collection = _of_kind(self._catalogue.current(), collection_name, CollectionKind.CALIBRATION)
+            for (place, stored), members in self._sorted(refs, collection).items():
+                if not place.entry.type.calibration:
+                    what = f"certify {place.entry.type.name}"
+                    raise NotAllowed(what, "it is no calibration type", "register it with calibration=True")
+                self._add(place, [(*row[:-1], *range_ns, row[-1]) for row in members], stored=stored)
 
     def untag(self, refs: Iterable[DatasetRef], collection_name: str) -> None:
-        """Take datasets out of a TAGGED collection."""
+        """Take datasets out of a TAGGED collection; those that are not in it are passed by."""
         with self._database.transaction():
             snapshot = self._catalogue.current()
             collection = _of_kind(snapshot, collection_name, CollectionKind.TAGGED)
-            for ref in refs:
-                entry = snapshot.type(ref.type.name)
-                self._drop_member(entry, entry.tables.member, [collection], ref)
-                self._summarize_left(entry, [collection])
+            wanted = list(refs)
+            known = self._read_rows([ref.id.bytes for ref in wanted])
+            members: dict[Place, list[Row]] = {}
+            for ref in wanted:
+                row = known.get(ref.id.bytes)
+                if row is not None:
+                    place = Place(snapshot.types_by_id[row.type_id], collection)
+                    members.setdefault(place, []).append((*ref.data_id.row, row.id))
+            for place, some in members.items():
+                self._members.delete(place, some)
 
     def clear(self, collection_name: str) -> None:
         """Take all datasets out of a collection that is no RUN."""
@@ -192,162 +237,114 @@ class Datasets:
             collection = snapshot.collection(collection_name)
             if collection.collection.kind is CollectionKind.RUN:
                 raise NotAllowed(f"clear {collection_name!r}", "it is a RUN", "remove its datasets")
-            for entry in snapshot.types.values():
-                for table in (entry.tables.member, entry.tables.valid):
-                    same = [table.c.type_id == entry.id, table.c.collection_id == collection.id]
-                    self._database.write(table.delete().where(*same))
-            summary = self._schema["summary"]
-            self._database.write(summary.delete().where(summary.c.collection_id == collection.id))
+            for place in self._members.types(snapshot, collection):
+                self._members.clear(place)
 
-    def _add_members(
-        self, refs: Iterable[DatasetRef], name: str, kind: CollectionKind, span: Timespan | None
-    ) -> None:
-        with self._database.transaction():
-            snapshot = self._catalogue.current()
-            collection = _of_kind(snapshot, name, kind)
-            for ref in refs:
-                entry = snapshot.type(ref.type.name)
-                if span is not None and not entry.type.calibration:
-                    what = f"certify {entry.type.name}"
-                    raise NotAllowed(what, "it is no calibration type", "register it with calibration=True")
-                self._add_member(entry, collection, ref, span)
+    def _sorted(
+        self, refs: Iterable[DatasetRef], collection: CollectionEntry
+    ) -> Mapping[tuple[Place, int], list[Row]]:
+        """Sort datasets by type and whether they are stored, as members of a collection."""
+        snapshot, wanted = self._catalogue.current(), list({ref.id: ref for ref in refs}.values())
+        members: dict[tuple[Place, int], list[Row]] = {}
+        for ref, row in zip(wanted, self._rows(wanted), strict=True):
+            entry = _own_place(snapshot, ref, row).entry
+            members.setdefault((Place(entry, collection), row.stored), []).append((*ref.data_id.row, row.id))
+        for (place, _), some in members.items():
+            if len({member[:-1] for member in some}) < len(some):
+                raise Conflict(
+                    f"several {place.entry.type.name} of one data ID", f"for {collection.collection.name!r}"
+                )
+        return members
 
-    def _add_member(
-        self, entry: TypeEntry, collection: CollectionEntry, ref: DatasetRef, span: Timespan | None
-    ) -> None:
-        dataset_id = self._row_id(ref.id)
-        table = entry.tables.member if span is None else entry.tables.valid
-        bounds = () if span is None else _bounds(span)
-        row = ref.data_id.row
-        same = _member(table, entry, [collection], row)
-        if span is not None:
-            same += [table.c.begin_ns < bounds[1], table.c.end_ns > bounds[0]]
-        there = self._database.read(sa.select(table).where(*same))
-        if any(other.dataset_id != dataset_id or span is not None for other in there):
-            found = "another dataset has the data ID" + (" in an overlapping range" if span else "")
-            raise Conflict(_named(entry, collection, row), found, "take that one out first")
-        if not there:
-            stored = self._stored(entry, dataset_id)
-            values = (entry.id, collection.id, stored, *row, *bounds, dataset_id)
-            self._database.write_many(table, list(table.c.keys()), [values])
-            self._summarize(entry, collection, stored)
+    def _add(self, place: Place, members: Sequence[Row], *, stored: int) -> None:
+        """Insert members; the same again is no change, others of that data ID are refused."""
+        if self._members.insert(place, members, stored=stored) == len(members):
+            return
+        # What follows the levels: in CALIBRATION collections the validity, then the dataset.
+        tail = len(place.entry.group.levels)
+        for member in members:
+            for other in self._members.find(place, member):
+                if tuple(other[3 + tail :]) != member[tail:]:
+                    found = "another dataset has the data ID"
+                    if place.collection.collection.kind is CollectionKind.CALIBRATION:
+                        found = f"one is certified for an overlapping range, valid={timespan(*other[3 + tail : 5 + tail])}"
+                    raise Conflict(
+                        _named(place, tuple(other[3 : 3 + tail])), found, "take that one out first"
+                    )
 
     # -- remove ----------------------------------------------------------------------------------------
 
     def remove(self, refs: Iterable[DatasetRef]) -> list[UUID]:
-        """Remove datasets with all their memberships; give the ids of those that were there."""
-        removed = []
+        """Remove datasets with all their memberships; give their ids.
+
+        Raises
+        ------
+        Conflict
+            When one was removed meanwhile.
+        Locked
+            When a RUN is locked.
+        """
+        wanted = list({ref.id: ref for ref in refs}.values())
         with self._database.transaction():
             snapshot = self._catalogue.current()
-            touched: dict[tuple[int, int], tuple[TypeEntry, list[CollectionEntry]]] = {}
-            for ref in refs:
-                entry = snapshot.type(ref.type.name)
-                dataset_id = self._row_id(ref.id)
-                for table, collections in self._memberships(snapshot, entry, snapshot.collection(ref.run)):
-                    self._drop_member(entry, table, collections, ref)
-                    touched[entry.id, collections[0].id] = (entry, collections)
-                self._drop_rows(dataset_id)
-                removed.append(ref.id)
-            for entry, collections in touched.values():
-                self._summarize_left(entry, collections)
-        return removed
+            rows = self._rows(wanted)
+            members: dict[Place, list[Row]] = {}
+            for ref, row in zip(wanted, rows, strict=True):
+                place = _own_place(snapshot, ref, row)
+                members.setdefault(place, []).append((*ref.data_id.row, row.id))
+            for place, some in members.items():
+                self._remove_members(snapshot, place, some)
+            self._artifacts.drop([row.id for row in rows])
+            for statement in self._delete:
+                self._database.write_many(statement, [(row.id,) for row in rows])
+        return [ref.id for ref in wanted]
 
-    def _drop_rows(self, dataset_id: int) -> None:
-        dataset, artifact, location, provenance = (self._schema[name] for name in _OWN_TABLES)
-        held = sa.select(location.c.artifact_id).where(location.c.dataset_id == dataset_id)
-        fewer = artifact.update().where(artifact.c.id.in_(held)).values(datasets=artifact.c.datasets - 1)
-        self._database.write(fewer)
-        self._database.write(artifact.delete().where(artifact.c.id.in_(held), artifact.c.datasets <= 0))
-        self._database.write(location.delete().where(location.c.dataset_id == dataset_id))
-        self._database.write(provenance.delete().where(provenance.c.dataset_id == dataset_id))
-        self._database.write(dataset.delete().where(dataset.c.id == dataset_id))
+    def _remove_members(self, snapshot: Snapshot, place: Place, members: Sequence[Row]) -> None:
+        writable_run(place.collection)
+        if self._members.delete(place, members) != len(members):
+            what = f"remove {place.entry.type.name} from {place.collection.collection.name!r}"
+            raise Conflict(what, "a data ID is not that of the dataset", "look it up again")
+        for other in self._members.elsewhere(snapshot, place.entry):
+            self._members.delete(other, members)
 
     def shared(self, refs: Sequence[DatasetRef]) -> set[tuple[str, str]]:
         """Give (store, key) of files that hold other datasets than these too."""
-        artifact, location, dataset, folder = (self._schema[name] for name in ("artifact", "location", "dataset", "symbol"))
-        joined = location.join(dataset, dataset.c.id == location.c.dataset_id)
-        joined = joined.join(artifact, artifact.c.id == location.c.artifact_id)
-        joined = joined.outerjoin(folder, folder.c.id == artifact.c.folder_id)
-        count = sa.func.count().label("held")
-        keep: set[tuple[str, str]] = set()
-        totals: dict[tuple[str, str], list[int]] = {}
-        for start in range(0, len(refs), 500):
-            ids = [ref.id.bytes for ref in refs[start : start + 500]]
-            columns = (artifact.c.store_id, folder.c.text, artifact.c.name, artifact.c.datasets)
-            found = sa.select(*columns, count).select_from(joined).where(dataset.c.uuid.in_(ids), artifact.c.datasets > 1)
-            for row in self._database.read(found.group_by(artifact.c.id)):
-                key = (self._symbols.text(row.store_id), f"{row.text}/{row.name}" if row.text else str(row.name))
-                totals.setdefault(key, [row.datasets, 0])[1] += row.held
-        for key, (all_held, removed) in totals.items():
-            if removed < all_held:
-                keep.add(key)
-        return keep
+        return self._artifacts.shared(refs)
 
     # -- rows ------------------------------------------------------------------------------------------
 
-    def _memberships(
-        self, snapshot: Snapshot, entry: TypeEntry, run: CollectionEntry
-    ) -> list[tuple[sa.Table, list[CollectionEntry]]]:
-        """Give the tables and collections in which a dataset of a RUN may be a member."""
-        others = snapshot.collections.values()
-        tagged = [other for other in others if other.collection.kind is CollectionKind.TAGGED]
-        valid = [other for other in others if other.collection.kind is CollectionKind.CALIBRATION]
-        tables = [(entry.tables.member, [run, *tagged])]
-        return [*tables, (entry.tables.valid, valid)] if valid and entry.type.calibration else tables
+    def _rows(self, refs: Sequence[DatasetRef]) -> list[_Row]:
+        """Give the row of each dataset, or raise Conflict."""
+        known = self._read_rows([ref.id.bytes for ref in refs])
+        missing = next((ref for ref in refs if ref.id.bytes not in known), None)
+        if missing is not None:
+            what = f"{missing.type.name} {missing.data_id!r} of {missing.run!r}"
+            raise Conflict(what, "it was removed meanwhile", "look it up again")
+        return [known[ref.id.bytes] for ref in refs]
 
-    def _drop_member(
-        self, entry: TypeEntry, table: sa.Table, collections: Sequence[CollectionEntry], ref: DatasetRef
-    ) -> None:
-        same = _member(table, entry, collections, ref.data_id.row)
-        self._database.write(table.delete().where(*same, table.c.dataset_id == self._row_id(ref.id)))
+    def _read_rows(self, ids: Sequence[bytes]) -> dict[bytes, _Row]:
+        found: dict[bytes, _Row] = {}
+        for start in range(0, len(ids), _IDS_PER_READ):
+            rows = self._database.read(self._by_uuid, {"uuids": list(ids[start : start + _IDS_PER_READ])})
+            found |= {uuid: _Row(*row) for uuid, *row in rows}
+        return found
 
-    def _row_id(self, uuid: UUID) -> int:
-        dataset = self._schema["dataset"]
-        rows = self._database.read(sa.select(dataset.c.id).where(dataset.c.uuid == sa.bindparam("uuid")), {"uuid": uuid.bytes})
-        if not rows:
-            raise Conflict(f"dataset {uuid}", "it was removed meanwhile", "look it up again")
-        return int(rows[0].id)
-
-    def _next_id(self, table_name: str) -> int:
-        table = self._schema[table_name]
-        return int(self._database.read(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0)))[0][0]) + 1
-
-    def _stored(self, entry: TypeEntry, dataset_id: int) -> int:
-        location = self._schema["location"]
-        return len(self._database.read(sa.select(location.c.dataset_id).where(location.c.dataset_id == dataset_id).limit(1)))
-
-    def _has_members(self, entry: TypeEntry, collection: CollectionEntry, stored: int) -> bool:
-        summary = self._schema["summary"]
-        same = [summary.c.type_id == entry.id, summary.c.collection_id == collection.id, summary.c.stored == stored]
-        return bool(self._database.read(sa.select(summary).where(*same)))
-
-    def _summarize(self, entry: TypeEntry, collection: CollectionEntry, stored: int) -> None:
-        if not self._has_members(entry, collection, stored):
-            row = (collection.id, entry.id, stored)
-            self._database.write_many(self._schema["summary"], ["collection_id", "type_id", "stored"], [row])
-
-    def _note(self, entry: TypeEntry, collection: CollectionEntry, table: sa.Table) -> None:
-        same = [table.c.type_id == entry.id, table.c.collection_id == collection.id, table.c.stored == 1]
-        if self._database.read(sa.select(table.c.dataset_id).where(*same).limit(1)):
-            self._summarize(entry, collection, 1)
-
-    def _summarize_left(self, entry: TypeEntry, collections: Iterable[CollectionEntry]) -> None:
-        """Forget that collections hold a type, where the last dataset has gone."""
-        summary = self._schema["summary"]
-        for collection in collections:
-            valid = collection.collection.kind is CollectionKind.CALIBRATION
-            table = entry.tables.valid if valid else entry.tables.member
-            for stored in (0, 1):
-                same = [table.c.type_id == entry.id, table.c.collection_id == collection.id, table.c.stored == stored]
-                if not self._database.read(sa.select(table.c.dataset_id).where(*same).limit(1)):
-                    gone = [summary.c.type_id == entry.id, summary.c.collection_id == collection.id]
-                    self._database.write(summary.delete().where(*gone, summary.c.stored == stored))
+    def _next_ids(self) -> tuple[int, int]:
+        dataset, artifact = self._database.read(self._last_ids)[0]
+        return (dataset or 0) + 1, (artifact or 0) + 1
 
 
-_DATASET_COLUMNS = ["id", "uuid", "type_id", "run_id", "created_ms", "data_id"]
-_ARTIFACT_COLUMNS = ["id", "store_id", "folder_id", "name", "extension_id", "size", "mtime_ns", "sha256", "datasets"]
-_LOCATION_COLUMNS = ["dataset_id", "artifact_id", "part", "part_size", "part_sha256"]
-_OWN_TABLES = ("dataset", "artifact", "location", "provenance")
+def _last_ids(schema: Schema) -> sa.Select[Any]:
+    last = [sa.select(sa.func.max(schema[name].c.id)).scalar_subquery() for name in ("dataset", "artifact")]
+    return sa.select(*last)
+
+
+def _by_uuid(schema: Schema) -> sa.Select[Any]:
+    dataset, location = schema["dataset"], schema["location"]
+    stored = sa.exists().where(location.c.dataset_id == dataset.c.id)
+    columns = [dataset.c[name] for name in ("uuid", "id", "type_id", "run_id", "data_id")]
+    found = sa.select(*columns, sa.case((stored, 1), else_=0))
+    return found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
 
 
 def _grouped(datasets: Iterable[NewDataset]) -> Mapping[tuple[str, str, int], list[NewDataset]]:
@@ -358,24 +355,25 @@ def _grouped(datasets: Iterable[NewDataset]) -> Mapping[tuple[str, str, int], li
     return groups
 
 
-def _split_key(ref: DatasetRef, place: Location) -> tuple[str | None, str | None]:
-    """Split a key into folder and name; both None when it follows from the template."""
-    if place.part is None and place.key == default_key(ref, place.extension):
-        return None, None
-    folder, _, name = place.key.rpartition("/")
-    return folder, name
+def _data_id_texts(entry: TypeEntry, rows: Iterable[Levels]) -> list[str]:
+    """Give the required values as a JSON list without its brackets: the way back from a dataset to its members."""
+    places = entry.group.indices
+    dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    return [dumps([row[place] for place in places])[1:-1] for row in rows]
 
 
-def _levels(table: sa.Table, entry: TypeEntry, row: _Levels) -> list[sa.ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in zip(entry.group.levels, row, strict=True)]
-
-
-def _member(
-    table: sa.Table, entry: TypeEntry, collections: Sequence[CollectionEntry], row: _Levels
-) -> list[sa.ColumnElement[bool]]:
-    ids = [collection.id for collection in collections]
-    same = [table.c.type_id == entry.id, table.c.collection_id.in_(ids), table.c.stored.in_((0, 1))]
-    return same + _levels(table, entry, row)
+def _own_place(snapshot: Snapshot, ref: DatasetRef, row: _Row) -> Place:
+    """Give the membership of a dataset in its RUN, or raise Conflict when the reference is not of it."""
+    place = Place(
+        snapshot.types_by_id[row.type_id], snapshot.collections[snapshot.collection_names[row.run_id]]
+    )
+    named = (place.entry.type.name, place.collection.collection.name, row.data_id)
+    if named != (ref.type.name, ref.run, _data_id_texts(place.entry, [ref.data_id.row])[0]):
+        found = f"it is {named[0]} [{named[2]}] in {named[1]!r}"
+        raise Conflict(
+            f"dataset {ref.id} as {ref.type.name} {ref.data_id!r} in {ref.run!r}", found, "look it up again"
+        )
+    return place
 
 
 def _of_kind(snapshot: Snapshot, name: str, kind: CollectionKind) -> CollectionEntry:
@@ -386,12 +384,5 @@ def _of_kind(snapshot: Snapshot, name: str, kind: CollectionKind) -> CollectionE
     return entry
 
 
-def _bounds(span: Timespan) -> tuple[int, int]:
-    return (
-        MIN_NS if span.begin_ns is None else span.begin_ns,
-        MAX_NS if span.end_ns is None else span.end_ns,
-    )
-
-
-def _named(entry: TypeEntry, collection: CollectionEntry, row: _Levels) -> str:
-    return f"{entry.type.name} {DataId(entry.group, row)!r} in {collection.collection.name!r}"
+def _named(place: Place, levels: Levels) -> str:
+    return f"{place.entry.type.name} {DataId(place.entry.group, levels)!r} in {place.collection.collection.name!r}"

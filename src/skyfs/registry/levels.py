@@ -17,6 +17,10 @@ from ..model.dataid import Value
 from .catalogue import TypeEntry
 from .schema import Schema
 
+_HEAD = ("type_id", "collection_id", "stored")
+_MAX_KEPT = 1_000
+_LONGEST_PATTERN = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class LevelFilter:
@@ -45,8 +49,56 @@ class LevelFilter:
 
 def _like(pattern: str) -> str:
     """Turn a glob into a LIKE pattern that matches at least as much."""
+    if len(pattern) > _LONGEST_PATTERN:  # SQLite refuses patterns over 50 000 bytes
+        pattern = pattern[:_LONGEST_PATTERN] + "*"
     escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return escaped.replace("*", "%").replace("?", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which rows a question is about, besides its levels: ids of types of one group and of collections.
+
+    Attributes
+    ----------
+    stored
+        1 for datasets with bytes, 0 for declared ones.
+    """
+
+    types: tuple[int, ...]
+    collections: tuple[int, ...]
+    stored: tuple[int, ...]
+
+    def shape(self) -> tuple[int, int, tuple[int, ...]]:
+        """Give what the statement depends on."""
+        return _padded_size(self.types), _padded_size(self.collections), self.stored
+
+    def params(self) -> dict[str, object]:
+        """Give the values to bind."""
+        params: dict[str, object] = {}
+        for name, ids in (("type_id", self.types), ("collection_id", self.collections)):
+            padded = (*ids, *ids[-1:] * (_padded_size(ids) - len(ids)))
+            params |= {f"{name}_{index}": value for index, value in enumerate(padded)}
+        return params
+
+    def conditions(self, table: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+        """Give the conditions on the rows of a table."""
+        types, collections, stored = self.shape()
+        counts = (("type_id", types), ("collection_id", collections))
+        conditions = [
+            _among(table.c[name], [sa.bindparam(f"{name}_{i}") for i in range(n)]) for name, n in counts
+        ]
+        return [*conditions, _among(table.c.stored, [sa.literal_column(str(value)) for value in stored])]
+
+
+def _padded_size(ids: Sequence[int]) -> int:
+    """Round the length up to a power of two: few statements serve all lengths."""
+    return 1 << (len(ids) - 1).bit_length()
+
+
+def _among(column: sa.ColumnElement[Any], values: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+    # Bound one by one: SQLAlchemy renders an "expanding" list anew for each call, which takes 20 µs.
+    return column == values[0] if len(values) == 1 else column.in_(values)
 
 
 class Statements:
@@ -56,58 +108,84 @@ class Statements:
         self._schema = schema
         self._kept: dict[tuple[object, ...], sa.Select[Any]] = {}
 
-    def values(self, entry: TypeEntry, filters: LevelFilter, depth: int, *, valid: bool) -> sa.Select[Any]:
-        """Select (type, collection, first ``depth`` levels) of all directories that hold stored datasets."""
-        key = (entry.group_id, "values", *filters.shape(), depth, valid)
-        if key not in self._kept:
-            self._kept[key] = sa.select(self._prefixes(entry, filters, depth, valid=valid))
-        return self._kept[key]
+    def values(
+        self, entry: TypeEntry, scope: Scope, filters: LevelFilter, depth: int, *, valid: bool
+    ) -> sa.Select[Any]:
+        """Select (type, collection, first ``depth`` levels) of all directories that hold datasets, sorted."""
+        key = (entry.tables, "values", scope.shape(), *filters.shape(), depth, valid)
+        found = self._kept.get(key)
+        return (
+            self._keep(key, self._values(entry, scope, filters, depth, valid=valid))
+            if found is None
+            else found
+        )
 
-    def datasets(self, entry: TypeEntry, filters: LevelFilter, *, valid: bool, declared: bool) -> sa.Select[Any]:
-        """Select datasets with all that is known of where they lie, in path order."""
-        key = (entry.group_id, "datasets", *filters.shape(), valid, declared)
-        if key not in self._kept:
-            self._kept[key] = self._datasets(entry, filters, valid=valid, declared=declared)
-        return self._kept[key]
+    def datasets(
+        self, entry: TypeEntry, scope: Scope, filters: LevelFilter, *, valid: bool, after: bool
+    ) -> sa.Select[Any]:
+        """Select a page of datasets with all that is known of where they lie, in the order of the table's key.
 
-    def held(self) -> sa.Select[Any]:
-        """Select which types collections hold stored datasets of."""
-        summary = self._schema["summary"]
-        wanted = summary.c.collection_id.in_(sa.bindparam("collection_ids", expanding=True))
-        return sa.select(summary.c.collection_id, summary.c.type_id).where(wanted, summary.c.stored == 1)
+        With ``after``, those that come after bound values of `free` levels.
+        """
+        key = (entry.tables, "datasets", scope.shape(), *filters.shape(), valid, after)
+        found = self._kept.get(key)
+        return (
+            self._keep(key, self._datasets(entry, scope, filters, valid=valid, after=after))
+            if found is None
+            else found
+        )
 
     def by_uuid(self) -> sa.Select[Any]:
         """Select datasets by id, with their data IDs as stored."""
-        key = ("by_uuid",)
-        if key not in self._kept:
-            dataset = self._schema["dataset"]
-            columns = [dataset.c.type_id, dataset.c.data_id, *self._place_columns()]
-            found = sa.select(*columns).select_from(self._with_places(dataset))
-            self._kept[key] = found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
-        return self._kept[key]
+        found = self._kept.get(("by_uuid",))
+        return self._keep(("by_uuid",), self._by_uuid()) if found is None else found
 
-    def _datasets(self, entry: TypeEntry, filters: LevelFilter, *, valid: bool, declared: bool) -> sa.Select[Any]:
-        table = _table(entry, valid=valid)
+    def _keep(self, key: tuple[object, ...], statement: sa.Select[Any]) -> sa.Select[Any]:
+        if len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
+        self._kept[key] = statement
+        return statement
+
+    def _values(
+        self, entry: TypeEntry, scope: Scope, filters: LevelFilter, depth: int, *, valid: bool
+    ) -> sa.Select[Any]:
+        found = self._prefixes(entry, scope, filters, depth, valid=valid)
+        columns = [found.c[name] for name in ("type_id", "collection_id", *entry.group.levels[:depth])]
+        # A directory may hold both datasets with bytes and declared ones.
+        return (sa.select(*columns).distinct() if len(scope.stored) > 1 else sa.select(*columns)).order_by(
+            *columns
+        )
+
+    def _by_uuid(self) -> sa.Select[Any]:
         dataset = self._schema["dataset"]
-        levels = entry.group.levels
-        fixed = _leading_exact(levels, filters)
+        columns = [dataset.c.type_id, dataset.c.data_id, *self._place_columns()]
+        found = sa.select(*columns).select_from(self._with_places(dataset))
+        wanted = found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+        return wanted.order_by(dataset.c.id, self._schema["location"].c.artifact_id)
+
+    def _datasets(
+        self, entry: TypeEntry, scope: Scope, filters: LevelFilter, *, valid: bool, after: bool
+    ) -> sa.Select[Any]:
+        table, dataset = _table(entry, valid=valid), self._schema["dataset"]
+        levels, validity = entry.group.levels, (("begin_ns", "end_ns") if valid else ())
         source: sa.FromClause = table
-        conditions: list[sa.ColumnElement[bool]] = []
-        if any(name in filters.exact or name in filters.like for name in levels[fixed:]) and len(levels) > 1:
-            above = self._prefixes(entry, filters, len(levels) - 1, valid=valid)
-            same = [table.c[name] == above.c[name] for name in ("type_id", "collection_id", *levels[:-1])]
+        if is_scattered(levels, filters):
+            above = self._prefixes(entry, scope, filters, len(levels) - 1, valid=valid)
+            same = [table.c[name] == above.c[name] for name in (*_HEAD, *levels[:-1])]
             source = above.join(table, sa.and_(*same))
             conditions = _conditions(table, levels[-1:], filters)
         else:
-            conditions = [table.c[name].in_(sa.bindparam(f"{name}s", expanding=True)) for name in _HEAD]
-            conditions += _conditions(table, levels, filters)
-        stored = table.c.stored.in_((0, 1)) if declared else table.c.stored == 1
-        validity = [table.c.begin_ns, table.c.end_ns] if valid else []
-        columns = [table.c.type_id, table.c.collection_id, *(table.c[name] for name in levels), *validity]
+            conditions = [*scope.conditions(table), *_conditions(table, levels, filters)]
+        if after:
+            names = free(levels, filters, valid=valid)
+            row, last = [table.c[name] for name in names], [sa.bindparam(f"after_{name}") for name in names]
+            conditions.append(sa.tuple_(*row) > sa.tuple_(*last))
+        columns = [table.c[name] for name in (*_HEAD, *levels, *validity)]
+        order = [table.c[name] for name in (*_HEAD, *levels, *validity[:1])]
         joined = self._with_places(source.join(dataset, dataset.c.id == table.c.dataset_id))
-        order = [table.c[name] for name in ("type_id", "collection_id", "stored", *levels)]
-        found = sa.select(*columns, *self._place_columns()).select_from(joined)
-        return found.where(*conditions, stored).order_by(*order)
+        found = sa.select(*columns, *self._place_columns()).select_from(joined).where(*conditions)
+        # SQLite finds all in this order; nothing is sorted.
+        return found.order_by(*order, self._schema["location"].c.artifact_id).limit(sa.bindparam("limit"))
 
     def _place_columns(self) -> Sequence[sa.ColumnElement[Any]]:
         dataset, artifact, location, folder = (self._schema[name] for name in _PLACES)
@@ -116,14 +194,15 @@ class Statements:
             dataset.c.uuid,
             dataset.c.run_id,
             artifact.c.store_id,
-            folder.c.text.label("folder"),
+            folder.c.text,
             artifact.c.name,
             artifact.c.extension_id,
-            sa.func.coalesce(location.c.part_size, artifact.c.size).label("size"),
+            sa.func.coalesce(location.c.part_size, artifact.c.size),
             artifact.c.mtime_ns,
             # The digest of a part is its own; that of the whole file would be wrong for it.
-            sa.case((location.c.part.is_(None), artifact.c.sha256), else_=location.c.part_sha256).label("sha256"),
+            sa.case((location.c.part.is_(None), artifact.c.sha256), else_=location.c.part_sha256),
             location.c.part,
+            sa.type_coerce(artifact.c.owned, sa.Integer),
         ]
 
     def _with_places(self, source: sa.FromClause) -> sa.FromClause:
@@ -132,18 +211,31 @@ class Statements:
         joined = joined.outerjoin(artifact, artifact.c.id == location.c.artifact_id)
         return joined.outerjoin(folder, folder.c.id == artifact.c.folder_id)
 
-    def _prefixes(self, entry: TypeEntry, filters: LevelFilter, depth: int, *, valid: bool) -> sa.CTE:
+    def _prefixes(
+        self, entry: TypeEntry, scope: Scope, filters: LevelFilter, depth: int, *, valid: bool
+    ) -> sa.CTE:
         summary = self._schema["summary"]
-        held = [summary.c[name].in_(sa.bindparam(f"{name}s", expanding=True)) for name in _HEAD]
-        above = sa.select(summary.c.type_id, summary.c.collection_id).where(*held, summary.c.stored == 1).cte("held")
-        table = _table(entry, valid=valid)
+        held = sa.select(*(summary.c[name] for name in _HEAD)).where(*scope.conditions(summary))
+        above, table = held.cte("held"), _table(entry, valid=valid)
         for index, level in enumerate(entry.group.levels[:depth]):
             above = _next_level(table, above, level, filters, index)
         return above
 
 
-_HEAD = ("type_id", "collection_id")
 _PLACES = ("dataset", "artifact", "location", "symbol")
+
+
+def is_scattered(levels: Sequence[str], filters: LevelFilter) -> bool:
+    """Tell whether what is asked for is many ranges of the table: there is a filter below a level without one."""
+    fixed = _leading_exact(levels, filters)
+    return fixed < len(levels) - 1 and any(
+        name in filters.exact or name in filters.like for name in levels[fixed:]
+    )
+
+
+def free(levels: Sequence[str], filters: LevelFilter, *, valid: bool) -> tuple[str, ...]:
+    """Give the columns that order the rows of one type and collection."""
+    return (*levels[_leading_exact(levels, filters) :], *(("begin_ns",) if valid else ()))
 
 
 def _table(entry: TypeEntry, *, valid: bool) -> sa.Table:
@@ -154,12 +246,14 @@ def _leading_exact(levels: Sequence[str], filters: LevelFilter) -> int:
     return next((index for index, name in enumerate(levels) if name not in filters.exact), len(levels))
 
 
-def _conditions(table: sa.FromClause, levels: Sequence[str], filters: LevelFilter) -> list[sa.ColumnElement[bool]]:
+def _conditions(
+    table: sa.FromClause, levels: Sequence[str], filters: LevelFilter
+) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     for name in levels:
         if name in filters.exact:
             conditions.append(table.c[name] == sa.bindparam(f"is_{name}"))
-        elif name in filters.like:
+        if name in filters.like:
             text = sa.cast(table.c[name], sa.Text)
             conditions.append(text.like(sa.bindparam(f"like_{name}"), escape="\\"))
     return conditions
@@ -185,4 +279,4 @@ def _next_level(table: sa.Table, above: sa.CTE, level: str, filters: LevelFilter
 def _least(table: sa.Table, above: sa.CTE, level: str) -> sa.Select[Any]:
     least: sa.Select[Any] = sa.select(sa.func.min(table.c[level])).correlate(above)
     same = [table.c[column.name] == above.c[column.name] for column in above.c if column.name != level]
-    return least.where(*same, table.c.stored == 1)
+    return least.where(*same)

@@ -6,36 +6,38 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
 from ..errors import BadDataId, BadDefinition, Conflict, NotFound
-from ..model.dataid import Value, coerce
+from ..model.dataid import Value
 from ..model.dimensions import Element, Universe
-from ..model.timespan import Timespan
 from .database import Database
+from .record_rows import Record, from_row, plain, to_row
 from .schema import Schema
+from .statement import AnyRow, Statement
 
-Record = Mapping[str, object]
 _Key = tuple[Value, ...]
+_Row = dict[str, object]
+_Implied = tuple[Value | None, ...]
 
 _MAX_KNOWN = 1_000_000
 _KEYS_PER_READ = 2_000
-_PLAIN: dict[str, type] = {"float": float, "string": str, "bytes": bytes}
+_PAGE_ROWS = 10_000
 
 
 class Records:
     """Inserts and looks up dimension records.
 
-    What identifies a record, and what it implies, never changes once it is there (only other columns can be
-    replaced), so both are remembered.
+    What identifies a record, and what it implies, never changes once it is there (only other columns, and what
+    was null, can be replaced), so both are remembered.
     """
 
     def __init__(self, database: Database, schema: Schema) -> None:
         self._database = database
         self._schema = schema
         self._universe: Universe = schema.universe
-        self._known: dict[str, dict[_Key, tuple[Value | None, ...]]] = {}
+        self._known: dict[str, dict[_Key, _Implied]] = {}
         self._selects: dict[tuple[str, ...], sa.Select[Any]] = {}
+        self._inserts: dict[str, Statement] = {}
 
     def insert(self, element_name: str, records: Iterable[Record], *, replace: bool = False) -> int:
         """Insert records in one transaction; equal ones that are there already are no change.
@@ -47,33 +49,39 @@ class Records:
         ------
         BadDefinition
             When a column is unknown or missing, or a value is ill-typed.
+        BadDataId
+            When a record names a dimension value that is not recorded.
         Conflict
-            When a different record has the identity, and ``replace`` is False or its identity would change.
+            When a different record has the identity, and ``replace`` is False or what it implies would change.
         """
         element = self._universe.element(element_name)
-        if not element.has_records:
-            raise BadDefinition(f"records of {element_name!r}", "its pixels need none")
-        rows = [self._row(element, record) for record in records]
+        table = self._recorded_table(element)
+        rows = [to_row(self._universe, table, element, record) for record in records]
         with self._database.transaction():
             self._add_parents(element, rows)
             new = self._unknown(element, rows, replace=replace)
-            columns = list(self._table(element).c.keys())
-            self._database.write_many(self._table(element), columns, [tuple(row[name] for name in columns) for row in new])
+            self._mark(element)
+            statement = self._insert_statement(element, table)
+            columns = table.c.keys()
+            self._database.write_many(statement, [tuple([row[name] for name in columns]) for row in new])
         return len(new)
 
-    def select(self, element_name: str, conditions: Mapping[str, object]) -> Iterator[dict[str, object]]:
-        """Give records in order of their identity, those whose columns equal all ``conditions``."""
+    def select(self, element_name: str, conditions: Mapping[str, object]) -> Iterator[_Row]:
+        """Give records in order of their identity, those whose columns equal all ``conditions``.
+
+        They are read in pages, while they are iterated over.
+
+        Raises
+        ------
+        BadDefinition
+            When a column is unknown, or a value ill-typed.
+        """
         element = self._universe.element(element_name)
-        table = self._table(element)
-        statement = sa.select(table).order_by(*(table.c[name] for name in element.identity))
-        for name, value in conditions.items():
-            column = table.c.get(element.name if element.is_dimension and name == element.key.name else name)
-            if column is None:
-                known = ", ".join(table.c.keys())
-                raise BadDefinition(f"no column {name!r} in the records of {element_name!r}", todo=f"there are {known}")
-            statement = statement.where(column == value)
-        for row in self._database.read(statement):
-            yield _public(element, row)
+        table = self._recorded_table(element)
+        order = [table.c[name] for name in element.identity]
+        matching = [self._matching(element, table, name, value) for name, value in conditions.items()]
+        statement = sa.select(table).where(*matching).order_by(*order).limit(_PAGE_ROWS)
+        return self._pages(element, statement, sa.tuple_(*order))
 
     def exists(self, element: Element, key: _Key) -> bool:
         """Tell whether a record has the identity."""
@@ -89,223 +97,244 @@ class Records:
         """
         found = self._implied(element, key)
         if found is None:
-            named = ", ".join(f"{name}={value}" for name, value in zip(element.identity, key, strict=True))
-            raise NotFound(f"no {element.name} {key[-1]!r}", f"{named} is not recorded", f"insert its {element.name} record")
+            todo = f"insert its {element.name} record"
+            raise NotFound(f"no {element.name} {key[-1]!r}", f"{_named(element, key)} is not recorded", todo)
         return dict(zip(element.implies, found, strict=True))
 
     def by_alternate(self, element: Element, column: str, requires: _Key, value: object) -> Value:
-        """Give the primary key of the record that has an alternate key."""
-        table = self._table(element)
-        names = [*element.requires, column]
-        statement = self._by(element, tuple(names), table.c[element.name])
-        rows = self._database.read(statement, dict(zip(names, (*requires, value), strict=True)))
+        """Give the primary key of the record that has an alternate key.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        BadDataId
+            When the value is not of the column's type.
+        """
+        names = (*element.requires, column)
+        kind = next(key.type for key in element.keys if key.name == column)
+        try:
+            values = (*requires, plain(element, column, kind, value))
+        except BadDefinition as error:
+            raise BadDataId(f"bad data ID: {column}={value!r}", error.found, error.todo) from None
+        rows = self._database.read(
+            self._by(element, names, (element.name,)), dict(zip(names, values, strict=True))
+        )
         if not rows:
-            raise NotFound(f"no {element.name} with {column}={value!r}", todo=f"list them: skyfs records {element.name}")
+            raise NotFound(
+                f"no {element.name} with {column}={value!r}", todo=f"list them: skyfs records {element.name}"
+            )
         return rows[0][0]  # type: ignore[no-any-return]
 
-    def prefetch(self, element: Element, keys: set[_Key]) -> None:
-        """Read what many records imply at once, to answer `exists` and `implied` from memory."""
-        known = self._known.setdefault(element.name, {})
-        missing = keys - known.keys()
-        if len(missing) < 2 or not element.has_records:
-            return
-        table = self._table(element)
-        columns = [table.c[name] for name in (*element.identity, *element.implies)]
-        width = len(element.identity)
-        for row in self._read_keys(element, missing, columns):
-            self._keep(element, tuple(row[:width]), tuple(row[width:]))
+    def prefetch(self, element: Element, keys: set[_Key]) -> Mapping[_Key, _Implied]:
+        """Read what many records imply at once, in order of ``element.implies``; missing ones are left out."""
+        known = self._known.get(element.name, {})
+        found = {key: known[key] for key in keys if key in known}
+        missing = keys - found.keys()
+        if element.has_records and missing:
+            width = len(element.identity)
+            columns = (*element.identity, *element.implies)
+            for row in self._read_keys(element, element.identity, missing, columns):
+                found[tuple(row[:width])] = tuple(row[width:])
+            self._keep(element, {key: found[key] for key in missing if key in found})
+        return found
 
     # -- reading ---------------------------------------------------------------------------------------
 
-    def _read_keys(
-        self, element: Element, keys: set[_Key], columns: Sequence[sa.ColumnElement[Any]]
-    ) -> Iterator[Row[Any]]:
-        """Read the records of many identities: one statement for those that differ in the last part only.
+    def _recorded_table(self, element: Element) -> sa.Table:
+        if not element.has_records:
+            raise BadDefinition(f"records of {element.name!r}", "its pixels need none")
+        return self._table(element)
 
-        (SQLite scans the whole table for a list of row values.)
+    def _matching(
+        self, element: Element, table: sa.Table, name: str, value: object
+    ) -> sa.ColumnElement[bool]:
+        own = element.is_dimension and name == element.key.name
+        column = table.c.get(element.name if own else name)
+        if column is None:
+            todo = f"there are {', '.join(table.c.keys())}"
+            raise BadDefinition(f"no column {name!r} in the records of {element.name!r}", todo=todo)
+        kinds = {one.name: one.type for one in (*element.keys[1:], *element.metadata)}
+        return column == (plain(element, name, kinds[name], value) if name in kinds else value)
+
+    def _pages(
+        self, element: Element, statement: sa.Select[Any], order: sa.ColumnElement[Any]
+    ) -> Iterator[_Row]:
+        rows = self._database.read(statement)
+        while rows:
+            for row in rows:
+                yield from_row(element, row)
+            if len(rows) < _PAGE_ROWS:
+                return
+            last = rows[-1]._mapping
+            after = sa.tuple_(*(sa.literal(last[name]) for name in element.identity))
+            rows = self._database.read(statement.where(order > after))
+
+    def _read_keys(
+        self, element: Element, names: Sequence[str], keys: Iterable[_Key], columns: Sequence[str]
+    ) -> Iterator[AnyRow]:
+        """Read the records that have one of ``keys`` in the columns ``names``.
+
+        One statement for those that differ in the last part only: for a list of whole rows SQLite would scan
+        the whole table.
         """
-        table = self._table(element)
-        *leading, last = element.identity
+        *leading, last = names
         groups: dict[_Key, list[Value]] = {}
         for key in keys:
             groups.setdefault(key[:-1], []).append(key[-1])
+        statement = self._by_last(element, leading, last, columns)
         for prefix, values in groups.items():
-            same = [table.c[name] == value for name, value in zip(leading, prefix, strict=True)]
+            params: _Row = dict(zip(leading, prefix, strict=True))
             for start in range(0, len(values), _KEYS_PER_READ):
-                some = table.c[last].in_(values[start : start + _KEYS_PER_READ])
-                yield from self._database.read(sa.select(*columns).where(*same, some))
+                yield from self._database.read(
+                    statement, params | {"values": values[start : start + _KEYS_PER_READ]}
+                )
 
-    def _implied(self, element: Element, key: _Key) -> tuple[Value | None, ...] | None:
-        known = self._known.setdefault(element.name, {})
+    def _implied(self, element: Element, key: _Key) -> _Implied | None:
+        known = self._known.get(element.name, {})
         if key in known:
             return known[key]
-        table = self._table(element)
-        columns = [table.c[name] for name in (element.implies or element.identity[-1:])]
-        statement = self._by(element, element.identity, *columns)
+        statement = self._by(element, element.identity, element.implies or element.identity[-1:])
         rows = self._database.read(statement, dict(zip(element.identity, key, strict=True)))
         if not rows:
             return None
         implied = tuple(rows[0]) if element.implies else ()
-        self._keep(element, key, implied)
+        self._keep(element, {key: implied})
         return implied
 
-    def _keep(self, element: Element, key: _Key, implied: tuple[Value | None, ...]) -> None:
-        # A record of an open transaction may yet be rolled back.
-        if self._database.scratch is None:
-            known = self._known.setdefault(element.name, {})
-            if len(known) >= _MAX_KNOWN:
-                known.clear()
-            known[key] = implied
+    def _keep(self, element: Element, found: Mapping[_Key, _Implied]) -> None:
+        scratch = self._database.scratch
+        if scratch is not None and element.name in self._marked(scratch):
+            return  # what was read may be of this transaction, and rolled back with it
+        known = self._known.setdefault(element.name, {})
+        if len(known) + len(found) > _MAX_KNOWN:
+            known.clear()
+        # What is null may still be filled in.
+        known.update({key: implied for key, implied in found.items() if None not in implied})
 
-    def _by(self, element: Element, names: tuple[str, ...], *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        cache_key = (element.name, *names, "", *(str(column.name) for column in columns))
-        if cache_key not in self._selects:
+    def _mark(self, element: Element) -> None:
+        """Remember that the open transaction has changed the records of an element."""
+        scratch = self._database.scratch
+        if scratch is not None:
+            scratch["records"] = self._marked(scratch) | {element.name}
+
+    @staticmethod
+    def _marked(scratch: Mapping[str, object]) -> frozenset[str]:
+        marked = scratch.get("records")
+        return marked if isinstance(marked, frozenset) else frozenset()
+
+    def _by(self, element: Element, names: Sequence[str], columns: Sequence[str]) -> sa.Select[Any]:
+        key = (element.name, "one", *names, "", *columns)
+        if key not in self._selects:
             table = self._table(element)
             conditions = [table.c[name] == sa.bindparam(name) for name in names]
-            self._selects[cache_key] = sa.select(*columns).where(*conditions)
-        return self._selects[cache_key]
+            self._selects[key] = sa.select(*(table.c[name] for name in columns)).where(*conditions)
+        return self._selects[key]
+
+    def _by_last(
+        self, element: Element, leading: Sequence[str], last: str, columns: Sequence[str]
+    ) -> sa.Select[Any]:
+        key = (element.name, "many", *leading, last, "", *columns)
+        if key not in self._selects:
+            table = self._table(element)
+            conditions = [table.c[name] == sa.bindparam(name) for name in leading]
+            among = table.c[last].in_(sa.bindparam("values", expanding=True))
+            self._selects[key] = sa.select(*(table.c[name] for name in columns)).where(*conditions, among)
+        return self._selects[key]
+
+    def _insert_statement(self, element: Element, table: sa.Table) -> Statement:
+        if element.name not in self._inserts:
+            self._inserts[element.name] = Statement.insert(table)
+        return self._inserts[element.name]
 
     def _table(self, element: Element) -> sa.Table:
         return self._schema.records(element)
 
     # -- writing ---------------------------------------------------------------------------------------
 
-    def _row(self, element: Element, record: Record) -> dict[str, object]:
-        given = dict(record)
-        if element.is_dimension and element.key.name in given and element.key.name not in element.alternates:
-            given.setdefault(element.name, given.pop(element.key.name))
-        row: dict[str, object] = {}
-        for name in (*element.identity, *element.implies):
-            value = given.pop(name, None)
-            row[name] = None if value is None else coerce(self._universe.element(name), value)
-        for column in (*element.keys[1:], *element.metadata):
-            row[column.name] = _plain(element, column.name, column.type, given.pop(column.name, None))
-        row |= _topology(element, given)
-        if given:
-            known = ", ".join(row)
-            raise BadDefinition(f"no column {next(iter(given))!r} in the records of {element.name!r}", todo=f"there are {known}")
-        self._check_nulls(element, row)
-        return row
-
-    def _check_nulls(self, element: Element, row: Mapping[str, object]) -> None:
-        table = self._table(element)
-        missing = [name for name, value in row.items() if value is None and not table.c[name].nullable]
-        if missing:
-            raise BadDefinition(f"a record of {element.name!r}", f"no value for {missing[0]!r}", "give it")
-
-    def _add_parents(self, element: Element, rows: Sequence[Mapping[str, object]]) -> None:
+    def _add_parents(self, element: Element, rows: Sequence[Record]) -> None:
         """Check that what the records name is recorded; add what needs nothing beyond its key."""
         for name in dict.fromkeys((*element.requires, *element.implies)):
             parent = self._universe.element(name)
-            keys: set[_Key] = {
-                tuple(row[part] for part in parent.identity)  # type: ignore[misc]
-                for row in rows
-                if row[name] is not None
-            }
-            self.prefetch(parent, keys)
-            missing = sorted((key for key in keys if not self.exists(parent, key)), key=repr)
+            keys = _keys(parent.identity, [row for row in rows if row[name] is not None])
+            missing = (
+                sorted(keys - self.prefetch(parent, keys).keys(), key=repr) if parent.has_records else []
+            )
             if missing and not (parent.key_only and name in element.implies):
-                named = ", ".join(f"{part}={value}" for part, value in zip(parent.identity, missing[0], strict=True))
-                todo = f"insert the {name} record first"
-                raise BadDataId(f"a record of {element.name!r}", f"{named} is not recorded", todo)
+                found = f"{_named(parent, missing[0])} is not recorded"
+                raise BadDataId(f"a record of {element.name!r}", found, f"insert the {name} record first")
             if missing:
                 self.insert(name, [dict(zip(parent.identity, key, strict=True)) for key in missing])
 
-    def _unknown(
-        self, element: Element, rows: Sequence[dict[str, object]], *, replace: bool
-    ) -> list[dict[str, object]]:
-        table = self._table(element)
-        fresh: dict[_Key, dict[str, object]] = {}
+    def _unknown(self, element: Element, rows: Sequence[_Row], *, replace: bool) -> list[_Row]:
+        """Give the rows that are new; compare the others with what is there."""
+        fresh: dict[_Key, _Row] = {}
+        done: dict[_Key, _Row] = {}
         there = self._existing(element, rows)
         for row in rows:
-            key: _Key = tuple(row[name] for name in element.identity)  # type: ignore[misc]
-            old = there.get(key) or fresh.get(key)
-            if old is None:
+            key: _Key = tuple([row[name] for name in element.identity])  # type: ignore[misc]
+            earlier = fresh.get(key) or done.get(key)
+            if earlier is not None:
+                _refuse_change(element, key, earlier, row)
+            elif key not in there:
                 fresh[key] = row
-            elif old != row:
-                self._replace(element, key, old, row, replace=replace and key in there)
-        self._check_alternates(element, table, fresh)
+            elif there[key] != row:
+                self._replace(element, key, there[key], row, replace=replace)
+                done[key] = row
+        self._check_alternates(element, fresh.values())
         return list(fresh.values())
 
-    def _existing(self, element: Element, rows: Sequence[dict[str, object]]) -> dict[_Key, dict[str, object]]:
-        keys: set[_Key] = {tuple(row[name] for name in element.identity) for row in rows}  # type: ignore[misc]
-        found = self._read_keys(element, keys, list(self._table(element).c))
-        return {tuple(row._mapping[name] for name in element.identity): dict(row._mapping) for row in found}
+    def _existing(self, element: Element, rows: Sequence[Record]) -> dict[_Key, _Row]:
+        columns = self._table(element).c.keys()
+        found = self._read_keys(element, element.identity, _keys(element.identity, rows), columns)
+        existing: dict[_Key, _Row] = {}
+        for row in found:
+            values = dict(row._mapping)
+            existing[tuple([values[name] for name in element.identity])] = values
+        return existing
 
-    def _replace(
-        self, element: Element, key: _Key, old: Record, new: dict[str, object], *, replace: bool
-    ) -> None:
-        named = ", ".join(f"{name}={value}" for name, value in zip(element.identity, key, strict=True))
-        changed = next(name for name in new if new[name] != old[name])
-        found = f"{changed} is {old[changed]!r}, not {new[changed]!r}"
+    def _replace(self, element: Element, key: _Key, old: Record, new: _Row, *, replace: bool) -> None:
         if not replace:
-            raise Conflict(f"the {element.name} record {named} is there already", found, "use replace=True")
-        fixed = [name for name in element.implies if new[name] != old[name]]
+            _refuse_change(element, key, old, new)
+        fixed = [name for name in element.implies if old[name] is not None and new[name] != old[name]]
         if fixed:
             found = f"{fixed[0]} is {old[fixed[0]]!r}, not {new[fixed[0]]!r}"
-            raise Conflict(f"the {element.name} record {named}", found, "what a record implies cannot change")
+            what = f"the {element.name} record {_named(element, key)}"
+            raise Conflict(what, found, "what a record implies cannot change")
+        self._check_alternates(
+            element, [{**new, **{name: None for name in element.alternates if new[name] == old[name]}}]
+        )
         table = self._table(element)
         same = [table.c[name] == value for name, value in zip(element.identity, key, strict=True)]
         self._database.write(table.update().where(*same).values(**new))
 
-    def _check_alternates(self, element: Element, table: sa.Table, fresh: Mapping[_Key, Record]) -> None:
+    def _check_alternates(self, element: Element, rows: Iterable[Record]) -> None:
+        """Refuse alternate keys that another record has."""
         for alternate in element.alternates:
-            taken: set[tuple[object, ...]] = set()
             names = (*element.requires, alternate)
-            for row in fresh.values():
-                identity = tuple(row[name] for name in names)
-                if row[alternate] is None:
-                    continue
-                values = dict(zip(names, identity, strict=True))
-                other = self._database.read(self._by(element, names, table.c[element.name]), values)
-                if identity in taken or other:
-                    raise Conflict(f"a record of {element.name!r}", f"{alternate}={row[alternate]!r} is taken")
-                taken.add(identity)
+            taken: set[_Key] = set()
+            keys = [tuple([row[name] for name in names]) for row in rows if row[alternate] is not None]
+            for key in keys:
+                if key in taken:
+                    raise Conflict(f"a record of {element.name!r}", f"{alternate}={key[-1]!r} is given twice")
+                taken.add(key)  # type: ignore[arg-type]
+            for row in self._read_keys(element, names, taken, names):
+                raise Conflict(f"a record of {element.name!r}", f"{alternate}={row[-1]!r} is taken")
 
 
-def _plain(element: Element, name: str, kind: str, value: object) -> object:
-    """Turn a value into the plain Python type of its column."""
-    if value is None:
-        return None
-    item = getattr(value, "item", None)
-    value = item() if callable(item) and getattr(value, "ndim", None) == 0 else value
-    if kind == "bool" and (isinstance(value, bool) or value in (0, 1)):
-        return bool(value)
-    if kind == "int" and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in ("string", "bytes") and isinstance(value, _PLAIN[kind]):
-        return value
-    raise BadDefinition(f"a record of {element.name!r}", f"{name}={value!r} is {type(value).__name__}", f"{kind} is wanted")
+def _keys(names: Sequence[str], rows: Iterable[Record]) -> set[_Key]:
+    return {tuple([row[name] for name in names]) for row in rows}  # type: ignore[misc]
 
 
-def _topology(element: Element, given: dict[str, object]) -> dict[str, object]:
-    """Take the timespan and the region out of what is given."""
-    row: dict[str, object] = {}
-    if element.temporal:
-        span = given.pop("timespan", None)
-        if isinstance(span, tuple | list) and len(span) == 2:
-            span = Timespan.of(*span)
-        if span is not None and not isinstance(span, Timespan):
-            raise BadDefinition(f"a record of {element.name!r}", f"timespan={span!r}", "give (begin, end)")
-        row["timespan_begin"], row["timespan_end"] = (None, None) if span is None else (span.begin_ns, span.end_ns)
-    if element.spatial:
-        region = given.pop("region", None)
-        encode = getattr(region, "encode", None)
-        region = encode() if callable(encode) and not isinstance(region, str) else region
-        if region is not None and not isinstance(region, bytes):
-            raise BadDefinition(f"a record of {element.name!r}", f"region={region!r}", "give a region of lsst.sphgeom")
-        row["region"] = region
-    return row
+def _named(element: Element, key: _Key) -> str:
+    return ", ".join(f"{name}={value}" for name, value in zip(element.identity, key, strict=True))
 
 
-def _public(element: Element, row: Row[Any]) -> dict[str, object]:
-    """Give a row as its user knows it: own key by its column's name, the timespan as one value."""
-    found = dict(row._mapping)
-    if element.is_dimension:
-        found = {element.key.name if name == element.name else name: value for name, value in found.items()}
-    if element.temporal:
-        begin, end = found.pop("timespan_begin"), found.pop("timespan_end")
-        found["timespan"] = None if begin is None and end is None else Timespan(begin, end)
-    return found
+def _refuse_change(element: Element, key: _Key, old: Record, new: Record) -> None:
+    """Raise Conflict when two records of one identity differ."""
+    changed = [name for name in new if new[name] != old[name]]
+    if changed:
+        found = f"{changed[0]} is {old[changed[0]]!r}, not {new[changed[0]]!r}"
+        raise Conflict(
+            f"the {element.name} record {_named(element, key)} is there already", found, "use replace=True"
+        )

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from ..errors import Exists, VersionError
+from ..errors import BadDefinition, Exists, StoreError, VersionError
 from ..model.dimensions import Universe
 from .catalogue import Catalogue, Snapshot
 from .collections import Collections
 from .database import Database
 from .dataids import DataIds
 from .datasets import Datasets
+from .holdings import Holdings
 from .lookup import Lookup
 from .records import Records
 from .schema import SCHEMA_VERSION, Schema
+from .statement import Statement
 from .symbols import Symbols
 
 
@@ -39,6 +43,8 @@ class Registry:
         Inserts, tags, certifies and removes datasets.
     lookup
         Finds and lists datasets.
+    holdings
+        Tells which types collections hold.
     """
 
     def __init__(self, database: Database, universe: Universe) -> None:
@@ -51,7 +57,8 @@ class Registry:
         self.records = Records(database, schema)
         self.data_ids = DataIds(universe, self.records)
         self.datasets = Datasets(database, schema, catalogue, symbols)
-        self.lookup = Lookup(database, schema, symbols, self.data_ids)
+        self.lookup = Lookup(database, schema, catalogue, symbols, self.data_ids)
+        self.holdings = Holdings(database, schema)
 
     @classmethod
     def create(cls, path: Path, universe: Mapping[str, object], *, durability: str) -> Registry:
@@ -64,17 +71,22 @@ class Registry:
         BadDefinition
             When the universe is not well formed; nothing is written then.
         """
-        if path.exists():
-            raise Exists(f"registry {str(path)!r}", "it is there already", "open the repository, or choose another place")
         parsed = Universe.from_mapping(universe)
-        database = Database(path, writable=True, durability=durability, create=True)
         schema = Schema(parsed)
         elements = [element for element in parsed.elements.values() if element.has_records]
         tables = [*schema.metadata.sorted_tables, *(schema.records(element) for element in elements)]
-        meta = {"schema": str(SCHEMA_VERSION), "catalogue": "1", "universe": json.dumps(universe)}
-        with database.transaction():
-            database.define(tables)
-            database.write_many(schema["meta"], ["key", "value"], list(meta.items()))
+        meta = {"schema": str(SCHEMA_VERSION), "catalogue": "1", "universe": _as_json(universe)}
+        _reserve(path)
+        database = Database(path, writable=True, durability=durability, create=True)
+        try:
+            with database.transaction():
+                database.define(tables)
+                database.write_many(Statement.insert(schema["meta"]), list(meta.items()))
+        except BaseException:
+            database.close()
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+            raise
         return cls(database, parsed)
 
     @classmethod
@@ -86,18 +98,16 @@ class Registry:
         NotFound
             When there is none.
         VersionError
-            When its schema is not the one that this version of skyfs knows.
+            When the file is no registry, is damaged, or its schema is not the one that this version of skyfs knows.
+        StoreError
+            When it cannot be read.
         """
         database = Database(path, writable=writable, durability=durability)
         try:
-            rows = database.read(sa.text("SELECT key, value FROM meta"))
-        except sa.exc.DatabaseError as error:
-            raise VersionError(f"{str(path)!r} is no registry of skyfs", str(error.orig)) from None
-        meta = {row.key: row.value for row in rows}
-        if meta.get("schema") != str(SCHEMA_VERSION):
-            found = f"schema {meta.get('schema')!r}, this skyfs knows {SCHEMA_VERSION}"
-            raise VersionError(f"registry {str(path)!r}", found, "use the version of skyfs that made it")
-        return cls(database, Universe.from_mapping(json.loads(meta["universe"])))
+            return cls(database, _universe(database))
+        except BaseException:
+            database.close()
+            raise
 
     def current(self) -> Snapshot:
         """Give all collections and types as they are now."""
@@ -124,3 +134,45 @@ class Registry:
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
+
+
+def _reserve(path: Path) -> None:
+    """Make the file, so that of two processes that create the same registry one fails."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        todo = "open the repository, or choose another place"
+        raise Exists(f"registry {str(path)!r}", "it is there already", todo) from None
+    except OSError as error:
+        raise StoreError(f"create the registry {str(path)!r}", error.strerror or str(error)) from None
+
+
+def _as_json(universe: Mapping[str, object]) -> str:
+    try:
+        return json.dumps(universe)
+    except (TypeError, ValueError) as error:
+        raise BadDefinition("bad universe", str(error), "texts, numbers, lists and mappings") from None
+
+
+def _universe(database: Database) -> Universe:
+    """Read the dimensions of a registry, when its schema is the one we know."""
+    where = repr(str(database.path))
+    try:
+        meta = {key: value for key, value in database.read(sa.text("SELECT key, value FROM meta"))}
+    except StoreError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _NO_REGISTRY:
+            raise
+        raise VersionError(
+            f"{where} is no registry of skyfs, or damaged", error.found, "name another file"
+        ) from None
+    if meta.get("schema") != str(SCHEMA_VERSION):
+        found = f"schema {meta.get('schema')!r}, this skyfs knows {SCHEMA_VERSION}"
+        raise VersionError(f"registry {where}", found, "use the version of skyfs that made it")
+    try:
+        return Universe.from_mapping(json.loads(meta["universe"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise VersionError(f"registry {where}", f"its universe is damaged: {error}", "restore it") from None
+
+
+# No table "meta", damaged pages, another kind of file.
+_NO_REGISTRY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

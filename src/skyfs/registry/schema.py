@@ -23,22 +23,48 @@ because listings show only what has bytes, and must not walk over what has none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
 
+from ..errors import BadDefinition
 from ..model.dimensions import Column, DimensionGroup, Element, Universe
 
 SCHEMA_VERSION = 1
 
-_COLUMN_TYPES: dict[str, type[sa.types.TypeEngine[object]]] = {
+# Stand for no bound in the columns of validity ranges and timespans: comparisons need no case for null then.
+MIN_NS, MAX_NS = -(2**63), 2**63 - 1
+
+
+class Bytes(sa.LargeBinary):
+    """Bytes as the driver gives and takes them: SQLAlchemy's own type calls Python for each value."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Leave values alone."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Leave values alone."""
+
+
+_COLUMN_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "int": sa.BigInteger,
     "float": sa.Float,
     "string": sa.Text,
     "bool": sa.Boolean,
-    "bytes": sa.LargeBinary,
+    "bytes": Bytes,
 }
 # SQLite gives an alias of the rowid only to a column declared INTEGER.
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+# Names of columns beside those of dimensions.
+_RESERVED = frozenset(
+    ("type_id", "collection_id", "stored", "dataset_id", "begin_ns", "end_ns")
+    + ("timespan", "timespan_begin", "timespan_end", "region")
+)
 
 
 def _key(name: str) -> sa.Column[int]:
@@ -59,11 +85,13 @@ class Schema:
 
     universe: Universe
     metadata: sa.MetaData = field(default_factory=sa.MetaData)
-    _groups: dict[int, GroupTables] = field(default_factory=dict)
+    _groups: dict[tuple[int, tuple[str, ...]], GroupTables] = field(default_factory=dict)
     _records: dict[str, sa.Table] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Declare the tables that every registry has."""
+        """Declare the tables that every registry has, and refuse names that our own columns have."""
+        for element in self.universe.elements.values():
+            _check_names(element)
         for declare in (_declare_names, _declare_collections, _declare_datasets):
             declare(self.metadata)
 
@@ -72,12 +100,13 @@ class Schema:
 
     def group(self, group_id: int, group: DimensionGroup) -> GroupTables:
         """Give the membership tables of a group."""
-        if group_id not in self._groups:
-            member = _membership(self.metadata, f"member_{group_id}", group, [])
-            validity = [sa.Column(name, sa.BigInteger, nullable=False) for name in ("begin_ns", "end_ns")]
-            valid = _membership(self.metadata, f"valid_{group_id}", group, validity)
-            self._groups[group_id] = GroupTables(member, valid)
-        return self._groups[group_id]
+        # An id alone does not name a group: when a transaction fails, its id goes to another one.
+        key = (group_id, group.required)
+        if key not in self._groups:
+            member = _membership(f"member_{group_id}", group, ())
+            valid = _membership(f"valid_{group_id}", group, ("begin_ns", "end_ns"))
+            self._groups[key] = GroupTables(member, valid)
+        return self._groups[key]
 
     def records(self, element: Element) -> sa.Table:
         """Give the table of an element's records."""
@@ -86,9 +115,28 @@ class Schema:
         return self._records[element.name]
 
 
+def _check_names(element: Element) -> None:
+    columns = [
+        *element.identity,
+        *element.alternates,
+        *element.implies,
+        *(column.name for column in element.metadata),
+    ]
+    taken = [name for name in columns if name in _RESERVED or columns.count(name) > 1]
+    if taken:
+        raise BadDefinition(f"element {element.name!r}", f"the column {taken[0]!r} is taken", "rename it")
+
+
 def _declare_names(metadata: sa.MetaData) -> None:
-    sa.Table("meta", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False))
-    sa.Table("symbol", metadata, sa.Column("id", _Id, primary_key=True), sa.Column("text", sa.Text, unique=True))
+    sa.Table(
+        "meta",
+        metadata,
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "symbol", metadata, sa.Column("id", _Id, primary_key=True), sa.Column("text", sa.Text, unique=True)
+    )
     sa.Table(
         "dimension_group",
         metadata,
@@ -118,6 +166,10 @@ def _declare_collections(metadata: sa.MetaData) -> None:
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("locked", sa.Boolean, nullable=False),
         sa.Column("doc", sa.Text, nullable=False),
+        # RUNs are many, the others few: what a dataset is tagged in is looked for in those alone.
+        sa.Index("collection_kinds", "kind"),
+        # Who still has the catalogue of a moment ago must not take a new collection for one that was removed.
+        sqlite_autoincrement=True,
     )
     sa.Table(
         "chain",
@@ -137,7 +189,7 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         "dataset",
         metadata,
         sa.Column("id", _Id, primary_key=True),
-        sa.Column("uuid", sa.LargeBinary, nullable=False, unique=True),
+        sa.Column("uuid", Bytes, nullable=False, unique=True),
         _key("type_id"),
         _key("run_id"),
         # Milliseconds since 1970, UTC.
@@ -156,9 +208,22 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         _key("extension_id"),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("mtime_ns", sa.BigInteger, nullable=False),
-        sa.Column("sha256", sa.LargeBinary),
+        sa.Column("sha256", Bytes),
+        # Whether skyfs may delete the file.
+        sa.Column("owned", sa.Boolean, nullable=False),
+        # Whether the file holds parts: others may come later, so it must be found by its name.
+        sa.Column("parts", sa.Boolean, nullable=False),
         # How many datasets lie in it, counted, so that no index from artifacts to datasets is needed.
         sa.Column("datasets", sa.Integer, nullable=False),
+        sa.Index(
+            "artifact_parts",
+            "folder_id",
+            "name",
+            "store_id",
+            unique=True,
+            sqlite_where=sa.text("parts"),
+            postgresql_where=sa.text("parts"),
+        ),
     )
     sa.Table(
         "location",
@@ -168,7 +233,7 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         # For one of many datasets in a file: its HDU, and the size and digest of what is served.
         sa.Column("part", sa.Integer),
         sa.Column("part_size", sa.BigInteger),
-        sa.Column("part_sha256", sa.LargeBinary),
+        sa.Column("part_sha256", Bytes),
         sa.PrimaryKeyConstraint("dataset_id", "artifact_id"),
         sqlite_with_rowid=False,
     )
@@ -177,29 +242,27 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         metadata,
         sa.Column("dataset_id", _Id),
         # A UUID, not an id: what a dataset was made from stays known when the input is gone.
-        sa.Column("input", sa.LargeBinary),
+        sa.Column("input", Bytes),
         sa.PrimaryKeyConstraint("dataset_id", "input"),
         sa.Index("provenance_outputs", "input"),
         sqlite_with_rowid=False,
     )
 
 
-def _membership(
-    metadata: sa.MetaData, name: str, group: DimensionGroup, validity: list[sa.Column[int]]
-) -> sa.Table:
+def _membership(name: str, group: DimensionGroup, validity: tuple[str, ...]) -> sa.Table:
     levels = [
         sa.Column(level, sa.BigInteger if kind is int else sa.Text, nullable=False)
         for level, kind in zip(group.levels, group.types, strict=True)
     ]
-    key = ["type_id", "collection_id", "stored", *group.levels, *(column.name for column in validity[:1])]
+    key = ["type_id", "collection_id", "stored", *group.levels, *validity[:1]]
     return sa.Table(
         name,
-        metadata,
+        sa.MetaData(),
         _key("type_id"),
         _key("collection_id"),
         sa.Column("stored", sa.Integer, nullable=False),
         *levels,
-        *validity,
+        *(sa.Column(bound, sa.BigInteger, nullable=False) for bound in validity),
         _key("dataset_id"),
         sa.PrimaryKeyConstraint(*key),
         sqlite_with_rowid=False,
@@ -215,10 +278,13 @@ def _record_table(metadata: sa.MetaData, element: Element, universe: Universe) -
     if element.temporal:
         columns += [sa.Column(f"timespan_{end}", sa.BigInteger) for end in ("begin", "end")]
     if element.spatial:
-        columns.append(sa.Column("region", sa.LargeBinary))
+        columns.append(sa.Column("region", Bytes))
     constraints: list[sa.schema.SchemaItem] = [sa.PrimaryKeyConstraint(*element.identity)]
     constraints += [sa.UniqueConstraint(*element.requires, alternate) for alternate in element.alternates]
-    constraints += [sa.Index(f"record_{element.name}_{level}", *element.requires, level) for level in grouping]
+    # Blanks, because no name of an element has them: the name is nobody else's.
+    constraints += [
+        sa.Index(f"record {element.name} {level}", *element.requires, level) for level in grouping
+    ]
     return sa.Table(f"record_{element.name}", metadata, *columns, *constraints)
 
 

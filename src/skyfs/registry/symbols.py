@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
 from .database import Database
 from .schema import Schema
+from .statement import Statement
+
+_MAX_KNOWN = 1_000_000
+_TEXTS_PER_READ = 500
 
 
 class Symbols:
@@ -16,52 +20,69 @@ class Symbols:
     def __init__(self, database: Database, schema: Schema) -> None:
         self._database = database
         self._table = schema["symbol"]
+        self._insert = Statement(
+            self._table.insert().values(text=sa.bindparam("new_text")).inline(), ["new_text"]
+        )
+        self._by_id = sa.select(self._table.c.text).where(self._table.c.id == sa.bindparam("id"))
+        self._by_text = sa.select(self._table).where(
+            self._table.c.text.in_(sa.bindparam("texts", expanding=True))
+        )
         self._texts: dict[int, str] = {}
         self._ids: dict[str, int] = {}
+        database.when_committed(self._committed)
 
     def text(self, symbol_id: int) -> str:
         """Give the text of an id."""
         known = self._texts.get(symbol_id)
         if known is None:
-            row = self._database.read(_by_id(self._table), {"id": symbol_id})[0]
-            known = str(row.text)
-            self._keep({known: symbol_id})
+            known = str(self._database.read(self._by_id, {"id": symbol_id})[0][0])
+            if known not in self._added():
+                self._keep({known: symbol_id})
         return known
-
-    def id(self, text: str) -> int | None:
-        """Give the id of a text; None when no row has it."""
-        return self._lookup([text]).get(text)
 
     def ids(self, texts: Iterable[str]) -> dict[str, int]:
         """Give the ids of texts, inside of a transaction, adding those that are new."""
-        wanted = list(dict.fromkeys(texts))
-        found = self._lookup(wanted)
-        new = [text for text in wanted if text not in found]
-        if new:
-            self._database.write_many(self._table, ["text"], [(text,) for text in new])
-            found |= self._lookup(new)
+        wanted = dict.fromkeys(texts)
+        found = {text: self._ids[text] for text in wanted if text in self._ids}
+        added = self._added()
+        found |= {text: added[text] for text in wanted if text in added}
+        missing = [text for text in wanted if text not in found]
+        if missing:
+            committed = self._read(missing)
+            self._keep(committed)
+            found |= committed | self._add([text for text in missing if text not in committed])
         return found
 
-    def _lookup(self, texts: list[str]) -> dict[str, int]:
-        found = {text: self._ids[text] for text in texts if text in self._ids}
-        missing = [text for text in texts if text not in found]
-        for start in range(0, len(missing), 500):
-            rows = self._database.read(_by_text(self._table), {"texts": missing[start : start + 500]})
-            read = {str(row.text): int(row.id) for row in rows}
-            self._keep(read)
-            found |= read
+    def _read(self, texts: list[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(texts), _TEXTS_PER_READ):
+            rows = self._database.read(self._by_text, {"texts": texts[start : start + _TEXTS_PER_READ]})
+            found |= {text: symbol_id for symbol_id, text in rows}
         return found
 
-    def _keep(self, read: dict[str, int]) -> None:
-        # What an open transaction has added may be rolled back, and its number be given to another text.
-        if self._database.scratch is None:
-            self._ids |= read
-            self._texts |= {symbol_id: text for text, symbol_id in read.items()}
+    def _add(self, texts: list[str]) -> dict[str, int]:
+        if not texts:
+            return {}
+        self._database.write_many(self._insert, [(text,) for text in texts])
+        new = self._read(texts)
+        scratch = self._database.scratch
+        if scratch is not None:
+            scratch["symbols"] = {**self._added(), **new}
+        return new
 
+    def _added(self) -> Mapping[str, int]:
+        """Give the symbols of the open transaction: they may be rolled back, and their numbers go to others."""
+        added = (self._database.scratch or {}).get("symbols", {})
+        return added if isinstance(added, dict) else {}
 
-def _by_id(table: sa.Table) -> sa.Select[tuple[object, ...]]:
-    return sa.select(table).where(table.c.id == sa.bindparam("id"))
+    def _committed(self, scratch: Mapping[str, object]) -> None:
+        added = scratch.get("symbols")
+        if isinstance(added, dict):
+            self._keep(added)
 
-
-def _by_text(table: sa.Table) -> sa.Select[tuple[object, ...]]:
-    return sa.select(table).where(table.c.text.in_(sa.bindparam("texts", expanding=True)))
+    def _keep(self, symbols: Mapping[str, int]) -> None:
+        if len(self._ids) >= _MAX_KNOWN:
+            self._ids.clear()
+            self._texts.clear()
+        self._ids |= symbols
+        self._texts |= {symbol_id: text for text, symbol_id in symbols.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -52,12 +52,12 @@ class Intent:
             "sources": [(key, path, _numbers(mark)) for key, path, mark in self.sources],
             "deletions": [(key, _numbers(mark)) for key, mark in self.deletions],
         }
-        return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+        return _line(fields)
 
 
 def end_line(number: int) -> bytes:
     """Give the journal line that says a batch is over."""
-    return json.dumps({"ended": number}, separators=(",", ":")).encode() + b"\n"
+    return _line({"ended": number})
 
 
 def unfinished(journal: bytes) -> list[Intent]:
@@ -82,6 +82,11 @@ def unfinished(journal: bytes) -> list[Intent]:
 def keys_of(intents: Iterable[Intent]) -> set[str]:
     """Give the keys that these intents write."""
     return {key for intent in intents for _, key in intent.files}
+
+
+def _line(fields: Mapping[str, object]) -> bytes:
+    # Newlines on both sides: what a full disk or a power failure tore spoils neither neighbour.
+    return b"\n" + json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 def _numbers(mark: Mark) -> tuple[int, int, int]:

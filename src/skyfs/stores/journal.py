@@ -34,7 +34,6 @@ class Journal:
         self._name = ""
         self._lock = threading.Lock()
         self._descriptor = -1
-        self._size = 0
         self._last_batch = 0
         self._last_file = 0
         self._in_flight: set[int] = set()
@@ -63,15 +62,19 @@ class Journal:
             os.fdatasync(self._descriptor)
 
     def end(self, number: int) -> None:
-        """Write down that a batch is over; with no other in flight, empty the file instead."""
+        """Write down that a batch is over; with no other in flight, empty the file instead.
+
+        A disk that is full or failing is no reason to fail: an intent without an end is looked at after
+        our death, and nothing is left to do for it.
+        """
         with self._lock:
             self.require_usable()
-            if self._in_flight - {number}:
-                self._write(end_line(number))
-            else:
-                os.ftruncate(self._descriptor, 0)
-                self._size = 0
             self._in_flight.discard(number)
+            with suppress(OSError):
+                if self._in_flight:
+                    self._write(end_line(number))
+                else:
+                    os.ftruncate(self._descriptor, 0)
 
     def require_usable(self) -> None:
         """Raise StoreError when this journal was closed or belongs to the parent process."""
@@ -139,15 +142,9 @@ class Journal:
         return os.open(self._name + SUFFIX, flags, self._folders.file_mode, dir_fd=folder)
 
     def _write(self, line: bytes) -> None:
-        try:
-            written = os.write(self._descriptor, line)
-            while written < len(line):
-                written += os.write(self._descriptor, line[written:])
-        except BaseException:
-            # A torn line must stay the last one: later lines would be glued to it.
-            os.ftruncate(self._descriptor, self._size)
-            raise
-        self._size += len(line)
+        written = 0
+        while written < len(line):
+            written += os.write(self._descriptor, line[written:])
 
     def _remove(self) -> None:
         """Remove the staging folder, which is empty, then the file, last: it marks the folder as ours."""

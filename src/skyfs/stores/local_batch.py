@@ -103,7 +103,7 @@ class LocalBatch(Batch):
         failures = [*self._drop_sources(), *self._delete()]
         if failures:
             raise failures[0]
-        self._end("settle")
+        self._end()
 
     def undo(self) -> None:
         if self._state is _State.OVER:
@@ -111,10 +111,12 @@ class LocalBatch(Batch):
         if self._state is _State.SETTLING:
             self._require(_State.PUBLISHED)
         self._journal.require_usable()
-        self._discard_files()
+        for file in self._files:
+            with suppress(OSError):  # what does not fit on the disk is not wanted
+                file.close()
         with failing("undo", self._some_key(), self._name):
             self._take_back()
-        self._end("undo")
+        self._end()
 
     # -- filling
 
@@ -255,23 +257,13 @@ class LocalBatch(Batch):
             folders = {folder_of(key) for key in self._entries}
             self._folders.sync(self._folders.prune(folders))
 
-    def _end(self, verb: str) -> None:
-        """Forget the intent, then the staging files: without an intent they are swept unseen."""
-        if self._number:
-            with failing(f"{verb} in the journal", self._some_key(), self._name):
-                self._journal.end(self._number)
-        self._state = _State.OVER
+    def _end(self) -> None:
         for entry in self._entries.values():
-            with suppress(OSError):
+            with suppress(OSError):  # recovery sweeps what stays
                 os.unlink(self._folders.path(entry.staging))
-
-    def _discard_files(self) -> None:
-        for entry in self._entries.values():
-            if entry.raw is not None:
-                entry.raw.discard()
-        for file in self._files:
-            with suppress(OSError):
-                file.close()
+        if self._number:
+            self._journal.end(self._number)
+        self._state = _State.OVER
 
     def _some_key(self) -> str:
         return next(iter(self._entries or self._deletions), "")

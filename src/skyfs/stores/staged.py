@@ -32,7 +32,6 @@ class StagedFile(io.RawIOBase):
         self._digested = 0
         self._in_order = True
         self._position = 0
-        self._discarded = False
         self.failed: BaseException | None = None
         self._descriptor = -1
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -40,10 +39,6 @@ class StagedFile(io.RawIOBase):
     def sha256(self, size: int) -> bytes | None:
         """Give the digest if all ``size`` bytes were written in order; None if they must be read again."""
         return self._digest.digest() if self._in_order and self._digested == size else None
-
-    def discard(self) -> None:
-        """Write nothing any more: what still sits in buffers above is not wanted."""
-        self._discarded = True
 
     def readable(self) -> bool:
         return True
@@ -80,8 +75,6 @@ class StagedFile(io.RawIOBase):
 
     def write(self, data: ReadableBuffer) -> int:
         self._require_open()
-        if self._discarded:
-            return memoryview(data).nbytes
         self._usable()
         data = memoryview(data).cast("B")[:_COPY_BYTES]  # digested while it is in the processor's cache
         try:

@@ -279,6 +279,19 @@ class StoreSuite:
         batch.settle()
         assert get(store, "k") == expected
 
+    def test_truncating_and_writing_on_gives_the_right_digest(self, store: Store) -> None:
+        batch = store.begin()
+        with batch.create("k") as file:
+            file.write(b"0123456789")
+            file.flush()
+            file.truncate(3)
+            file.seek(10)
+            file.write(b"end")
+        expected = b"012" + bytes(7) + b"end"
+        assert batch.publish()["k"].sha256 == hashlib.sha256(expected).digest()
+        batch.settle()
+        assert get(store, "k") == expected
+
     def test_holes_are_zeros(self, store: Store) -> None:
         batch = store.begin()
         with batch.create("k") as file:

@@ -1,0 +1,56 @@
+"""``rm`` and ``ln``: what collections hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from ..errors import BadPath, IsDirectory, NotAllowed
+from ..model.paths import parse
+from .session import PATH, Session
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@click.option("-r", "--recursive", is_flag=True, help="Remove folders with all that is in them.")
+@click.pass_obj
+def rm(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
+    """Remove datasets: all that are named, or none.
+
+    Through a RUN a dataset is deleted (of a file ingested in place only the entry goes), through a TAGGED
+    collection it is untagged. Chains, calibrations and service directories refuse. Wildcards: quote them.
+    """
+    from ..editing import Editor
+    from ..tree import Tree
+
+    addresses = [parse(path) for path in session.expand(paths)]
+    if not recursive:
+        for address in addresses:
+            if session.tree().lookup(address).is_dir:
+                raise IsDirectory(f"remove {str(address)!r}", "it is a folder", "remove it with -r")
+    Editor(Tree(session.repository(writable=True))).remove(addresses, recursive=recursive)
+
+
+@click.command()
+@click.argument("arguments", nargs=-1, required=True, type=PATH, metavar="PATH... COLLECTION/")
+@click.option("-r", "--recursive", is_flag=True, help="Tag all that is in folders.")
+@click.pass_obj
+def ln(session: Session, *, arguments: Sequence[str], recursive: bool) -> None:
+    """Tag datasets: show them in a TAGGED collection, which is made when it is new. Nothing is copied."""
+    *paths, target = arguments
+    if not paths:
+        raise click.UsageError("give PATH... and COLLECTION/")
+    address = parse(target)
+    if address.keys or address.service or not address.head:
+        raise BadPath(f"tag into {target!r}", "it is no collection", "/COLLECTION/")
+    tree = session.tree()
+    files = []
+    for node in session.nodes(paths):
+        if node.is_dir and not recursive:
+            raise IsDirectory(f"tag {node.path!r}", "it is a folder", "tag all that is in it with -r")
+        files += list(tree.files(parse(node.path))) if node.is_dir else [node]
+    refs = [file.named.resolved.ref for file in files if file.named is not None]
+    if len(refs) < len(files):
+        raise NotAllowed("tag", "some of these are no datasets")
+    session.repository(writable=True).tag(refs, "/".join(address.head))

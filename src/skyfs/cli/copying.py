@@ -1,0 +1,194 @@
+"""``cp``: files into the repository, datasets out of it.
+
+One side of a copy is the repository, the other this machine. Which is which:
+
+- ``:PATH``, ``skyfs:PATH`` and ``skyfs://NAME/PATH`` are in the repository;
+- a path that does not begin with ``/`` (``out.fits``, ``./out.fits``, ``~/out.fits``) and ``file:PATH`` are local;
+- one marked side decides about the other; where none is marked, the sources decide: by where they exist. A
+  source that exists on both sides, or on none, is an error; a destination is never guessed at by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from enum import Enum
+
+import click
+
+from ..editing import target_of
+from ..errors import Ambiguous, IsDirectory, NotDirectory, NotFound, SkyfsError
+from ..ingesting import IngestFile
+from ..model.paths import Address, parse
+from ..repository import Repository
+from ..tree import Node
+from .contents import destination, save
+from .session import COPY, Session, plain_path
+
+
+class Side(Enum):
+    """Where a path lies."""
+
+    REPOSITORY = "in the repository"
+    LOCAL = "on this machine"
+    OPEN = "undecided"
+
+
+@click.command()
+@click.argument("arguments", nargs=-1, required=True, type=COPY, metavar="SOURCE... DESTINATION")
+@click.option("-r", "--recursive", is_flag=True, help="Copy folders with all that is in them.")
+@click.option("--replace", "replacing", is_flag=True, help="Replace what is there.")
+@click.pass_obj
+def cp(session: Session, *, arguments: Sequence[str], recursive: bool, replacing: bool) -> None:
+    """Copy files into the repository, or out of it.
+
+    One side is the repository. A relative path is local; :/PATH is in the repository, file:/PATH is local. A
+    bare /PATH is on the side that the other argument leaves, or else where the source exists. Sources in the
+    repository may have wildcards: quote them. Files taken in together are stored together, or none.
+    """
+    *sources, target = arguments
+    if not sources:
+        raise click.UsageError("give SOURCE... and DESTINATION")
+    if _inward(session, sources, target):
+        _copy_in(session, [_local(one) for one in sources], target, recursive=recursive, replacing=replacing)
+    else:
+        _copy_out(session, sources, _local(target), recursive=recursive, replacing=replacing)
+
+
+# -- which side ----------------------------------------------------------------------------------------
+
+
+def side_of(argument: str) -> Side:
+    """Tell the side of one argument from its spelling alone."""
+    if argument.startswith((":", "skyfs:")):
+        return Side.REPOSITORY
+    if argument.startswith("file:") or not argument.startswith("/"):
+        return Side.LOCAL
+    return Side.OPEN
+
+
+def _inward(session: Session, sources: Sequence[str], target: str) -> bool:
+    """Tell whether the copy goes into the repository."""
+    sides = {side_of(source) for source in sources} - {Side.OPEN}
+    to = side_of(target)
+    if len(sides) > 1:
+        raise click.UsageError(
+            "some sources are local and some are in the repository; copy them one after the other"
+        )
+    if to is not Side.OPEN and to in sides:
+        if to is Side.LOCAL:
+            raise click.UsageError(
+                f"both sides are local; a path in the repository is written :/{target.strip('./')}"
+            )
+        raise click.UsageError(
+            "both sides are in the repository; to show a dataset in another collection: skyfs ln"
+        )
+    if to is not Side.OPEN:
+        return to is Side.REPOSITORY
+    if sides:
+        return sides == {Side.LOCAL}
+    return _by_existence(session, sources[0])
+
+
+def _by_existence(session: Session, source: str) -> bool:
+    here, there = os.path.exists(source), _is_in_repository(session, source)
+    if here and there:
+        what = f"{source!r} is a local file and a path in the repository"
+        raise Ambiguous(what, todo=f"write :{source} for the repository, file:{source} for the file")
+    if not (here or there):
+        raise NotFound(f"no {source!r}", "neither on this machine nor in the repository")
+    return here
+
+
+def _is_in_repository(session: Session, source: str) -> bool:
+    try:
+        return any(True for _ in session.nodes([source]))
+    except SkyfsError:
+        return False
+
+
+def _local(argument: str) -> str:
+    path = argument.removeprefix("file:")
+    return os.path.expanduser("/" + path.lstrip("/") if path.startswith("//") else path)
+
+
+# -- out -----------------------------------------------------------------------------------------------
+
+
+def _copy_out(
+    session: Session, sources: Sequence[str], target: str, *, recursive: bool, replacing: bool
+) -> None:
+    nodes = list(session.nodes([plain_path(source, session) for source in sources]))
+    if len(nodes) > 1 and not os.path.isdir(target):
+        raise NotDirectory(
+            f"copy {len(nodes)} things to {target!r}", "no such folder", f"make it: mkdir -p {target}"
+        )
+    for node in nodes:
+        if node.is_dir and not recursive:
+            raise IsDirectory(f"copy {node.path!r}", "it is a folder", "copy it with -r")
+    tree = session.tree()
+    for node in nodes:
+        for file, path in _pairs_out(session, node, target):
+            os.makedirs(os.path.dirname(os.path.abspath(path)) if node.is_dir else ".", exist_ok=True)
+            with tree.open_node(file) as source:
+                save(source, path, replacing=replacing)
+
+
+def _pairs_out(session: Session, node: Node, target: str) -> Iterator[tuple[Node, str]]:
+    if not node.is_dir:
+        yield node, destination(target, node, flat=False)
+        return
+    # As cp -r: into an existing folder the folder itself goes, else its content gets the new name.
+    base = os.path.join(target, node.name) if os.path.isdir(target) else target
+    for file in session.tree().files(parse(node.path)):
+        yield file, os.path.join(base, file.path.removeprefix(node.path).lstrip("/"))
+
+
+# -- in ------------------------------------------------------------------------------------------------
+
+
+def _copy_in(
+    session: Session, sources: Sequence[str], target: str, *, recursive: bool, replacing: bool
+) -> None:
+    path = plain_path(target, session)
+    into = path.endswith("/") or len(sources) > 1 or _is_folder(session, path)
+    files = [
+        pair
+        for source in sources
+        for pair in _pairs_in(source, path.rstrip("/"), into=into, recursive=recursive)
+    ]
+    if not files:
+        raise NotFound(f"nothing to copy in {', '.join(map(repr, sources))}", "no files")
+    repository = session.repository(writable=True)
+    with repository.transaction():
+        for file, name in files:
+            _take(repository, file, parse(name), replacing=replacing)
+
+
+def _is_folder(session: Session, path: str) -> bool:
+    try:
+        return session.tree().lookup(parse(path)).is_dir
+    except NotFound:
+        return False
+
+
+def _pairs_in(source: str, target: str, *, into: bool, recursive: bool) -> Iterator[tuple[str, str]]:
+    if not os.path.lexists(source):
+        raise NotFound(f"no local file {source!r}", todo=f"for a path in the repository write :{source}")
+    name = f"{target}/{os.path.basename(source.rstrip('/'))}" if into else target
+    if not os.path.isdir(source):
+        yield source, name
+        return
+    if not recursive:
+        raise IsDirectory(f"copy {source!r}", "it is a folder", "copy it with -r")
+    for above, folders, files in os.walk(source):
+        folders.sort()
+        for file in sorted(files):
+            local = os.path.join(above, file)
+            yield local, f"{name}/{os.path.relpath(local, source)}"
+
+
+def _take(repository: Repository, file: str, address: Address, *, replacing: bool) -> None:
+    target = target_of(address)
+    wanted = IngestFile(file, target.data_id, target.extension)
+    repository.ingest([wanted], target.type_name, run=target.run, mode="copy", replace=replacing)

@@ -1,0 +1,200 @@
+"""Changing a repository by path: what a path to be written to means, and what removing it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .errors import BadPath, IsDirectory, NotAllowed, NotDirectory, ReadOnly
+from .globbing import find
+from .model.collection import CollectionKind
+from .model.dataset import DatasetRef
+from .model.paths import Address, split_leaf
+from .tree import Node, Tree
+from .writing import Draft, Target
+
+
+class Editor:
+    """Writes and removes datasets by path."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.repository = tree.repository
+
+    def draft(self, address: Address, *, replace: bool = False) -> Draft:
+        """Begin the dataset at a path; all that can be refused before its bytes are known is refused here.
+
+        Raises
+        ------
+        Exists
+            When there is one and ``replace`` is False.
+        IsDirectory, NotDirectory
+            When a folder is there, or a file is in the way.
+        NotAllowed, ReadOnly, Locked
+            When the path is not that of a dataset in a RUN.
+        BadPath, BadDataId, NotFound, UnknownFormat, Unsupported
+            When the path names nothing that could exist.
+        """
+        target = target_of(address, replace=replace)
+        self._refuse_folders(address, target)
+        draft = self.repository.writer.draft(target, check=True)
+        old = draft.plan.old
+        if old is not None and old.locations:
+            stored = self._tree.node(target.run, old, Address()).path
+            if stored != str(address):
+                draft.discard()
+                raise _other_spelling("replace", address, stored)
+        return draft
+
+    def remove(
+        self, addresses: Iterable[Address], *, recursive: bool = False, max_depth: int | None = None
+    ) -> None:
+        """Remove files, and with ``recursive`` all below folders: all of it or nothing.
+
+        Through a RUN datasets are deleted; through a TAGGED collection they are untagged.
+
+        Raises
+        ------
+        NotFound
+            When there is nothing.
+        IsDirectory
+            When it is a folder and ``recursive`` is False.
+        NotAllowed, ReadOnly, Locked
+            When it is not the stored spelling, shown through another collection, or somebody else's.
+        """
+        nodes = {
+            node.path: node for address in addresses for node in self._doomed(address, recursive, max_depth)
+        }
+        with self.repository.transaction():
+            for collection, refs in self._by_collection(nodes.values()):
+                if collection is None:
+                    self.repository.remove(refs)
+                else:
+                    self.repository.untag(refs, collection)
+
+    # -- writing ---------------------------------------------------------------------------------------
+
+    def _refuse_folders(self, address: Address, target: Target) -> None:
+        """Refuse a file where a folder is, and a folder where a file is."""
+        if not address.extension:
+            folder = self._tree.type_folder(address) or self._tree.collection_folder(address)
+            if folder is not None:
+                raise IsDirectory(f"write {str(address)!r}", "it is a directory", "write to a path below it")
+        if target.run in self.repository.registry.current().collections:
+            return
+        parts = target.run.split("/")
+        for width in range(2, len(parts) + 1):
+            above = Address(head=tuple(parts[:width]))
+            if self._is_file(above):
+                raise NotDirectory(f"write {str(address)!r}", f"{str(above)!r} is a file")
+
+    def _is_file(self, address: Address) -> bool:
+        if self.repository.resolver.split(self.repository.registry.current(), address) is None:
+            return False
+        found = find(self._tree, address, max_depth=1)
+        return any(not node.is_dir and node.path == str(address) for node in found)
+
+    # -- removing --------------------------------------------------------------------------------------
+
+    def _doomed(self, address: Address, recursive: bool, max_depth: int | None) -> Iterator[Node]:  # noqa: FBT001
+        if address.service:
+            raise _service("remove", address)
+        node = self._tree.lookup(address)
+        if not node.is_dir:
+            yield self._stored(address, node)
+            return
+        if not recursive:
+            raise IsDirectory(
+                f"remove {str(address)!r}", "it is a directory", "recursive=True removes all below it"
+            )
+        if node.path != str(address):
+            raise _other_spelling("remove", address, node.path)
+        if not address.head:
+            raise NotAllowed(
+                "remove '/'", "it is the whole repository", "remove RUNs, or destroy the repository"
+            )
+        if self._tree.type_folder(address) is not None and self._tree.collection_folder(address) is not None:
+            found = "it is both a collection and a dataset type of the one above"
+            raise NotAllowed(f"remove {str(address)!r}", found, "remove what is in it by itself")
+        yield from (one for one in find(self._tree, address, max_depth=max_depth) if not one.is_dir)
+
+    def _stored(self, address: Address, node: Node) -> Node:
+        """Give the node back when the address is how the dataset is stored."""
+        if node.named is None:
+            raise _service("remove", address)
+        stored = self._tree.node(node.named.collection, node.named.resolved, Address())
+        if stored.path != str(address):
+            raise _other_spelling("remove", address, stored.path)
+        return stored
+
+    def _by_collection(self, nodes: Iterable[Node]) -> Iterator[tuple[str | None, list[DatasetRef]]]:
+        """Give what is to be untagged from each collection, then what is to be deleted (None)."""
+        snapshot = self.repository.registry.current()
+        tagged: dict[str, list[DatasetRef]] = {}
+        deleted: list[DatasetRef] = []
+        for node in nodes:
+            if node.named is None:
+                continue
+            ref, name = node.named.resolved.ref, node.named.collection
+            kind = snapshot.collection(name).collection.kind
+            if kind is CollectionKind.RUN:
+                deleted.append(ref)
+            elif kind is CollectionKind.TAGGED:
+                tagged.setdefault(name, []).append(ref)
+            else:
+                todo = f"remove it from its RUN, {ref.run!r}"
+                raise NotAllowed(f"remove {node.path!r}", f"the collection {name!r} is {kind}", todo)
+        yield from tagged.items()
+        if deleted:
+            yield None, deleted
+
+
+def target_of(address: Address, *, replace: bool = False) -> Target:
+    """Read a path as what is to be written.
+
+    Raises
+    ------
+    NotAllowed, ReadOnly
+        When it names a part of a dataset, a validity range, or is in a service directory.
+    BadPath
+        When it names no collection and type.
+    """
+    what = f"write {str(address)!r}"
+    if address.service:
+        raise _service("write", address)
+    if address.selectors or address.inner:
+        raise NotAllowed(what, "it names a part of a dataset", "write the whole dataset")
+    if address.keys:
+        name, component, extension = address.type_name, address.component, address.extension
+        run = address.collection
+    else:
+        name, component, extension = _leaf(address)
+        run = "/".join(address.head[:-1])
+    if component is not None:
+        raise NotAllowed(what, f"{component!r} is a component of {name!r}", "write the whole dataset")
+    data_id = dict(address.keys)
+    if "valid" in data_id:
+        raise NotAllowed(
+            what, "a path with valid= is in a CALIBRATION collection", "write to a RUN, then certify"
+        )
+    return Target(name, run, data_id, extension, (), replace)
+
+
+def _leaf(address: Address) -> tuple[str, str | None, str]:
+    leaf = split_leaf(address.head[-1]) if len(address.head) > 1 else None
+    if leaf is None:
+        found = (
+            f"{address.head[-1]!r} can be no dataset" if len(address.head) > 1 else "no collection is named"
+        )
+        raise BadPath(f"write {str(address)!r}", found, "/<collection>/<type>/<dim>=<value>...<ext>")
+    return leaf
+
+
+def _service(verb: str, address: Address) -> ReadOnly:
+    found = f"/{address.service[0]}/ shows what lies elsewhere"
+    return ReadOnly(f"{verb} {str(address)!r}", found, "use the dataset's own path")
+
+
+def _other_spelling(verb: str, address: Address, stored: str) -> NotAllowed:
+    return NotAllowed(
+        f"{verb} {str(address)!r}", "only the stored spelling can be changed", f"it is {stored!r}"
+    )

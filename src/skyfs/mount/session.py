@@ -1,0 +1,288 @@
+"""A mount from beginning to end: in this process, or as a daemon of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .. import errors
+from ..assemble import locate, open_repository
+from ..config import Environment
+from ..errors import Exists, NotDirectory, NotFound, SkyfsError, StoreError
+from ..repository import Repository
+from ..tree import Tree
+from .engine import load, run
+from .operations import Operations
+from .table import Mount, find_mount, place, wait_for
+
+log = logging.getLogger("skyfs.mount")
+
+_READ_AHEAD_KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MountOptions:
+    """How to mount.
+
+    Attributes
+    ----------
+    collections
+        The only collections that are shown; None: all.
+    allow_other
+        Whether other users may look in; the files' permissions still hold.
+    """
+
+    collections: tuple[str, ...] | None = None
+    allow_other: bool = False
+
+
+DEFAULT = MountOptions()
+
+
+class _Process(Protocol):
+    def poll(self) -> int | None: ...
+
+
+def mount(
+    repository: Repository,
+    folder: str | os.PathLike[str],
+    *,
+    collections: Sequence[str] | None = None,
+    allow_other: bool = False,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Mount an open repository for reading, and serve it until it is unmounted or gets SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    folder
+        An existing folder; what is in it is hidden meanwhile.
+    collections
+        Show only these; default: all.
+    allow_other
+        Whether other users may look in.
+    ready
+        Called when it can be used.
+
+    Raises
+    ------
+    NotFound, NotDirectory, Exists
+        When the folder is none, or is a mount already.
+    MissingPackage
+        When mfusepy or libfuse is not installed.
+    StoreError
+        When the kernel refuses.
+    """
+    load()
+    where = _mount_point(folder)
+    operations = Operations(Tree(repository, collections), stamp=_stamp_of(repository))
+    run(operations, where, name=repository.name, allow_other=allow_other, ready=ready)
+
+
+def serve(
+    location: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    options: MountOptions = DEFAULT,
+    *,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Open a repository for reading and mount it in the foreground.
+
+    It raises what `open_repository` and `mount` raise.
+    """
+    with open_repository(location) as repository:
+        mount(
+            repository,
+            folder,
+            collections=options.collections,
+            allow_other=options.allow_other,
+            ready=ready,
+        )
+
+
+def start(
+    location: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    options: MountOptions = DEFAULT,
+    *,
+    timeout_s: float = 30.0,
+) -> Mount:
+    """Mount a repository by a daemon, and come back when it can be used.
+
+    The daemon writes to `log_file`. It ends when the folder is unmounted, or on SIGTERM.
+
+    Raises
+    ------
+    SkyfsError
+        What stopped it, as `serve` raises it here.
+    StoreError
+        When it died, or took longer than ``timeout_s``.
+    """
+    where = _mount_point(folder)
+    request = {"location": os.fspath(location), "folder": where, "options": asdict(options)}
+    receiver, sender = os.pipe()
+    try:
+        with open(log_file(), "ab") as log_to:
+            subprocess.run(
+                [sys.executable, "-m", "skyfs.mount", str(sender), json.dumps(request)],
+                stdin=subprocess.DEVNULL,
+                stdout=log_to,
+                stderr=log_to,
+                pass_fds=[sender],
+                start_new_session=True,
+                check=False,
+            )
+        os.close(sender)
+        sender = -1
+        _raise_reported(_receive(receiver, timeout_s), where)
+    finally:
+        os.close(receiver)
+        if sender >= 0:
+            os.close(sender)
+    found = find_mount(where)
+    if found is None:
+        raise StoreError(f"mount at {where!r}", "it was unmounted at once", f"see {log_file()}")
+    _raise_read_ahead(found)
+    return found
+
+
+def wait_until_mounted(
+    folder: str | os.PathLike[str], process: _Process, *, timeout_s: float = 30.0
+) -> Mount:
+    """Wait until a process of yours has mounted a folder.
+
+    Raises
+    ------
+    StoreError
+        When it ended before, or took longer.
+    """
+    wait_for(lambda: find_mount(folder) is not None or process.poll() is not None, timeout_s)
+    found = find_mount(folder)
+    if found is None:
+        status = process.poll()
+        reason = f"not within {timeout_s:g} s" if status is None else f"the process ended with {status}"
+        raise StoreError(f"mount at {os.fspath(folder)!r}", reason)
+    return found
+
+
+def log_file() -> Path:
+    """Give the file that daemons of this user write to."""
+    import platformdirs
+
+    folder = Path(platformdirs.user_state_dir("skyfs"))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / "mount.log"
+
+
+def run_daemon(arguments: Sequence[str]) -> None:
+    """Be the daemon that `start` started: its descriptor for the report, and what to mount, as JSON."""
+    # The starter waits for this process; the one that serves must be nobody's child. No thread runs yet.
+    if os.fork():
+        os._exit(0)
+    os.umask(0o077)
+    logging.basicConfig(
+        format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s", level=logging.INFO
+    )
+    sender, request = int(arguments[0]), json.loads(arguments[1])
+    names = request["options"]["collections"]
+    options = MountOptions(None if names is None else tuple(names), request["options"]["allow_other"])
+    report = _Report(sender)
+    try:
+        location = locate(request["location"], Environment.current())
+        os.chdir("/")  # whatever folder it was started in can be unmounted
+        serve(location, request["folder"], options, ready=report.ready)
+    except SkyfsError as error:
+        log.error("%s", error)  # noqa: TRY400 - its message says all
+        report.failed(error)
+    except Exception as error:
+        log.exception("the mount at %s ended", request["folder"])
+        report.failed(StoreError(f"mount at {request['folder']!r}", f"{type(error).__name__}: {error}"))
+
+
+class _Report:
+    """The one message of a daemon to its starter."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def ready(self) -> None:
+        self._send({})
+
+    def failed(self, error: SkyfsError) -> None:
+        self._send({"kind": type(error).__name__, "parts": [error.asked, error.found, error.todo]})
+
+    def _send(self, message: object) -> None:
+        if self._descriptor >= 0:
+            with suppress(OSError):  # the starter may have given up
+                os.write(self._descriptor, json.dumps(message).encode())
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _receive(descriptor: int, timeout_s: float) -> bytes:
+    """Read to the end of a pipe; what came until the deadline."""
+    deadline = time.monotonic() + timeout_s
+    received = b""
+    while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        part = os.read(descriptor, 1 << 16)
+        if not part:
+            break
+        received += part
+    return received
+
+
+def _raise_reported(message: bytes, folder: str) -> None:
+    if not message:
+        raise StoreError(f"mount at {folder!r}", "the daemon did not get ready", f"see {log_file()}")
+    reported = json.loads(message)
+    if reported:
+        kind: type[SkyfsError] = getattr(errors, reported["kind"])
+        raise kind(*reported["parts"])
+
+
+def _mount_point(folder: str | os.PathLike[str]) -> str:
+    where = place(folder)
+    if find_mount(where) is not None:
+        raise Exists(f"mount at {where!r}", "a repository is mounted there already", "unmount it first")
+    if not os.path.exists(where):
+        raise NotFound(f"mount at {where!r}", "there is no such folder", f"mkdir {where}")
+    if not os.path.isdir(where):
+        raise NotDirectory(f"mount at {where!r}", "it is a file")
+    return os.path.realpath(where)
+
+
+def _stamp_of(repository: Repository) -> Callable[[], object]:
+    """Give a function whose value changes with each commit: the state of the registry's files."""
+    database = repository.root / repository.config.registry
+    files = (str(database), f"{database}-wal")
+
+    def stamp() -> object:
+        return tuple(_state(path) for path in files)
+
+    return stamp
+
+
+def _state(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _raise_read_ahead(mounted: Mount) -> None:
+    """Let the kernel ask for 1 MiB at once; only root may, and it is only faster."""
+    with suppress(OSError):
+        Path(f"/sys/class/bdi/{mounted.device}/read_ahead_kb").write_text(
+            str(_READ_AHEAD_KIB), encoding="ascii"
+        )

@@ -1,0 +1,137 @@
+"""The mounts of this machine, as the kernel lists them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import MissingPackage, NotAllowed, NotFound, StoreError
+from .engine import SUBTYPE
+
+_TABLE = "/proc/self/mountinfo"
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted repository.
+
+    Attributes
+    ----------
+    folder
+        Where.
+    repository
+        Its name.
+    device
+        ``major:minor``, the kernel's name of this filesystem.
+    """
+
+    folder: str
+    repository: str
+    device: str
+
+
+def mounts() -> list[Mount]:
+    """Give what skyfs has mounted, the latest last; dead ones too."""
+    return _parse(Path(_TABLE).read_bytes().decode(errors="surrogateescape"))
+
+
+def find_mount(folder: str | os.PathLike[str]) -> Mount | None:
+    """Give the mount at a folder; None when there is none."""
+    wanted = place(folder)
+    return next((one for one in reversed(mounts()) if one.folder == wanted), None)
+
+
+def place(folder: str | os.PathLike[str]) -> str:
+    """Give the folder as the kernel spells it, without touching what is mounted there: it may be dead."""
+    absolute = os.path.abspath(os.path.expanduser(folder))
+    return os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait until a condition holds, looking again whenever the kernel's table of mounts changes."""
+    deadline = time.monotonic() + timeout_s
+    with open(_TABLE, "rb") as table:
+        changes = select.poll()
+        changes.register(table, select.POLLERR | select.POLLPRI)
+        while not condition():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return False
+            changes.poll(min(left_s, 0.1) * 1000)
+    return True
+
+
+def unmount(folder: str | os.PathLike[str], *, lazy: bool = False, timeout_s: float = 10.0) -> None:
+    """Take a mount away; one whose daemon is dead too.
+
+    Parameters
+    ----------
+    lazy
+        Also while files in it are open: it is gone from the tree at once, and for good when they are closed.
+
+    Raises
+    ------
+    NotFound
+        When no repository is mounted there.
+    NotAllowed
+        When files in it are open.
+    """
+    found = find_mount(folder)
+    if found is None:
+        listed = ", ".join(one.folder for one in mounts()) or "nothing"
+        raise NotFound(f"unmount {os.fspath(folder)!r}", f"no repository is mounted there; mounted: {listed}")
+    count = _count(found.folder)
+    _run_unmount(found.folder, lazy=lazy or is_dead(found.folder))
+    if not wait_for(lambda: _count(found.folder) < count, timeout_s):
+        raise StoreError(f"unmount {found.folder!r}", "it is still there", "try again with --lazy")
+
+
+def is_dead(folder: str) -> bool:
+    """Tell whether the daemon of a mount is gone ("transport endpoint is not connected")."""
+    try:
+        os.statvfs(folder)
+    except OSError as error:
+        return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)
+    return False
+
+
+def _count(folder: str) -> int:
+    return sum(one.folder == folder for one in mounts())
+
+
+def _run_unmount(folder: str, *, lazy: bool) -> None:
+    for name in ("fusermount3", "fusermount", "umount"):
+        program = shutil.which(name)
+        if program is not None:
+            break
+    else:
+        raise MissingPackage("unmount", "there is no fusermount3", "as root: apt-get install fuse3")
+    flags = (["-l"] if lazy else []) if name == "umount" else (["-u", "-z"] if lazy else ["-u"])
+    done = subprocess.run([program, *flags, "--", folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        todo = "close the files and shells that are in it, or give --lazy"
+        raise NotAllowed(f"unmount {folder!r}", " ".join(done.stderr.split()), todo)
+
+
+def _parse(text: str) -> list[Mount]:
+    found = []
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        fields, kind = before.split(" "), after.split(" ")
+        if kind[0] == f"fuse.{SUBTYPE}":
+            source = _unescape(kind[1]).removeprefix(f"{SUBTYPE}:")
+            found.append(Mount(_unescape(fields[4]), source, fields[2]))
+    return found
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), text)

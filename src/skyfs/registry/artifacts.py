@@ -1,0 +1,172 @@
+"""Rows about stored files: which there are, and which datasets lie in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..model.dataset import DatasetRef, Location
+from .database import Database
+from .keys import DefaultKeys
+from .schema import Schema
+from .statement import Statement
+from .symbols import Symbols
+
+_IDS_PER_READ = 500
+
+# A dataset's row, the dataset, and where its bytes lie.
+Placed = tuple[int, DatasetRef, Location]
+
+
+@dataclass(slots=True)
+class _File:
+    """A file and the datasets to be placed in it."""
+
+    placed: list[Placed] = field(default_factory=list)
+    folder: str | None = None
+    name: str | None = None
+
+    @property
+    def has_parts(self) -> bool:
+        return any(place.part is not None for _, _, place in self.placed)
+
+
+class Artifacts:
+    """Adds and drops files, inside of a transaction, and counts the datasets in each."""
+
+    def __init__(self, database: Database, schema: Schema, symbols: Symbols) -> None:
+        self._database = database
+        self._symbols = symbols
+        artifact, location = schema["artifact"], schema["location"]
+        self._insert_artifacts, self._insert_locations = (
+            Statement.insert(artifact),
+            Statement.insert(location),
+        )
+        self._drop = [_counting_down(artifact, location), _dropping(artifact, location), _unlinking(location)]
+        self._find = _by_name(artifact)
+        self._grow = _counting_up(artifact)
+        self._shared = _shared(schema)
+
+    def place(self, placed: Sequence[Placed], first_id: int) -> None:
+        """Record where bytes lie; new files get ids from ``first_id`` on."""
+        files = _by_file(placed)
+        ids = self._symbols.ids(_texts(files))
+        new: list[tuple[object, ...]] = []
+        links: list[tuple[object, ...]] = []
+        for file in files.values():
+            artifact_id = self._known(file, ids) if file.has_parts else None
+            if artifact_id is None:
+                artifact_id = first_id + len(new)
+                new.append(_artifact_row(artifact_id, file, ids))
+            links += [_location_row(dataset_id, artifact_id, place) for dataset_id, _, place in file.placed]
+        self._database.write_many(self._insert_artifacts, new)
+        self._database.write_many(self._insert_locations, links)
+
+    def drop(self, dataset_ids: Sequence[int]) -> None:
+        """Take datasets out of their files; a file goes with its last one."""
+        rows = [(dataset_id,) for dataset_id in dataset_ids]
+        for statement in self._drop:
+            self._database.write_many(statement, rows)
+
+    def shared(self, refs: Sequence[DatasetRef]) -> set[tuple[str, str]]:
+        """Give (store, key) of files that hold other datasets than these too."""
+        totals: dict[tuple[str, str], int] = {}
+        ids = list({ref.id.bytes: None for ref in refs})
+        for start in range(0, len(ids), _IDS_PER_READ):
+            rows = self._database.read(self._shared, {"uuids": ids[start : start + _IDS_PER_READ]})
+            for store_id, folder, name, datasets, held in rows:
+                key = (self._symbols.text(store_id), f"{folder}/{name}" if folder else name)
+                totals[key] = totals.get(key, datasets) - held
+        return {key for key, others in totals.items() if others > 0}
+
+    def _known(self, file: _File, ids: Mapping[str, int]) -> int | None:
+        """Give the artifact of a file that holds parts already, its count raised."""
+        store = file.placed[0][2].store
+        where = {"store_id": ids[store], "folder_id": ids[str(file.folder)], "name": file.name}
+        rows = self._database.read(self._find, where)
+        if not rows:
+            return None
+        artifact_id = int(rows[0][0])
+        self._database.write_many(self._grow, [(len(file.placed), artifact_id)])
+        return artifact_id
+
+
+def _by_file(placed: Sequence[Placed]) -> dict[tuple[str, str], _File]:
+    files: dict[tuple[str, str], _File] = {}
+    keys = DefaultKeys()
+    for one in placed:
+        place = one[2]
+        files.setdefault((place.store, place.key), _File()).placed.append(one)
+    for (_, key), file in files.items():
+        _, ref, place = file.placed[0]
+        # No path is stored when it follows from the template.
+        if len(file.placed) > 1 or place.part is not None or key != keys.key(ref, place.extension):
+            file.folder, _, file.name = key.rpartition("/")
+    return files
+
+
+def _texts(files: Mapping[tuple[str, str], _File]) -> list[str]:
+    texts = [
+        text for file in files.values() for text in (file.placed[0][2].store, file.placed[0][2].extension)
+    ]
+    return texts + [file.folder for file in files.values() if file.folder is not None]
+
+
+def _artifact_row(artifact_id: int, file: _File, ids: Mapping[str, int]) -> tuple[object, ...]:
+    place = file.placed[0][2]
+    folder_id = None if file.folder is None else ids[file.folder]
+    where = (artifact_id, ids[place.store], folder_id, file.name, ids[place.extension])
+    # The size and digest of a part are in its location; those of the whole file are not known.
+    what = (place.size, place.mtime_ns, None if file.has_parts else place.sha256)
+    return (*where, *what, place.owned, file.has_parts, len(file.placed))
+
+
+def _location_row(dataset_id: int, artifact_id: int, place: Location) -> tuple[object, ...]:
+    part = (None, None) if place.part is None else (place.size, place.sha256)
+    return (dataset_id, artifact_id, place.part, *part)
+
+
+def _by_name(artifact: sa.Table) -> sa.Select[Any]:
+    names = ("store_id", "folder_id", "name")
+    same = [artifact.c[name] == sa.bindparam(name) for name in names]
+    return sa.select(artifact.c.id).where(*same, sa.literal_column("parts"))
+
+
+def _counting_up(artifact: sa.Table) -> Statement:
+    grown = artifact.update().where(artifact.c.id == sa.bindparam("an_id"))
+    return Statement(grown.values(datasets=artifact.c.datasets + sa.bindparam("more")), ["more", "an_id"])
+
+
+def _held(location: sa.Table) -> sa.Select[Any]:
+    return sa.select(location.c.artifact_id).where(location.c.dataset_id == sa.bindparam("a_dataset"))
+
+
+def _counting_down(artifact: sa.Table, location: sa.Table) -> Statement:
+    fewer = artifact.update().where(artifact.c.id.in_(_held(location)))
+    return Statement(fewer.values(datasets=artifact.c.datasets - sa.literal_column("1")), ["a_dataset"])
+
+
+def _dropping(artifact: sa.Table, location: sa.Table) -> Statement:
+    empty = artifact.c.datasets <= sa.literal_column("0")
+    return Statement(artifact.delete().where(artifact.c.id.in_(_held(location)), empty), ["a_dataset"])
+
+
+def _unlinking(location: sa.Table) -> Statement:
+    return Statement(
+        location.delete().where(location.c.dataset_id == sa.bindparam("a_dataset")), ["a_dataset"]
+    )
+
+
+def _shared(schema: Schema) -> sa.Select[Any]:
+    artifact, location, dataset, folder = (
+        schema[name] for name in ("artifact", "location", "dataset", "symbol")
+    )
+    joined = dataset.join(location, location.c.dataset_id == dataset.c.id)
+    joined = joined.join(artifact, artifact.c.id == location.c.artifact_id)
+    joined = joined.join(folder, folder.c.id == artifact.c.folder_id)
+    columns = (artifact.c.store_id, folder.c.text, artifact.c.name, artifact.c.datasets, sa.func.count())
+    found = sa.select(*columns).select_from(joined).where(artifact.c.datasets > 1)
+    return found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True))).group_by(artifact.c.id)

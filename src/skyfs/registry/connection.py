@@ -1,0 +1,173 @@
+"""Connections to a SQLite file: one that writes, or one that leaves every byte as it is.
+
+Reading in the ordinary way would make ``-wal`` and ``-shm`` files, or write into them. A reader takes instead:
+
+- ``mode=ro&readonly_shm=1`` while there is a write-ahead log with its index (``-shm``): locks, but no byte;
+- ``immutable=1`` when there is no log: the file alone;
+- no locks at all, with the index in memory, when there is a log without index: a writer died and somebody
+  copied the file.
+
+The last two see no locks of others. They are right as long as the files stay as they are; `Session.is_current`
+tells, before and after each read.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+BUSY_TIMEOUT_MS = 60_000
+# Kernels before 6.13 stamp files with the time of the last tick, up to 10 ms ago: two changes within one tick
+# look the same. A file is read without locks only when its last change is older than this.
+_SETTLED_NS = 20 * 10**6
+_CACHE_KIB = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """How the files of a database look.
+
+    Attributes
+    ----------
+    log
+        Size and time of the write-ahead log; None when there is none, or nothing in it.
+    indexed
+        Whether the log has its index.
+    """
+
+    inode: int
+    size: int
+    mtime_ns: int
+    log: tuple[int, int] | None
+    indexed: bool
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """Look at the files."""
+        found = os.stat(path)
+        log = _size_and_time(f"{path}-wal")
+        return cls(
+            found.st_ino,
+            found.st_size,
+            found.st_mtime_ns,
+            log,
+            log is not None and os.path.exists(f"{path}-shm"),
+        )
+
+
+def _size_and_time(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return (found.st_size, found.st_mtime_ns) if found.st_size else None
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One connection; one thread at a time has it.
+
+    Attributes
+    ----------
+    stamp
+        Of a reader: how the files looked when it was opened. None for a writer.
+    seen
+        The state of the database that its version was read in, and what it said.
+    scratch
+        What is true only inside of the open transaction.
+    """
+
+    path: Path
+    connection: Connection
+    stamp: Stamp | None = None
+    seen: tuple[int, int] | None = None
+    scratch: dict[str, object] = field(default_factory=dict)
+    pid: int = field(default_factory=os.getpid)
+
+    @property
+    def raw(self) -> Any:  # noqa: ANN401 - a DBAPI connection
+        """The driver's connection."""
+        return self.connection.connection.dbapi_connection
+
+    @property
+    def has_locks(self) -> bool:
+        """Whether SQLite's own locks guard its reads."""
+        return self.stamp is None or self.stamp.indexed
+
+    def is_current(self) -> bool:
+        """Tell whether what it reads, or has just read, is what the files hold."""
+        if self.stamp is None:
+            return True
+        now = Stamp.of(self.path)
+        return now.indexed == self.stamp.indexed if self.stamp.indexed else now == self.stamp
+
+    def state(self) -> int:
+        """Give a number that changes when another connection commits."""
+        return int(self.raw.execute("PRAGMA data_version").fetchone()[0]) if self.has_locks else 0
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+        self.connection.engine.dispose()
+
+
+def open_writer(path: Path, *, durability: str, create: bool) -> Session:
+    """Open a connection that writes; with ``create``, the file is made when it is new."""
+    connection = _connect(path, "mode=rwc" if create else "mode=rw")
+    pragmas = ["journal_mode=WAL"] if create else []
+    _set_up(connection, [*pragmas, f"synchronous={'FULL' if durability == 'power' else 'NORMAL'}"])
+    return Session(path, connection)
+
+
+def open_reader(path: Path) -> Session:
+    """Open a connection that writes nothing anywhere."""
+    stamp = _settled(path)
+    if stamp.log is None:
+        return Session(path, _set_up(_connect(path, "mode=ro&immutable=1"), []), stamp)
+    if stamp.indexed:
+        return Session(path, _set_up(_connect(path, "mode=ro&readonly_shm=1"), []), stamp)
+    return Session(path, _set_up(_connect(path, "mode=ro&vfs=unix-none"), ["locking_mode=EXCLUSIVE"]), stamp)
+
+
+def _settled(path: Path) -> Stamp:
+    while True:
+        stamp = Stamp.of(path)
+        changed_ns = max(stamp.mtime_ns, stamp.log[1] if stamp.log else 0)
+        # A time in the future is another machine's clock: waiting for it would not help.
+        age_ns = time.time_ns() - changed_ns
+        if stamp.indexed or not 0 <= age_ns < _SETTLED_NS:
+            return stamp
+        time.sleep((_SETTLED_NS - age_ns) / 10**9)
+
+
+def _connect(path: Path, options: str) -> Connection:
+    engine = sa.create_engine(
+        f"sqlite:///file:{quote(str(path.absolute()))}?{options}&uri=true",
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.pool.StaticPool,
+        connect_args={"check_same_thread": False},
+    )
+    return engine.connect()
+
+
+def _set_up(connection: Connection, pragmas: list[str]) -> Connection:
+    try:
+        for pragma in [
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"cache_size=-{_CACHE_KIB}",
+            "temp_store=2",
+            *pragmas,
+        ]:
+            connection.exec_driver_sql(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        connection.engine.dispose()
+        raise
+    return connection

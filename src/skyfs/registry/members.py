@@ -1,0 +1,200 @@
+"""Rows of membership tables, and the summary of which types a collection holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..model.collection import CollectionKind
+from ..model.dataid import Value
+from .catalogue import CollectionEntry, Snapshot, TypeEntry
+from .database import Database
+from .schema import Schema
+from .statement import AnyRow, Statement
+
+Levels = tuple[Value, ...]
+# What a member is: its levels, in CALIBRATION collections the range of its validity, and the dataset's row.
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The members of one type in one collection."""
+
+    entry: TypeEntry
+    collection: CollectionEntry
+
+    @property
+    def table(self) -> sa.Table:
+        """The table that they are in."""
+        valid = self.collection.collection.kind is CollectionKind.CALIBRATION
+        return self.entry.tables.valid if valid else self.entry.tables.member
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """The columns that all of them have in common: type and collection."""
+        return self.entry.id, self.collection.id
+
+    def __hash__(self) -> int:
+        return hash(self.ids)
+
+
+class Members:
+    """Changes memberships inside of a transaction, and keeps the summary exact."""
+
+    def __init__(self, database: Database, schema: Schema) -> None:
+        self._database = database
+        self._summary = schema["summary"]
+        self._kept: dict[tuple[object, ...], Statement] = {}
+        self._finding: dict[sa.Table, sa.Select[Any]] = {}
+        self._add_summary, self._drop_summary = (
+            _adding_summary(self._summary),
+            Statement(_leaving(self._summary), _SUMMARY),
+        )
+        self._elsewhere = _elsewhere(schema["collection"], self._summary)
+
+    def insert(self, place: Place, rows: Sequence[Row], *, stored: int) -> int:
+        """Insert members, but for those whose data ID (at an overlapping time) is there; give their number."""
+        statement = self._statement("insert", place.table, place.entry, _inserting)
+        head = (*place.ids, stored)
+        count = self._database.write_many(statement, [(*head, *row) for row in rows])
+        if rows:
+            self._database.write_many(self._add_summary, [(*place.ids, stored)])
+        return count
+
+    def delete(self, place: Place, rows: Sequence[Row]) -> int:
+        """Delete the members of these levels and dataset, whatever their validity; give their number."""
+        statement = self._statement("delete", place.table, place.entry, _deleting)
+        count = self._database.write_many(statement, [(*place.ids, *row) for row in rows])
+        if count:
+            self.tidy(place)
+        return count
+
+    def store(self, place: Place, row: Row) -> int:
+        """Mark a declared member as stored; give how many there were."""
+        statement = self._statement("store", place.table, place.entry, _storing)
+        count = self._database.write_many(statement, [(*place.ids, *row)])
+        if count:
+            self._database.write_many(self._add_summary, [(*place.ids, 1)])
+            self.tidy(place)
+        return count
+
+    def clear(self, place: Place) -> None:
+        """Delete all members."""
+        table = place.table
+        type_id, collection_id = place.ids
+        same = [table.c.type_id == type_id, table.c.collection_id == collection_id]
+        self._database.write(table.delete().where(*same, table.c.stored.in_((0, 1))))
+        self.tidy(place)
+
+    def tidy(self, place: Place) -> None:
+        """Forget in the summary what is no longer there."""
+        statement = self._statement("tidy", place.table, place.entry, self._tidying)
+        self._database.write_many(statement, [(*place.ids, stored) for stored in (0, 1)])
+
+    def elsewhere(self, snapshot: Snapshot, entry: TypeEntry) -> list[Place]:
+        """Give the TAGGED and CALIBRATION collections that hold a type."""
+        rows = self._database.read(self._elsewhere, {"type_id": entry.id})
+        names = [snapshot.collection_names[row[0]] for row in rows]
+        return [Place(entry, snapshot.collections[name]) for name in names]
+
+    def types(self, snapshot: Snapshot, collection: CollectionEntry) -> list[Place]:
+        """Give the types that a collection holds."""
+        table = self._summary
+        rows = self._database.read(
+            sa.select(table.c.type_id).where(table.c.collection_id == collection.id).distinct()
+        )
+        return [Place(snapshot.types_by_id[row[0]], collection) for row in rows]
+
+    def find(self, place: Place, member: Row) -> Sequence[AnyRow]:
+        """Give the members that stand in the way of one: same data ID, overlapping validity."""
+        table, names = place.table, _names(place.table)
+        if table not in self._finding:
+            self._finding[table] = sa.select(table).where(*_same_data_id(table, place.entry))
+        params = dict(zip(names, (*place.ids, 0, *member), strict=True))
+        return self._database.read(self._finding[table], params)
+
+    def _statement(
+        self, name: str, table: sa.Table, entry: TypeEntry, build: Callable[[sa.Table, TypeEntry], Statement]
+    ) -> Statement:
+        key = (name, table)
+        if key not in self._kept:
+            self._kept[key] = build(table, entry)
+        return self._kept[key]
+
+    def _tidying(self, table: sa.Table, entry: TypeEntry) -> Statement:
+        held = sa.exists().where(*(table.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
+        return Statement(_leaving(self._summary).where(~held), _SUMMARY)
+
+
+_HEAD = ("type_id", "collection_id", "stored")
+_SUMMARY = tuple(f"a_{name}" for name in _HEAD)
+
+
+def _elsewhere(collection: sa.Table, summary: sa.Table) -> sa.Select[Any]:
+    joined = collection.join(summary, summary.c.collection_id == collection.c.id)
+    kinds = [str(CollectionKind.TAGGED), str(CollectionKind.CALIBRATION)]
+    held = sa.select(collection.c.id).select_from(joined).where(collection.c.kind.in_(kinds))
+    return held.where(summary.c.type_id == sa.bindparam("type_id")).distinct()
+
+
+def _leaving(summary: sa.Table) -> sa.Delete:
+    return summary.delete().where(*(summary.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
+
+
+def _adding_summary(summary: sa.Table) -> Statement:
+    there = sa.exists().where(*(summary.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
+    values = sa.select(*(sa.bindparam(f"a_{name}") for name in _HEAD)).where(~there)
+    return Statement(summary.insert().inline().from_select(list(_HEAD), values), _SUMMARY)
+
+
+def _names(table: sa.Table) -> list[str]:
+    """Give the names of bound parameters for a row of the table."""
+    return [f"a_{name}" for name in table.c.keys()]
+
+
+def _same_data_id(table: sa.FromClause, entry: TypeEntry) -> list[sa.ColumnElement[bool]]:
+    """Match the members that may not stand beside a bound one.
+
+    (The primary key alone would let one declared and one stored stand side by side: listings need ``stored`` in
+    front of the levels.)
+    """
+    same = [
+        table.c[name] == sa.bindparam(f"a_{name}")
+        for name in ("type_id", "collection_id", *entry.group.levels)
+    ]
+    same.append(_either(table))
+    if "begin_ns" in table.c:
+        same += [table.c.begin_ns < sa.bindparam("a_end_ns"), table.c.end_ns > sa.bindparam("a_begin_ns")]
+    return same
+
+
+def _either(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    return table.c.stored.in_([sa.literal_column("0"), sa.literal_column("1")])
+
+
+def _inserting(table: sa.Table, entry: TypeEntry) -> Statement:
+    bound = [
+        sa.bindparam(name, type_=column.type) for name, column in zip(_names(table), table.c, strict=True)
+    ]
+    other = table.alias("other")
+    free = ~sa.exists().select_from(other).where(*_same_data_id(other, entry))
+    return Statement(
+        table.insert().inline().from_select(table.c.keys(), sa.select(*bound).where(free)), _names(table)
+    )
+
+
+def _deleting(table: sa.Table, entry: TypeEntry) -> Statement:
+    names = ("type_id", "collection_id", *entry.group.levels, "dataset_id")
+    same = [table.c[name] == sa.bindparam(f"a_{name}") for name in names]
+    return Statement(table.delete().where(*same, _either(table)), [f"a_{name}" for name in names])
+
+
+def _storing(table: sa.Table, entry: TypeEntry) -> Statement:
+    names = ("type_id", "collection_id", *entry.group.levels, "dataset_id")
+    same = [table.c[name] == sa.bindparam(f"a_{name}") for name in names]
+    declared = table.update().where(*same, table.c.stored == sa.literal_column("0"))
+    return Statement(declared.values(stored=sa.literal_column("1")), [f"a_{name}" for name in names])

@@ -1,0 +1,106 @@
+"""Keys in stores: the path of the dataset in its RUN, or one that no other dataset has."""
+
+from __future__ import annotations
+
+import uuid
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyfs.errors import BadPath
+from skyfs.model.dataid import DataId, Value
+from skyfs.model.dataset import DatasetRef, DatasetType
+from skyfs.model.dimensions import Universe
+from skyfs.model.paths import Address
+from skyfs.model.template import default_key, id_in_key, unique_key
+from skyfs.testing import strategies as sky
+
+ID = uuid.UUID("018f3a5e-1234-7abc-8def-0123456789ab")
+
+
+def make(
+    universe: Universe, dimensions: list[str], row: tuple[Value, ...], *, run: str = "HSC/r", name: str = "t"
+) -> DatasetRef:
+    group = universe.group(dimensions)
+    return DatasetRef(ID, DatasetType(name, group, "Bytes"), DataId(group, row), run)
+
+
+def address(ref: DatasetRef, extension: str) -> Address:
+    keys = [(name, str(value)) for name, value in ref.data_id.levels]
+    return Address.dataset(ref.run, ref.type.name, keys, extension)
+
+
+def test_the_default_key_is_the_path(universe: Universe) -> None:
+    ref = make(
+        universe, ["visit", "detector"], ("HSC", 20131102, 903334, 20), run="HSC/runs/RC2", name="calexp"
+    )
+    wanted = "HSC/runs/RC2/calexp/instrument=HSC/day_obs=20131102/visit=903334/detector=20.fits"
+    assert default_key(ref, ".fits") == wanted
+    assert default_key(make(universe, [], (), name="notes"), ".txt") == "HSC/r/notes.txt"
+
+
+@given(st.data())
+def test_the_default_key_is_any_datasets_path(universe: Universe, data: st.DataObject) -> None:
+    row = cast("tuple[Value, ...]", data.draw(st.tuples(sky.values(), sky.values())))
+    run, name = data.draw(sky.collections()), data.draw(sky.identifiers())
+    ref = make(universe, ["physical_filter"], row, run=run, name=name)
+    extension = data.draw(st.just("") | sky.extensions())
+    key = default_key(ref, extension)
+    assert key == str(address(ref, extension))[1:]
+    assert id_in_key(key) is None
+
+
+@given(sky.texts(1, 120), st.just("") | sky.extensions())
+def test_keys_hold_what_paths_hold(universe: Universe, value: str, extension: str) -> None:
+    ref = make(universe, ["band"], (value,))
+    try:
+        text = str(address(ref, extension))
+    except BadPath:
+        for make_key in (default_key, unique_key):
+            with pytest.raises(BadPath, match="255"):
+                make_key(ref, extension)
+        return
+    assert default_key(ref, extension) == text[1:]
+    key = unique_key(ref, extension)
+    assert id_in_key(key) == ID
+    assert key.endswith(extension)
+    assert all(len(part.encode()) <= 255 for part in key.split("/"))
+    assert key != default_key(ref, extension)
+
+
+@pytest.mark.parametrize("character", ["x", "é", "🔭", "%"])
+def test_unique_keys_of_the_longest_names(universe: Universe, character: str) -> None:
+    size = len(default_key(make(universe, ["band"], (character,)), "").rpartition("=")[2].encode())
+    value = character * ((255 - len("band=.fits")) // size)
+    key = unique_key(make(universe, ["band"], (value,)), ".fits")
+    assert id_in_key(key) == ID
+    assert len(key.rpartition("/")[2].encode()) <= 255
+
+
+def test_unique_keys(universe: Universe) -> None:
+    assert unique_key(make(universe, ["band"], ("i",)), ".fits") == f"HSC/r/t/band=i=={ID.hex}.fits"
+    assert unique_key(make(universe, [], ()), "") == f"HSC/r/t=={ID.hex}"
+
+
+@pytest.mark.parametrize("value", ["x~" + ID.hex, "==" + ID.hex, "=" + ID.hex, ID.hex, "~" + ID.hex + ".1"])
+def test_no_value_looks_like_an_id(universe: Universe, value: str) -> None:
+    for extension in ("", ".fits"):
+        assert id_in_key(default_key(make(universe, ["band"], (value,)), extension)) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "a",
+        f"a=={ID.hex}/b.fits",
+        f"a=={ID.hex}0.fits",
+        f"a=={ID.hex.upper()}",
+        f"a=={ID.hex[1:]}",
+        f"a=={ID.hex}\n",
+    ],
+)
+def test_keys_without_an_id(key: str) -> None:
+    assert id_in_key(key) is None

@@ -1,0 +1,46 @@
+"""The registry in SQLite against a model of dicts, in random order."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from hypothesis import settings
+
+from skyfs.registry.registry import Registry
+from skyfs.testing.registry_machine import RegistryMachine
+from skyfs.testing.registry_rows import Row
+from skyfs.testing.registry_sky import Sky
+
+from .conftest import create, read_table
+
+
+@cache
+def _filled() -> bytes:
+    """Give the file of a filled registry: to make one takes longer than all that a machine does with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registry.sqlite3"
+        Sky.fill(create(path)).registry.close()
+        return path.read_bytes()
+
+
+class Machine(RegistryMachine):
+    def make(self) -> Registry:
+        self.folder = Path(tempfile.mkdtemp(prefix="skyfs-registry-"))
+        path = self.folder / "registry.sqlite3"
+        path.write_bytes(_filled())
+        return Registry.open(path, writable=True, durability="process")
+
+    def read(self, table: str) -> Sequence[Row]:
+        return read_table(self.folder / "registry.sqlite3", table)
+
+    def teardown(self) -> None:
+        super().teardown()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=40, stateful_step_count=25)
