@@ -1,7 +1,7 @@
 """How long a user waits before anything happens: ``import skyfs``, and the shortest commands.
 
-The floor of an import is Python itself; that of a command is Python with SQLAlchemy, which every command that opens
-a repository needs. Run it alone: figures of a busy machine say nothing.
+The floor of an import is Python itself; that of a command is Python with SQLAlchemy, which every command that
+opens a repository needs. Run it alone: figures of a busy machine say nothing.
 """
 
 from __future__ import annotations

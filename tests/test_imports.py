@@ -1,4 +1,4 @@
-"""What importing and looking must not load: heavy packages take longer to import than a path takes to open."""
+"""What importing and looking must not load: packages that take longer to import than a path to open."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def loaded(code: str) -> set[str]:
 
 def command(*arguments: str) -> str:
     """Give the code that runs a command line."""
-    return f"from skyfs.cli import main\ntry:\n    main({list(arguments)!r})\nexcept SystemExit as end:\n    assert end.code == 0"
+    run = f"try:\n    main({list(arguments)!r})\nexcept SystemExit as end:\n    assert end.code == 0"
+    return f"from skyfs.cli import main\n{run}"
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def _fill(repo: Repository) -> None:
     repo.register("src", ["visit", "detector"], "Table")
     repo.register("metrics", ["visit"], "Dict")
     repo.register("flat", ["detector", "physical_filter"], "Hdus", calibration=True)
-    identity: dict[str, object] = {"instrument": "HSC", "visit": VISIT}
+    identity: dict[str, Any] = {"instrument": "HSC", "visit": VISIT}
     for detector in range(2):
         pixels = np.arange(100, dtype=np.float32).reshape(10, 10) + detector
         repo.put(fits.PrimaryHDU(pixels), "calexp", run="HSC/runs/a", **identity, detector=detector)

@@ -241,11 +241,11 @@ def test_collections_are_created_chained_locked_and_removed(run: Command) -> Non
         ("d.csv", "instrument,id,full_name,raft\nHSC,7,1_7,\nHSC,8,1_8,R0\n"),
         (
             "d.yaml",
-            "- {instrument: HSC, id: 7, full_name: '1_7'}\n- {instrument: HSC, id: 8, full_name: '1_8', raft: R0}\n",
+            "- {instrument: HSC, id: 7, full_name: '1_7'}\n- {instrument: HSC, id: 8, raft: R0}\n",
         ),
         (
             "d.json",
-            '[{"instrument": "HSC", "id": 7, "full_name": "1_7"}, {"instrument": "HSC", "id": 8, "raft": "R0"}]',
+            '[{"instrument": "HSC", "id": 7, "raft": "R1"}, {"instrument": "HSC", "id": 8, "raft": "R0"}]',
         ),
     ],
 )

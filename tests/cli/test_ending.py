@@ -225,7 +225,7 @@ def test_ctrl_c_exits_with_130(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_full_disk_is_one_line(run: Command, tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_is_one_line(run: Command, small_disk: Path) -> None:
     where = small_disk / "out.fits"
     (small_disk / "filler").write_bytes(bytes((1 << 20) - 4096))
     assert "No space" in run.fails("cp", f":{CALEXP}/detector=0.fits", f"file:{where}")

@@ -162,7 +162,7 @@ def test_records(run: Command) -> None:
     assert [row.split("\t")[:3] for row in rows] == [["HSC", "2", "1_2"]]
 
 
-def test_records_go_out_and_come_back(run: Command, sky: Path, tmp_path: Path) -> None:
+def test_records_go_out_and_come_back(run: Command, tmp_path: Path) -> None:
     text = "\n".join(run.lines("records", "visit", "--json"))
     (tmp_path / "visits.json").write_text(text)
     assert json.loads(text)[0]["timespan"] == "20131102T080000--20131102T080100"

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -89,12 +90,14 @@ def test_unmount_ends_the_daemon(empty: Repository, mounting: Mounting) -> None:
 def test_unmount_cleans_up_after_a_killed_daemon(empty: Repository, mounting: Mounting) -> None:
     put(empty, {"a": 1})
     folder = mounting.start(empty)
-    with (folder / METRICS).open("rb"):
-        os.kill(daemon_of(folder), signal.SIGKILL)
-        assert wait_for(lambda: is_dead(str(folder)), 20)
-        with pytest.raises(OSError, match="not connected"):
-            os.listdir(folder)
-        unmount(folder)
+    held = os.open(folder / METRICS, os.O_RDONLY)
+    os.kill(daemon_of(folder), signal.SIGKILL)
+    assert wait_for(lambda: is_dead(str(folder)), 20)
+    with pytest.raises(OSError, match="not connected"):
+        os.listdir(folder)
+    unmount(folder)
+    with suppress(OSError):  # it is closed all the same
+        os.close(held)
     assert list(folder.iterdir()) == []
     again = mounting.start(empty)
     assert os.listdir(again) == []
@@ -240,6 +243,12 @@ def test_removed_while_open(empty: Repository, mounting: Mounting) -> None:
             rest.write(part)
     assert len(head) + len(rest.getvalue()) == size
     assert json.loads(head + rest.getvalue()) == {"text": "x" * 500_000}
+
+
+def test_relative_locations(empty: Repository, mounting: Mounting, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = mounting.folder()
+    monkeypatch.chdir(empty.root.parent)
+    assert start("./sky", folder.name).folder == str(folder)
 
 
 def test_only_the_named_collections(empty: Repository, mounting: Mounting) -> None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 import skyfs
 from skyfs.converting import MemorySource
 from skyfs.errors import StoreError
+from skyfs.mount.engine import CallableEngine, Engine
 from skyfs.mount.failures import Refusal
 from skyfs.mount.nodes import FRESH_S, KERNEL_S, UNCHANGED_S
 from skyfs.mount.operations import Operations
@@ -459,6 +461,23 @@ def test_a_replaced_dataset_never_mixes_with_the_old_one(empty: Repository) -> N
     fourth, handle = operations.open(PUT, os.O_RDONLY)
     assert handle.keep_cache
     operations.release(fourth)
+
+
+def test_the_kernel_is_told_which_pages_to_keep(tree: Tree) -> None:
+    engine = Engine(Operations(tree), lambda: None)
+    asked = [SimpleNamespace(flags=os.O_RDONLY, fh=0) for _ in range(2)]
+    for info in asked:
+        engine.open(raw_path(), info)
+    assert [(info.keep_cache, info.direct_io) for info in asked] == [(0, 0), (1, 0)]
+    assert asked[0].fh != asked[1].fh
+    for info in asked:
+        engine.release(raw_path(), info)
+
+
+def test_fusepy_calls_the_engine_by_the_names_of_operations(tree: Tree) -> None:
+    engine = CallableEngine(Operations(tree), lambda: None)
+    assert engine("getattr", raw_path(), None) == engine.getattr(raw_path())
+    assert refused(lambda: engine("mkdir", "/x", 0o777)) == errno.EROFS
 
 
 def test_close_closes_what_is_open(tree: Tree) -> None:

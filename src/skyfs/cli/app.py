@@ -88,7 +88,7 @@ class Application(click.Group):
             ctx.exit(BROKEN_PIPE)
         return result
 
-    def main(  # type: ignore[override]  # click's overloads differ in the type of standalone_mode only
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,

@@ -8,7 +8,8 @@ import click
 
 from ..errors import BadPath, IsDirectory, NotAllowed
 from ..model.paths import parse
-from .session import PATH, Session
+from .arguments import PATH
+from .session import Session
 
 
 @click.command()

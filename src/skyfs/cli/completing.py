@@ -21,7 +21,8 @@ from click.shell_completion import (
 
 from ..errors import SkyfsError
 from ..model.paths import parse
-from .session import Session, plain_path
+from .arguments import plain_path
+from .session import Session
 
 _BASH = """\
 _skyfs_completion() {
@@ -46,7 +47,7 @@ class WholeWords(BashComplete):
     source_template = _BASH
 
     def source(self) -> str:
-        """Give the script. (Click would ask for the version of bash first.)"""
+        """Give the script; click would ask for the version of bash first."""
         return self.source_template
 
     def get_completion_args(self) -> tuple[list[str], str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from tempfile import NamedTemporaryFile
-from typing import BinaryIO
+from typing import Protocol
 
 import click
 
@@ -15,9 +15,17 @@ from ..abc.source import ByteSource
 from ..errors import Exists, IsDirectory, NotFound
 from ..model.paths import parse
 from ..tree import Node, Tree, filename
-from .session import COPY, PATH, Session, pairs, plain_path
+from .arguments import COPY, PATH, pairs, plain_path
+from .session import Session
 
 _CHUNK_BYTES = 1 << 20
+
+
+class Writable(Protocol):
+    """What bytes can be written to."""
+
+    def writelines(self, lines: Iterable[bytes], /) -> object:
+        """Write pieces one after the other."""
 
 
 @click.command()
@@ -49,7 +57,9 @@ def cat(session: Session, *, paths: Sequence[str]) -> None:
 )
 @click.option("--replace", "replacing", is_flag=True, help="Overwrite OUT.")
 @click.pass_obj
-def get(session: Session, *, dataset: str, output: str, flat: bool, replacing: bool, **asked: object) -> None:
+def get(
+    session: Session, /, *, dataset: str, output: str, flat: bool, replacing: bool, **asked: object
+) -> None:
     """Write a dataset to a file.
 
     The dataset is a path, or a TYPE with a data ID, as: get src instrument=SkyCam visit=901002 detector=0
@@ -99,10 +109,9 @@ def _refuse_folder(node: Node) -> None:
         raise IsDirectory(f"read {node.path!r}", "it is a folder", f"look into it: skyfs ls {node.path}")
 
 
-def pour(source: ByteSource, out: BinaryIO) -> None:
+def pour(source: ByteSource, out: Writable) -> None:
     """Copy all bytes of a source."""
-    for start in range(0, source.size, _CHUNK_BYTES):
-        out.write(source.read(start, start + _CHUNK_BYTES))
+    out.writelines(source.read(start, start + _CHUNK_BYTES) for start in range(0, source.size, _CHUNK_BYTES))
 
 
 def destination(output: str, node: Node, *, flat: bool) -> str:

@@ -3,7 +3,7 @@
 One side of a copy is the repository, the other this machine. Which is which:
 
 - ``:PATH``, ``skyfs:PATH`` and ``skyfs://NAME/PATH`` are in the repository;
-- a path that does not begin with ``/`` (``out.fits``, ``./out.fits``, ``~/out.fits``) and ``file:PATH`` are local;
+- a path that does not begin with ``/`` (``out.fits``, ``~/out.fits``) and ``file:PATH`` are local;
 - one marked side decides about the other; where none is marked, the sources decide: by where they exist. A
   source that exists on both sides, or on none, is an error; a destination is never guessed at by itself.
 """
@@ -22,8 +22,9 @@ from ..ingesting import IngestFile
 from ..model.paths import Address, parse
 from ..repository import Repository
 from ..tree import Node
+from .arguments import COPY, plain_path
 from .contents import destination, save
-from .session import COPY, Session, plain_path
+from .session import Session
 
 
 class Side(Enum):

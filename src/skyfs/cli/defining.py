@@ -11,7 +11,9 @@ from ..errors import BadArgument
 from ..model.collection import Collection, CollectionKind
 from ..model.timespan import Timespan
 from ..repository import Repository
-from .session import Session, pairs, print_json, print_table
+from .arguments import pairs
+from .printing import print_json, print_table
+from .session import Session
 
 _KINDS = [kind.value for kind in CollectionKind]
 
@@ -66,7 +68,7 @@ def records(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def collections(
-    session: Session, *, names: Sequence[str], kind: str | None, as_json: bool, **change: object
+    session: Session, /, *, names: Sequence[str], kind: str | None, as_json: bool, **change: object
 ) -> None:
     """Show the collections whose names match GLOB (* crosses /), or change collections."""
     asked = [key for key in ("create", "chain", "remove", "lock", "unlock") if change[key]]

@@ -10,8 +10,9 @@ import click
 
 from .. import __version__
 from ..model.paths import parse
-from .session import PATH, Session, print_json, print_table
-from .times import human, utc
+from .arguments import PATH
+from .printing import human, print_json, print_table, utc
+from .session import Session
 
 if TYPE_CHECKING:
     from ..repository import Repository

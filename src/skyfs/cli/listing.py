@@ -9,8 +9,9 @@ import click
 
 from ..model.paths import parse
 from ..tree import Node
-from .session import PATH, Session, print_json
-from .times import utc
+from .arguments import PATH
+from .printing import print_json, utc
+from .session import Session
 
 
 @click.command()

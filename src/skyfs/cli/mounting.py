@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..errors import Unsupported
-from .session import print_json, print_table
+from .printing import print_json, print_table
 
 
 @click.command()

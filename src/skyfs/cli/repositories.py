@@ -30,13 +30,20 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def init(
-    session: Session, *, folder: str, name: str | None, shared: bool, universe: str | None, **options: str
+    session: Session,
+    /,
+    *,
+    folder: str,
+    name: str | None,
+    shared: bool,
+    universe: str | None,
+    **options: str | None,
 ) -> None:
     """Create a repository in DIR, a folder that is new or empty."""
     import skyfs
 
     given = {key: value for key, value in options.items() if value is not None}
-    made: Repository = skyfs.create(  # type: ignore[call-arg]
+    made: Repository = skyfs.create(
         folder, name=name, shared=shared, universe=universe, options=given, environment=session.environment
     )
     with made:
@@ -59,5 +66,5 @@ def destroy(session: Session, *, location: str, yes: bool) -> None:
     folder: Path = locate(location, session.environment)
     if not yes:
         click.confirm(f"Delete {folder} with all that it holds?", abort=True, err=True)
-    skyfs.destroy(location, environment=session.environment)  # type: ignore[call-arg]
+    skyfs.destroy(location, environment=session.environment)
     click.echo(f"{folder}: deleted")

@@ -1,10 +1,8 @@
-"""What the commands of one call share: the repository, and where output goes."""
+"""What the commands of one call share: the repository."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -16,8 +14,6 @@ from ..model.paths import parse
 from ..model.selectors import split_selectors
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from ..repository import Repository
     from ..tree import Node, Tree
 
@@ -74,7 +70,7 @@ class Session:
         import skyfs
 
         return self._closing.enter_context(
-            skyfs.open(self.location, writable=writable, environment=self.environment)  # type: ignore[call-arg]
+            skyfs.open(self.location, writable=writable, environment=self.environment)
         )
 
     def tree(self) -> Tree:
@@ -112,108 +108,6 @@ class Session:
         return found
 
 
-class PathType(click.ParamType):
-    """A path in a repository: ``/PATH``, ``:/PATH``, ``skyfs:/PATH`` or ``skyfs://NAME/PATH``."""
-
-    name = "path"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
-        """Give the path within the repository, and tell the session the repository's name."""
-        session = ctx.find_object(Session) if ctx is not None else None
-        return plain_path(value, session)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
-        """Give the paths that begin with what is typed."""
-        from .completing import complete_path
-
-        return list(complete_path(ctx, incomplete))
-
-
-class CopyType(click.ParamType):
-    """A path on either side of a copy."""
-
-    name = "path"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
-        """Give the paths in the repository, and let the shell add local files."""
-        from click.shell_completion import CompletionItem
-
-        from .completing import complete_path
-
-        return [*complete_path(ctx, incomplete), CompletionItem(incomplete, type="file")]
-
-
-COPY = CopyType()
-PATH = PathType()
-
-
-def plain_path(value: str, session: Session | None) -> str:
-    """Take the scheme off a path in a repository."""
-    if value.startswith("skyfs://"):
-        name, slash, rest = value.removeprefix("skyfs://").partition("/")
-        if session is not None and name:
-            session.name(name)
-        return slash + rest or "/"
-    path = value.removeprefix("skyfs:").removeprefix(":")
-    return path if path.startswith("/") else f"/{path}"
-
-
 def is_glob(path: str) -> bool:
     """Tell whether a path has wildcards; brackets of a selector are none."""
     return bool(_WILD.intersection(split_selectors(path)[0]))
-
-
-def pairs(arguments: Iterable[str]) -> dict[str, object]:
-    """Read ``key=value`` arguments.
-
-    Raises
-    ------
-    click.UsageError
-        When one is not of that form, or a key stands twice.
-    """
-    found: dict[str, object] = {}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not (key and equals and value):
-            raise click.UsageError(f"{argument!r} is no KEY=VALUE")
-        if key in found:
-            raise click.UsageError(f"{key!r} is given twice")
-        found[key] = value
-    return found
-
-
-def to_person() -> bool:
-    """Tell whether standard output is a terminal."""
-    return sys.stdout.isatty()
-
-
-def print_table(rows: Sequence[Sequence[object]], header: Sequence[str], *, named: bool = False) -> None:
-    """Print a table: with a heading and colours for a person, tab-separated lines for a program.
-
-    With ``named``, programs get the heading too.
-    """
-    if not to_person():
-        for row in [header, *rows] if named else rows:
-            click.echo("\t".join(map(_cell, row)))
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*header, box=SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_cell(value).replace("[", r"\[") for value in row))
-    Console().print(table)
-
-
-def print_json(value: object) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).replace("\t", " ").replace("\n", " ")

@@ -53,7 +53,7 @@ def survey_steps(name: str) -> Iterator[Step]:
 
 
 def own_steps(name: str, first: tuple[Path, str], image: str | None) -> Iterator[Step]:
-    """Give the steps of the tour of a user's files: the first file with its path, and the path of an image."""
+    """Give the steps of the tour of a user's files; ``first`` is a file and its path, ``image`` a path."""
     file, path = first
     yield _step("Your files are datasets now; they stayed where they are.", "skyfs ls -l /my/files")
     yield _step("What is known of one.", f"skyfs info {path}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Conflict
-from .session import Session, pairs
+from .arguments import pairs
+from .session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..model.dataset import DatasetRef
     from ..model.dimensions import DimensionGroup
     from ..repository import Repository
-    from .identifying import Identified
+    from .identifying import Identified, Identifier
 
 _MODES = ("auto", "copy", "move", "link", "symlink", "direct")
 # Files are synced once for each batch, and the progress bar moves once.
@@ -60,8 +61,8 @@ def put(
     "--replace", "replacing", is_flag=True, help="Put them in the place of datasets that are there."
 )
 @click.pass_obj
-def ingest(session: Session, *, files: Sequence[str], type_name: str, run: str, **options: object) -> None:
-    """Take FILES of any names in as datasets of TYPE: all of them, or none.
+def ingest(session: Session, /, *, files: Sequence[str], type_name: str, run: str, **options: object) -> None:
+    r"""Take FILES of any names in as datasets of TYPE: all of them, or none.
 
     \b
     --id KEY=VALUE             the same for all files

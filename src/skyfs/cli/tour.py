@@ -67,7 +67,7 @@ class Tour:
         self._programs.cleanup()
 
     def show(self, step: Step) -> None:
-        """Print a step and run it, each command of a shell with its output below it, up to the first that fails."""
+        """Print a step and run it; each shell command has its output below it. A failure ends the step."""
         click.secho(f"\n{step.text}", bold=True)
         lines = step.command.splitlines()
         if step.python:

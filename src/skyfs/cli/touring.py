@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Exists, SkyfsError, UnknownFormat
+from .printing import human
 from .session import Session
-from .times import human
 
 if TYPE_CHECKING:
     from ..demo.loading import OwnFiles
@@ -97,7 +97,7 @@ def _create(session: Session, folder: Path, name: str) -> Repository:
 
     folder.mkdir(parents=True, exist_ok=True)
     click.echo(f"$ cd {folder}\n$ skyfs init repository --name {name}\n$ export SKYFS_REPO={name}")
-    return skyfs.create(folder / "repository", name=name, environment=session.environment)  # type: ignore[call-arg]
+    return skyfs.create(folder / "repository", name=name, environment=session.environment)
 
 
 def _fill_with_survey(repository: Repository, folder: Path, name: str) -> Iterator[Step]:

@@ -20,7 +20,7 @@ _FITS = re.compile(r"(\.(fits|fit)(\.(gz|bz2|fz))?|\.fz)$", re.IGNORECASE)
 
 
 def load_survey(repository: Repository, survey: Survey) -> list[DatasetRef]:
-    """Take the whole survey in: records, types, files, validity ranges and the chain to search; all or nothing."""
+    """Take the whole survey in, all or nothing: records, types, files, validity ranges, a chain."""
     refs: list[DatasetRef] = []
     with repository.transaction():
         for element, records in survey.records.items():

@@ -57,6 +57,11 @@ class ReadFile(io.BufferedReader):
         finally:
             self._source.close()
 
+    def __del__(self) -> None:
+        # pyarrow and others leave files that they have read to the collector; that is no fault of the user.
+        if not self.closed:
+            self.close()
+
     def __reduce__(self) -> tuple[object, ...]:
         return _reopen, (self.fs, self.path, self.tell())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from glob import has_magic
 from hashlib import sha256
@@ -86,7 +86,9 @@ class LookingFileSystem(NamedFileSystem):
         nodes = globbing.find(tree, parse(text), max_depth=maxdepth)
         bare = not self._strip_protocol(path)
         kept = [node for node in nodes if not node.is_dir or (withdirs and not (bare and node.path == "/"))]
-        return self._listed(tree, kept, prefix, "", detail=detail)
+        if not detail:
+            return [joined(prefix, node.path) for node in kept]
+        return {joined(prefix, node.path): self._info(tree, node, prefix) for node in kept}
 
     def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> list[str] | dict[str, Info]:  # noqa: ANN401
         """Give what matches a pattern, sorted: one statement for each dimension group, as a rule.
@@ -98,16 +100,14 @@ class LookingFileSystem(NamedFileSystem):
         detail, withdirs = bool(options.get("detail", False)), bool(options.get("withdirs", True))
         typed = self._strip_protocol(path)
         base, _ = split_selectors(typed)
-        tail = typed[len(base) :]
         if not has_magic(base):
             found = [typed] if self._is_folder(base) is not None else []
             return {name: {**self.info(base), "name": name} for name in found} if detail else found
-        prefix, text = self._split(base)
-        text += "/" if str(stringify_path(path)).endswith("/") else ""
+        nodes = [(name, node) for name, node in self._globbed(path, maxdepth) if withdirs or not node.is_dir]
+        if not detail:
+            return [name for name, _ in nodes]
         tree = self._home.reading()
-        nodes = globbing.glob(tree, text, glob_translate(text), max_depth=maxdepth)
-        kept = [node for node in nodes if withdirs or not node.is_dir]
-        return self._listed(tree, kept, prefix, tail, detail=detail)
+        return {name: {**self._info(tree, node, ""), "name": name} for name, node in nodes}
 
     def walk(
         self,
@@ -206,14 +206,14 @@ class LookingFileSystem(NamedFileSystem):
         # First what every filesystem has; a dimension may be called "size".
         return {**info, **tree.attributes(node, records=records), **info}
 
-    def _listed(
-        self, tree: Tree, nodes: Sequence[Node], prefix: str, tail: str, *, detail: bool
-    ) -> list[str] | dict[str, Info]:
-        names = [joined(prefix, node.path) + tail for node in nodes]
-        if not detail:
-            return names
-        infos = (self._info(tree, node, prefix) for node in nodes)
-        return {name: {**info, "name": name} for name, info in zip(names, infos, strict=True)}
+    def _globbed(self, path: str, maxdepth: int | None = None) -> list[tuple[str, Node]]:
+        """Give what matches a pattern; selectors at its end are put after each name."""
+        typed = self._strip_protocol(path)
+        base, _ = split_selectors(typed)
+        prefix, text = self._split(base)
+        text += "/" if str(stringify_path(path)).endswith("/") else ""
+        nodes = globbing.glob(self._home.reading(), text, glob_translate(text), max_depth=maxdepth)
+        return [(joined(prefix, node.path) + typed[len(base) :], node) for node in nodes]
 
 
 def _walk(top: str, below: _Below, *, topdown: bool, detail: bool) -> Iterator[tuple[str, Any, Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from glob import has_magic
 from typing import Any, BinaryIO
 
 from fsspec.callbacks import DEFAULT_CALLBACK
@@ -15,10 +16,13 @@ from fsspec.utils import isfilelike
 
 from ..abc.source import ByteSource
 from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Unsupported
+from ..globbing import find
 from ..model.paths import parse
 from ..model.selectors import split_selectors
 from ..repository import Repository
+from ..tree import Node, Tree
 from .files import PackedFile, ReadFile, TextFile, WriteFile
+from .instance import joined
 from .looking import LookingFileSystem
 
 _COPY_BYTES = 1 << 22
@@ -153,8 +157,7 @@ class SkyFileSystem(LookingFileSystem):
     ) -> bytes:
         """Give bytes ``start`` to ``end`` (exclusive) of a file; negative ones count from its end."""
         with self._source(path) as source:
-            first, last, _step = slice(start, end).indices(source.size)
-            return source.read(first, max(first, last))
+            return _part_of(source, start, end)
 
     def cat_ranges(
         self,
@@ -323,9 +326,26 @@ class SkyFileSystem(LookingFileSystem):
         _, tree, node = self._lookup(path)
         return tree.open_node(node)
 
+    def _expanded(self, path: str, *, recursive: bool) -> Iterator[tuple[str, Tree, Node]]:
+        """Give the files that a path stands for, each with its name: nothing is looked up twice."""
+        tree = self._home.reading()
+        if _is_pattern(self._strip_protocol(path)):
+            nodes = self._globbed(path)
+        else:
+            nodes = [(self._strip_protocol(path), self._lookup(path)[2])]
+        if not nodes:
+            raise NotFound(f"nothing matches {path!r}")
+        prefix = self._split(path)[0]
+        for name, node in nodes:
+            if node.is_dir and recursive:
+                below = find(tree, parse(node.path))
+                yield from ((joined(prefix, one.path), tree, one) for one in below if not one.is_dir)
+            else:
+                yield name, tree, node
+
     def _matching(self, path: str) -> list[str]:
         typed = self._strip_protocol(path)
-        if not any(char in split_selectors(typed)[0] for char in "*?["):
+        if not _is_pattern(typed):
             return [typed]
         found = list(self.glob(path))
         if not found:
@@ -365,6 +385,15 @@ def _part(blocks: Sequence[tuple[int, int]], data: Sequence[bytes], start: int, 
     )
     first = blocks[found][0]
     return data[found][start - first : stop - first]
+
+
+def _is_pattern(path: str) -> bool:
+    return has_magic(split_selectors(path)[0])
+
+
+def _part_of(source: ByteSource, start: int | None = None, end: int | None = None) -> bytes:
+    first, last, _step = slice(start, end).indices(source.size)
+    return source.read(first, max(first, last))
 
 
 def _replacing(mode: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,9 @@ class Sample:
         content = {"run": run, **levels, "text": "x" * (len(self.files) * 13 % 400)}
         extension = ".json"
         ref = self.repository.put(content, name, run=run, **{**levels, **values})
-        with self.repository.open_bytes(self.repository.resolve(name, collections=run, **levels))[1] as source:
+        with self.repository.open_bytes(self.repository.resolve(name, collections=run, **levels))[
+            1
+        ] as source:
             self.files[f"/{run}{_below(name, levels, extension)}"] = source.read_all()
         return ref
 
@@ -114,7 +116,11 @@ def _fill_others(sample: Sample) -> None:
     sample.files[f"/best{_below('calexp', levels, '.json')}"] = sample.files[sample.one]
     for begin, end in (("2026-01-01", "2026-01-02"), ("2026-01-02", None)):
         for detector in (1, 2):
-            values: dict[str, object] = {"instrument": "Cam", "detector": detector, "physical_filter": "i.MP9702"}
+            values: dict[str, object] = {
+                "instrument": "Cam",
+                "detector": detector,
+                "physical_filter": "i.MP9702",
+            }
             run = f"Cam/calib/made {begin}"
             ref = sample.put(run, "flat", values)
             repository.certify([ref], "Cam/calib", begin, end)

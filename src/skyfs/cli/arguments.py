@@ -1,0 +1,88 @@
+"""Arguments of commands: paths in the repository, either side of a copy, ``key=value``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from .session import Session
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class PathType(click.ParamType):  # type: ignore[type-arg] # generic in new versions only
+    """A path in a repository: ``/PATH``, ``:/PATH``, ``skyfs:/PATH`` or ``skyfs://NAME/PATH``."""
+
+    name = "path"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+        """Give the path within the repository, and tell the session the repository's name."""
+        session = ctx.find_object(Session) if ctx is not None else None
+        return plain_path(value, session)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Give the paths that begin with what is typed."""
+        from .completing import complete_path
+
+        return list(complete_path(ctx, incomplete))
+
+
+class CopyType(click.ParamType):  # type: ignore[type-arg] # generic in new versions only
+    """A path on either side of a copy."""
+
+    name = "path"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Give the paths in the repository, and let the shell add local files."""
+        from click.shell_completion import CompletionItem
+
+        from .completing import complete_path
+
+        return [*complete_path(ctx, incomplete), CompletionItem(incomplete, type="file")]
+
+
+COPY = CopyType()
+PATH = PathType()
+
+
+def plain_path(value: str, session: Session | None) -> str:
+    """Take the scheme off a path in a repository."""
+    if value.startswith("skyfs://"):
+        name, slash, rest = value.removeprefix("skyfs://").partition("/")
+        if session is not None and name:
+            session.name(name)
+        return slash + rest or "/"
+    path = value.removeprefix("skyfs:").removeprefix(":")
+    return path if path.startswith("/") else f"/{path}"
+
+
+def pairs(arguments: Iterable[str]) -> dict[str, object]:
+    """Read ``key=value`` arguments.
+
+    Raises
+    ------
+    click.UsageError
+        When one is not of that form, or a key stands twice.
+    """
+    found: dict[str, object] = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not (key and equals and value):
+            raise click.UsageError(f"{argument!r} is no KEY=VALUE")
+        if key in found:
+            raise click.UsageError(f"{key!r} is given twice")
+        found[key] = value
+    return found

@@ -1,0 +1,58 @@
+"""Output: tables, JSON, times and sizes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def utc(time_ns: int) -> str:
+    """Write nanoseconds since 1970 as UTC, to the second."""
+    return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def human(size: int) -> str:
+    """Write a number of bytes with a unit."""
+    value, unit = float(size), 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.1f} {_UNITS[unit]}" if unit else f"{size} B"
+
+
+def to_person() -> bool:
+    """Tell whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def print_table(rows: Sequence[Sequence[object]], header: Sequence[str], *, named: bool = False) -> None:
+    """Print a table: with a heading and colours for a person, tab-separated lines for a program.
+
+    With ``named``, programs get the heading too.
+    """
+    if not to_person():
+        for row in [header, *rows] if named else rows:
+            click.echo("\t".join(map(_cell, row)))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_cell(value).replace("[", r"\[") for value in row))
+    Console().print(table)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).replace("\t", " ").replace("\n", " ")

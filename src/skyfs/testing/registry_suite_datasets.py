@@ -1,0 +1,314 @@
+"""What every registry promises about changes to datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import pytest
+
+from skyfs.errors import Conflict, Exists, Locked, NotAllowed, NotFound
+from skyfs.model.dataset import DatasetRef
+from skyfs.model.ids import new_ids
+from skyfs.model.timespan import ALWAYS, Timespan
+from skyfs.registry.datasets import NewDataset
+
+from .registry_sky import CALIBRATIONS, CAMERA, DETECTORS, RUNS, TAGS, VISITS, Sky, location, stored
+
+RUN, TAG, CALIBRATION = RUNS[0], TAGS[0], CALIBRATIONS[0]
+
+
+class DatasetSuite:
+    """Inserting, tagging, certifying and removing."""
+
+    # -- insert ----------------------------------------------------------------------------------------
+
+    def test_a_dataset_comes_back_as_it_was(self, sky: Sky) -> None:
+        ref = sky.ref("calexp", visit=1, detector=20)
+        places = (location(ref), location(ref, "in/place/x.fits", owned=False))
+        sky.registry.datasets.insert([NewDataset(ref, places, (UUID(int=1), UUID(int=1)))])
+        found = sky.by_id(ref)
+        assert found is not None
+        assert (found.ref, found.locations) == (ref, places)
+        assert found.ref.data_id.levels == ref.data_id.levels
+        assert [one.resolved for one in sky.found("calexp", [RUN])] == [found]
+
+    @pytest.mark.parametrize("first", ["put", "declare"])
+    @pytest.mark.parametrize("second", ["put", "declare"])
+    def test_one_data_id_is_once_in_a_run(self, sky: Sky, first: str, second: str) -> None:
+        ref = getattr(sky, first)("calexp", visit=1, detector=0)
+        with pytest.raises(Exists, match="it is there already"):
+            getattr(sky, second)("calexp", visit=1, detector=0)
+        assert sky.ids("calexp", [RUN], declared=True) == [ref.id]
+        assert getattr(sky, second)("calexp", RUNS[1], visit=1, detector=0)
+
+    def test_all_are_inserted_or_none(self, sky: Sky) -> None:
+        sky.put("calexp", visit=2, detector=1)
+        new = [sky.ref("calexp", visit=visit, detector=1) for visit in (1, 2, 10)]
+        for datasets in ([stored(ref) for ref in new], [NewDataset(ref) for ref in new]):
+            with pytest.raises(Exists, match="visit: 2, detector: 1"):
+                sky.registry.datasets.insert(datasets)
+        with pytest.raises(Exists, match="given twice"):
+            sky.registry.datasets.insert([stored(sky.ref("src", visit=1, detector=0)) for _ in range(2)])
+        assert len(list(sky.everything())) == 1
+
+    def test_an_id_is_taken_once(self, sky: Sky) -> None:
+        ref = sky.put("calexp", visit=1, detector=0)
+        with pytest.raises(Conflict, match=f"{ref.id}.*taken"):
+            sky.registry.datasets.insert(
+                [stored(sky.ref("src", visit=1, detector=1)), stored(sky.ref("src", uuid=ref.id, visit=1, detector=0))]
+            )
+        with pytest.raises(Conflict, match="given twice"):
+            same = UUID(int=5)
+            new = [sky.ref("src", uuid=same, visit=1, detector=number) for number in (0, 1)]
+            sky.registry.datasets.insert([stored(one) for one in new])
+        with pytest.raises(Exists, match="it is there already"):
+            sky.registry.datasets.insert([stored(ref)])
+        assert len(list(sky.everything())) == 1
+
+    def test_only_an_unlocked_run_is_written_to(self, sky: Sky) -> None:
+        ref = sky.put("calexp", visit=1, detector=0)
+        later = sky.declare("calexp", visit=1, detector=1)
+        sky.registry.collections.set_locked(RUN, locked=True)
+        datasets = sky.registry.datasets
+        rows = [sky.ref("calexp", visit=2, detector=0).data_id.row]
+        refused: list[Callable[[], object]] = [
+            lambda: sky.put("calexp", visit=2, detector=0),
+            lambda: datasets.declare(sky.entry("calexp"), sky.collection(RUN), rows, new_ids(1)),
+            lambda: datasets.store(stored(later)),
+            lambda: datasets.remove([ref]),
+        ]
+        for act in refused:
+            with pytest.raises(Locked):
+                act()
+        for name in (TAG, CALIBRATION):
+            with pytest.raises(NotAllowed, match="datasets are written to a RUN"):
+                sky.put("calexp", name, visit=1, detector=0)
+        assert len(list(sky.everything())) == 2
+
+    def test_many_are_declared_in_pieces_of_one_transaction(self, sky: Sky) -> None:
+        entry, run = sky.entry("calexp"), sky.collection(RUN)
+        rows = [(CAMERA, VISITS[visit], visit, detector) for visit in VISITS for detector in DETECTORS]
+        with pytest.raises(KeyError), sky.registry.transaction():
+            for row in rows:
+                sky.registry.datasets.declare(entry, run, [row], new_ids(1))
+            assert len(sky.ids("calexp", [RUN], declared=True)) == len(rows)
+            raise KeyError
+        assert not sky.ids("calexp", [RUN], declared=True)
+        with sky.registry.transaction():
+            for row in rows:
+                sky.registry.datasets.declare(entry, run, [row], new_ids(1))
+        assert [one.resolved.ref.data_id.row for one in sky.found("calexp", [RUN], declared=True)] == rows
+
+    # -- declared --------------------------------------------------------------------------------------
+
+    def test_declared_datasets_are_found_when_asked_for(self, sky: Sky) -> None:
+        ref = sky.declare("calexp", visit=1, detector=0)
+        assert sky.ids("calexp", [RUN]) == []
+        assert sky.ids("calexp", [RUN], declared=True) == [ref.id]
+        by_id = sky.by_id(ref)
+        assert by_id is not None
+        assert by_id.locations == ()
+
+    def test_bytes_make_all_memberships_visible(self, sky: Sky) -> None:
+        ref, other = sky.declare("flat", detector=0, physical_filter="g-1"), sky.declare("bias", detector=0)
+        everywhere = [RUN, TAG, CALIBRATION]
+        sky.registry.datasets.tag([ref, other], TAG)
+        for span in (Timespan(0, 5), Timespan(5, 9)):
+            sky.registry.datasets.certify([ref], CALIBRATION, span)
+        assert not sky.found("flat", everywhere)
+        sky.registry.datasets.store(stored(ref))
+        found = [(one.collection, one.resolved.ref.valid) for one in sky.found("flat", everywhere)]
+        spans = [(CALIBRATION, Timespan(0, 5)), (CALIBRATION, Timespan(5, 9))]
+        assert sorted(found, key=str) == sorted([(RUN, None), (TAG, None), *spans], key=str)
+        assert not sky.found("bias", everywhere)
+
+    def test_bytes_are_given_once(self, sky: Sky) -> None:
+        ref = sky.declare("bias", detector=0)
+        sky.registry.datasets.store(stored(ref))
+        with pytest.raises(Exists, match="it has bytes already"):
+            sky.registry.datasets.store(stored(ref))
+        with pytest.raises(Exists, match="it has bytes already"):
+            sky.registry.datasets.store(stored(sky.put("bias", detector=1)))
+        sky.registry.datasets.remove([ref])
+        with pytest.raises(Conflict, match="removed meanwhile"):
+            sky.registry.datasets.store(stored(ref))
+
+    # -- tagged ----------------------------------------------------------------------------------------
+
+    def test_tags_are_idempotent_and_exclusive(self, sky: Sky) -> None:
+        ref, twin = sky.put("bias", detector=0), sky.put("bias", RUNS[1], detector=0)
+        other = sky.put("bias", RUNS[1], detector=1)
+        sky.registry.datasets.tag([ref, ref], TAG)
+        sky.registry.datasets.tag([other, ref], TAG)
+        for refs in ([twin], [sky.put("bias", detector=20), twin]):
+            with pytest.raises(Conflict, match="another dataset has the data ID"):
+                sky.registry.datasets.tag(refs, TAG)
+        with pytest.raises(Conflict, match="several bias"):
+            sky.registry.datasets.tag([ref, twin], TAGS[1])
+        assert sky.ids("bias", [TAG]) == [ref.id, other.id]
+        sky.registry.datasets.untag([ref, twin], TAG)
+        assert sky.ids("bias", [TAG]) == [other.id]
+        assert set(sky.ids("bias", RUNS)) >= {ref.id, twin.id}
+
+    def test_collections_take_what_their_kind_takes(self, sky: Sky) -> None:
+        ref = sky.put("bias", detector=0)
+        for name in (RUN, CALIBRATION):
+            with pytest.raises(NotAllowed, match="name a TAGGED collection"):
+                sky.registry.datasets.tag([ref], name)
+        with pytest.raises(NotAllowed, match="name a CALIBRATION collection"):
+            sky.registry.datasets.certify([ref], TAG, ALWAYS)
+        with pytest.raises(NotAllowed, match="no calibration type"):
+            sky.registry.datasets.certify([sky.put("calexp", visit=1, detector=0)], CALIBRATION, ALWAYS)
+        with pytest.raises(NotFound, match=f"did you mean {TAG}"):
+            sky.registry.datasets.tag([ref], f"{TAG}x")
+        with pytest.raises(NotAllowed, match="it is a RUN"):
+            sky.registry.datasets.clear(RUN)
+
+    def test_a_reference_must_be_of_the_dataset(self, sky: Sky) -> None:
+        ref, other = sky.put("bias", detector=0), sky.put("bias", detector=1)
+        wrong = [
+            DatasetRef(ref.id, ref.type, other.data_id, ref.run),
+            DatasetRef(ref.id, ref.type, ref.data_id, RUNS[1]),
+            DatasetRef(ref.id, sky.entry("flat").type, ref.data_id, ref.run),
+            DatasetRef(UUID(int=9), ref.type, ref.data_id, ref.run),
+        ]
+        for one in wrong:
+            for act in (lambda refs: sky.registry.datasets.tag(refs, TAG), sky.registry.datasets.remove):
+                with pytest.raises(Conflict, match="look it up again"):
+                    act([one])  # type: ignore[operator]
+        assert len(list(sky.everything())) == 2
+
+    # -- validity --------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        ("first", "second", "allowed"),
+        [
+            ((0, 5), (5, 9), True),
+            ((5, 9), (0, 5), True),
+            ((0, 5), (4, 9), False),
+            ((0, 9), (3, 4), False),
+            ((3, 4), (0, 9), False),
+            ((None, None), (3, 4), False),
+            ((None, 3), (3, None), True),
+            ((None, 4), (3, None), False),
+            ((3, None), (None, 3), True),
+            ((3, None), (9, None), False),
+            ((None, 3), (None, 1), False),
+        ],
+    )
+    @pytest.mark.parametrize("same", [True, False])
+    def test_ranges_of_one_data_id_do_not_overlap(
+        self,
+        sky: Sky,
+        first: tuple[int | None, int | None],
+        second: tuple[int | None, int | None],
+        allowed: bool,  # noqa: FBT001 - a parameter of the test
+        same: bool,  # noqa: FBT001
+    ) -> None:
+        ref, beside = sky.put("bias", detector=0), sky.put("bias", detector=1)
+        other = ref if same else sky.put("bias", RUNS[1], detector=0)
+        certify = sky.registry.datasets.certify
+        certify([ref], CALIBRATION, Timespan(*first))
+        if allowed:
+            certify([beside, other], CALIBRATION, Timespan(*second))
+            spans = {one.resolved.ref.valid for one in sky.found("bias", [CALIBRATION], detector=0)}
+            assert spans == {Timespan(*first), Timespan(*second)}
+        else:
+            with pytest.raises(Conflict, match="overlapping"):
+                certify([beside, other], CALIBRATION, Timespan(*second))
+            assert len(sky.found("bias", [CALIBRATION])) == 1
+
+    def test_the_same_range_again_is_no_change(self, sky: Sky) -> None:
+        ref = sky.put("bias", detector=0)
+        for _ in range(2):
+            sky.registry.datasets.certify([ref, ref], CALIBRATION, Timespan(1, 2))
+        assert len(sky.found("bias", [CALIBRATION])) == 1
+        with pytest.raises(Conflict, match="overlapping"):
+            sky.registry.datasets.certify([sky.put("bias", RUNS[1], detector=0)], CALIBRATION, Timespan(1, 2))
+
+    # -- remove ----------------------------------------------------------------------------------------
+
+    def test_a_removed_dataset_is_nowhere(self, sky: Sky) -> None:
+        ref, other = sky.put("bias", detector=0), sky.put("bias", detector=1)
+        sky.registry.datasets.tag([ref, other], TAG)
+        sky.registry.datasets.certify([ref, other], CALIBRATION, ALWAYS)
+        assert sky.registry.datasets.remove([ref, ref]) == [ref.id]
+        assert sky.by_id(ref) is None
+        for name in (RUN, TAG, CALIBRATION):
+            assert sky.ids("bias", [name]) == [other.id]
+        for name in (RUN, TAG, CALIBRATION):
+            with pytest.raises(NotAllowed, match="datasets are in it"):
+                sky.registry.collections.remove(name)
+        sky.registry.datasets.remove([other])
+        for name in (RUN, TAG, CALIBRATION):
+            sky.registry.collections.remove(name)
+
+    def test_clear_takes_all_out(self, sky: Sky) -> None:
+        refs = [sky.put("bias", detector=0), sky.declare("flat", detector=0, physical_filter="g-1")]
+        sky.registry.datasets.tag(refs, TAG)
+        sky.registry.datasets.certify(refs, CALIBRATION, ALWAYS)
+        for name in (TAG, CALIBRATION):
+            sky.registry.datasets.clear(name)
+            sky.registry.collections.remove(name)
+        assert len(sky.ids("bias", [RUN])) == 1
+
+    def test_an_id_may_be_used_again(self, sky: Sky) -> None:
+        ref = sky.put("bias", detector=0)
+        sky.registry.datasets.remove([ref])
+        sky.registry.datasets.insert([stored(ref)])
+        assert sky.ids("bias", [RUN]) == [ref.id]
+
+    # -- files -----------------------------------------------------------------------------------------
+
+    def test_many_datasets_in_a_file(self, sky: Sky) -> None:
+        key = "in/place/it's a 100% _file_.fits"
+        refs = [sky.ref("calexp", visit=1, detector=number) for number in DETECTORS]
+        parts = [NewDataset(ref, (location(ref, key, part=part),)) for part, ref in enumerate(refs, 1)]
+        # Not all at once: the file is found again.
+        sky.registry.datasets.insert(parts[:2])
+        sky.registry.datasets.insert(parts[2:])
+        found = [one.resolved for one in sky.found("calexp", [RUN])]
+        assert [(one.ref.id, one.locations) for one in found] == [(one.ref.id, one.locations) for one in parts]
+        everything: Sequence[tuple[list[DatasetRef], bool]] = [(refs, False), (refs[:2], True), ([], False)]
+        for some, kept in everything:
+            assert sky.registry.datasets.shared(some) == ({("local", key)} if kept else set())
+        sky.registry.datasets.remove(refs[:2])
+        assert sky.registry.datasets.shared(refs[2:]) == set()
+        sky.registry.datasets.remove(refs[2:])
+
+    def test_a_file_with_an_own_name_is_not_shared(self, sky: Sky) -> None:
+        refs = [sky.put("bias", detector=number) for number in DETECTORS]
+        assert sky.registry.datasets.shared(refs[:1]) == set()
+
+    def test_whether_a_key_is_held(self, sky: Sky) -> None:
+        ref, declared = sky.put("bias", detector=0), sky.declare("bias", detector=1)
+        marked = sky.ref("bias", detector=20)
+        key = f"u/a/bias/instrument=Cam/detector=20=={marked.id.hex}.parquet"
+        sky.registry.datasets.insert([NewDataset(marked, (location(marked, key),))])
+        sky.registry.collections.set_locked(RUN, locked=True)
+        own = location(ref).key
+
+        def holds(key: str, store: str = "local") -> bool:
+            return sky.registry.lookup.holds(sky.registry.current(), store, key)
+
+        assert holds(own)
+        assert holds(key)
+        odd = ["", "/", "a", "a//b", "..", "=", "%", "a=b", own + "x", own.replace("detector=0", "detector=x")]
+        odd += [own.replace("/detector=0", ""), own.replace("u/a", "u/z"), location(declared).key, key.replace("20==", "1==")]
+        assert [name for name in odd if holds(name)] == []
+        assert not holds(own, "other")
+
+    def test_values_of_every_kind_are_bound(self, sky: Sky) -> None:
+        odd = ["'; DROP TABLE dataset; --", "%_\\*?[x]", "☆ 星 \u202e", "a" * 4_000, "==" + "0" * 32, ".x", "a/b=c", " "]
+        records = [{"instrument": CAMERA, "name": name, "band": "g"} for name in odd]
+        sky.registry.records.insert("physical_filter", records)
+        for name in odd:
+            ref = sky.ref("flat", detector=0, physical_filter=name)
+            sky.registry.datasets.insert([NewDataset(ref, (location(ref, f"dir '{name[:99]}/{name[:99]}"),))])
+            (found,) = sky.found("flat", [RUN], physical_filter=name, detector=0)
+            assert found.resolved.ref == ref
+            assert found.resolved.locations[0].key == f"dir '{name[:99]}/{name[:99]}"
+            assert sky.by_id(ref) == found.resolved
+        found_all = sky.found("flat", [RUN], detector=0)
+        assert [one.resolved.ref.data_id["physical_filter"] for one in found_all] == sorted(odd)
