@@ -65,7 +65,7 @@ docs:
 
 .PHONY: bench
 bench: setup ## the benchmarks, both sides measured in one run
-	@shopt -s nullglob; for file in benchmarks/bench_*.py; do echo "== $$file"; python "$$file"; done
+	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; python "$$file"; done
 
 .PHONY: clean
 clean: ## remove .venv, caches and build products; never data, never mounts

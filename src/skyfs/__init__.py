@@ -2,9 +2,9 @@
 
 ::
 
-    repo = skyfs.open("sky")                 # by name, or by folder
+    repo = skyfs.open("sky")  # by name, or by folder
     repo.get("calexp", collections="HSC/runs/RC2", instrument="HSC", visit=903334, detector=20)
-    fs = skyfs.filesystem(repo)              # = fsspec.filesystem("skyfs", repo=repo)
+    fs = skyfs.filesystem(repo)  # = fsspec.filesystem("skyfs", repo=repo)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import errors
 
 if TYPE_CHECKING:
     from .assemble import create, destroy
-    from .assemble import open_repository as open  # noqa: A004 - the door is called skyfs.open
+    from .assemble import open_repository as open
     from .fs import filesystem
     from .ingesting import IngestFile
     from .model.timespan import Timespan

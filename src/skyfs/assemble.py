@@ -24,7 +24,7 @@ from .yamlfile import load_yaml, read_yaml, write_yaml
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
-def create(
+def create(  # noqa: PLR0913 - the design names them; all but the folder have a default
     root: str | os.PathLike[str],
     *,
     universe: Mapping[str, object] | str | os.PathLike[str] | None = None,
@@ -63,11 +63,13 @@ def create(
     """
     environment = environment or Environment.current()
     folder = Path(os.path.expanduser(root)).absolute()
-    config = _new_config(folder, name, registry, stores, shared, options or {})
+    config = _new_config(folder, name, registry, stores, {"shared": shared, **(options or {})})
     Formats.load(config.formats)
     dimensions = _universe(universe)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Exists(f"create a repository at {str(folder)!r}", "it exists and is not empty", "choose another folder")
+        raise Exists(
+            f"create a repository at {str(folder)!r}", "it exists and is not empty", "choose another folder"
+        )
     made = not folder.exists()
     try:
         _lay_out(folder, config, dimensions)
@@ -112,7 +114,9 @@ def open_repository(
     environment = environment or Environment.current()
     repository = _open_folder(locate(location, environment), writable=writable, user=environment.user)
     if collections is not None:
-        repository.collections_searched = (collections,) if isinstance(collections, str) else tuple(collections)
+        repository.collections_searched = (
+            (collections,) if isinstance(collections, str) else tuple(collections)
+        )
     repository.run = run
     return repository
 
@@ -122,12 +126,16 @@ def locate(location: str | os.PathLike[str], environment: Environment) -> Path:
     text = os.fspath(location)
     url = _URL.fullmatch(text)
     if url and url[1] not in ("file", "local"):
-        raise Unsupported(f"open the repository {text!r}", f"registries on {url[1]}:// are not known", "name a folder")
+        raise Unsupported(
+            f"open the repository {text!r}", f"registries on {url[1]}:// are not known", "name a folder"
+        )
     folder = Path(os.path.expanduser(url[2] if url else text)).absolute()
     if (folder / CONFIG_NAME).is_file():
         return folder
     if url or "/" in text or text in (".", "..") or text.startswith("~"):
-        raise NotFound(f"no repository at {str(folder)!r}", f"no {CONFIG_NAME} there", f"create it: skyfs init {text}")
+        raise NotFound(
+            f"no repository at {str(folder)!r}", f"no {CONFIG_NAME} there", f"create it: skyfs init {text}"
+        )
     return Path(index.find(environment, text))
 
 
@@ -146,20 +154,25 @@ def _new_config(
     name: str | None,
     registry: str | None,
     stores: Iterable[Mapping[str, str]] | None,
-    shared: bool,
     options: Mapping[str, object],
 ) -> Config:
     # A shared repository must not grow types by a slip of somebody's path.
-    values: dict[str, object] = {"skyfs": CONFIG_VERSION, "shared": shared}
-    values["auto_register"] = "off" if shared else "types"
-    values["name"] = check_name(name) if name is not None else re.sub(r"[^A-Za-z0-9_.-]", "_", folder.name).lstrip("_.-") or "repository"
+    values: dict[str, object] = {"skyfs": CONFIG_VERSION}
+    values["auto_register"] = "off" if options["shared"] else "types"
+    values["name"] = (
+        check_name(name)
+        if name is not None
+        else re.sub(r"[^A-Za-z0-9_.-]", "_", folder.name).lstrip("_.-") or "repository"
+    )
     if registry is not None:
         values["registry"] = registry
     if stores is not None:
         values["stores"] = [dict(store) for store in stores]
     config = Config.from_mapping({**values, **options}, "given to create")
     if "/" in config.registry or config.registry.startswith("."):
-        raise BadConfig(f"registry {config.registry!r}", "not a file name", "a SQLite file in the repository's folder")
+        raise BadConfig(
+            f"registry {config.registry!r}", "not a file name", "a SQLite file in the repository's folder"
+        )
     for store in config.stores:
         _store_folder(folder, store)
     return config
@@ -215,7 +228,9 @@ def _store_folder(folder: Path, store: StoreConfig) -> Path | None:
     if url and url[1] == "memory":
         return None
     if url and url[1] not in ("file", "local"):
-        raise Unsupported(f"store {store.name!r} at {store.url!r}", f"{url[1]}:// is not known", "a folder, or memory://")
+        raise Unsupported(
+            f"store {store.name!r} at {store.url!r}", f"{url[1]}:// is not known", "a folder, or memory://"
+        )
     if store.name == IN_PLACE:
         raise BadConfig(f"store {store.name!r}", "the name is taken", "choose another")
     return folder / (url[2] if url else os.path.expanduser(store.url))

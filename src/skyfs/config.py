@@ -102,7 +102,9 @@ class Config:
 def _check(key: str, value: object, known: set[str], origin: str) -> None:
     if key not in known:
         near = get_close_matches(key, known, 1)
-        raise BadConfig(f"configuration {origin}", f"unknown key {key!r}", f"did you mean {near[0]}?" if near else "")
+        raise BadConfig(
+            f"configuration {origin}", f"unknown key {key!r}", f"did you mean {near[0]}?" if near else ""
+        )
     kinds = {"shared": bool, "formats": Mapping, "stores": list, "admins": list}
     kind = kinds.get(key, str)
     if not isinstance(value, kind):
@@ -121,7 +123,9 @@ def _stores(value: object, origin: str) -> tuple[StoreConfig, ...]:
         stores.append(StoreConfig(str(store["name"]), str(store["url"])))
     names = [store.name for store in stores]
     if not stores or len(set(names)) < len(names):
-        raise BadConfig(f"configuration {origin}", f"stores named {names}", "at least one, with different names")
+        raise BadConfig(
+            f"configuration {origin}", f"stores named {names}", "at least one, with different names"
+        )
     return tuple(stores)
 
 
@@ -139,7 +143,7 @@ class Environment:
     Attributes
     ----------
     index_files
-        YAML files with repository names, in the order of search; the first that may be written gets new names.
+        YAML files with repository names, in the order of search; the first writable one gets new names.
     site_index
         The index that all users of this machine see.
     default_repository

@@ -47,7 +47,9 @@ class Converter:
         """
         if not self.can(resolved, component, extension):
             named = resolved.ref.type.name + (f".{component}" if component else "")
-            raise NotFound(f"{named} as {extension!r}", f"{resolved.ref.type.storage_class} does not convert to it")
+            raise NotFound(
+                f"{named} as {extension!r}", f"{resolved.ref.type.storage_class} does not convert to it"
+            )
         key = (resolved.ref.id, component, extension)
         with self._lock:
             data = self._kept.get(key)

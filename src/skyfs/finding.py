@@ -52,18 +52,25 @@ class Finder:
         snapshot = self._registry.current()
         entry = snapshot.type(type_name)
         searched = snapshot.flatten(collections)
-        wanted = self.wanted(snapshot, entry, given, time=time)
+        wanted = self.wanted(entry, given, time=time)
         missing = [name for name in entry.group.levels if name not in wanted.filters.exact]
         if missing:
             todo = f"give {', '.join(missing)}"
             raise BadDataId(f"incomplete data ID {dict(given)!r} for {type_name}", f"no {missing[0]}", todo)
-        found = self.first(searched, self._registry.lookup.datasets(snapshot, [entry], searched, wanted.filters, declared=True), wanted)
+        found = self.first(
+            searched,
+            self._registry.lookup.datasets(snapshot, [entry], searched, wanted.filters, declared=True),
+            wanted,
+        )
         if found is None:
-            raise NotFound(f"no {type_name} {dict(given)!r} in {', '.join(collections)}", self._why(snapshot, entry, searched))
+            raise NotFound(
+                f"no {type_name} {dict(given)!r} in {', '.join(collections)}",
+                self._why(snapshot, entry, searched),
+            )
         return found
 
-    def wanted(self, snapshot: Snapshot, entry: TypeEntry, given: Given, *, time: Timespan | None = None) -> Wanted:
-        """Type a data ID and complete what its levels need; a temporal dimension of no use else gives the time."""
+    def wanted(self, entry: TypeEntry, given: Given, *, time: Timespan | None = None) -> Wanted:
+        """Type a data ID and complete its levels; a visit or exposure of no use else gives the time."""
         own, span = dict(given), time
         if entry.type.calibration:
             own, found = self._take_time(entry, own)
@@ -80,7 +87,9 @@ class Finder:
             self._registry.data_ids.check_agreement(entry.group, levels, implied)
         return Wanted(entry, LevelFilter(levels, {}), implied, span)
 
-    def first(self, order: Iterable[CollectionEntry], found: Iterable[Found], wanted: Wanted) -> Resolved | None:
+    def first(
+        self, order: Iterable[CollectionEntry], found: Iterable[Found], wanted: Wanted
+    ) -> Resolved | None:
         """Give what the first collection has, the validity considered."""
         by_collection: dict[str, list[Found]] = {}
         for one in found:
@@ -93,7 +102,9 @@ class Finder:
                 return here[0].resolved
         return None
 
-    def _take_time(self, entry: TypeEntry, given: dict[str, object]) -> tuple[dict[str, object], Timespan | None]:
+    def _take_time(
+        self, entry: TypeEntry, given: dict[str, object]
+    ) -> tuple[dict[str, object], Timespan | None]:
         """Take a visit or exposure that the type does not have out of a data ID.
 
         It tells the time, and values that it implies, such as the filter, where they are not given.
@@ -107,7 +118,9 @@ class Finder:
                 group = universe.group([name])
                 own = {part: given[part] for part in given if part in group.required or part in group.levels}
                 levels = dict(zip(group.levels, self._registry.data_ids.complete(group, own), strict=True))
-                rest = {part: value for part, value in given.items() if part != name and part not in group.levels}
+                rest = {
+                    part: value for part, value in given.items() if part != name and part not in group.levels
+                }
                 shared = {part: levels[part] for part in group.required if part in entry.group.levels}
                 implied = self._implied(entry, element, levels)
                 for part in implied.keys() & rest.keys():
@@ -133,7 +146,11 @@ class Finder:
         same = {name: levels[name] for name in element.identity}
         span = next(self._registry.records.select(element.name, same)).get("timespan")
         if not isinstance(span, Timespan):
-            raise NotFound(f"the time of {element.name} {levels[element.name]!r}", "its record has no timespan", "give time=")
+            raise NotFound(
+                f"the time of {element.name} {levels[element.name]!r}",
+                "its record has no timespan",
+                "give time=",
+            )
         return span
 
     def _why(self, snapshot: Snapshot, entry: TypeEntry, searched: Sequence[CollectionEntry]) -> str:
@@ -149,6 +166,14 @@ def _valid(found: Sequence[Found], wanted: Wanted) -> list[Found]:
     matching = [one for one in found if (one.resolved.ref.valid or ALWAYS).overlaps(span)]
     if len(matching) > 1:
         listed = ", ".join(f"valid={one.resolved.ref.valid}" for one in matching)
-        todo = "give an exposure, a visit or a time that lies in one of them" if wanted.span else "add exposure=, time= or valid="
-        raise Ambiguous(f"{wanted.entry.type.name} {dict(wanted.filters.exact)!r}", f"{len(matching)} match: {listed}", todo)
+        todo = (
+            "give an exposure, a visit or a time that lies in one of them"
+            if wanted.span
+            else "add exposure=, time= or valid="
+        )
+        raise Ambiguous(
+            f"{wanted.entry.type.name} {dict(wanted.filters.exact)!r}",
+            f"{len(matching)} match: {listed}",
+            todo,
+        )
     return matching

@@ -30,7 +30,11 @@ def find(environment: Environment, name: str) -> str:
     names = all_names(environment)
     if name not in names:
         near = get_close_matches(name, names, 3)
-        todo = f"did you mean {', '.join(near)}?" if near else "give its folder, or create it: skyfs init DIR --name NAME"
+        todo = (
+            f"did you mean {', '.join(near)}?"
+            if near
+            else "give its folder, or create it: skyfs init DIR --name NAME"
+        )
         raise NotFound(f"no repository named {name!r} in the index", todo=todo)
     return names[name]
 
@@ -57,7 +61,9 @@ def add(environment: Environment, name: str, location: str, *, shared: bool) -> 
             failures.append(f"{path}: {error.strerror}")
         else:
             return path
-    raise NotAllowed(f"add {name!r} to the repository index", "; ".join(failures), "set SKYFS_INDEX to a file of yours")
+    raise NotAllowed(
+        f"add {name!r} to the repository index", "; ".join(failures), "set SKYFS_INDEX to a file of yours"
+    )
 
 
 def remove(environment: Environment, name: str) -> None:

@@ -65,9 +65,13 @@ class Ingester:
         ]
         for path, target in zip(paths, targets, strict=True):
             self._check(path, target.extension)
-        inside = [mode == "direct" or (mode == "auto" and Path(path).is_relative_to(self._root)) for path in paths]
+        inside = [
+            mode == "direct" or (mode == "auto" and Path(path).is_relative_to(self._root)) for path in paths
+        ]
         if len(set(inside)) > 1:
-            raise BadArgument("ingest with mode auto", "some files lie in the repository, some outside", "name a mode")
+            raise BadArgument(
+                "ingest with mode auto", "some files lie in the repository, some outside", "name a mode"
+            )
         pairs = list(zip(paths, targets, strict=True))
         if inside[0]:
             return self._writer.refer([(self._location(path, target), target) for path, target in pairs])
@@ -106,7 +110,7 @@ class Ingester:
 
 
 def extension_of(name: str, formats: Formats) -> str | None:
-    """Give the longest known extension at the end of a file's name, in lower case; None when there is none."""
+    """Give the longest known extension of a file's name, in lower case; None when there is none."""
     found = _EXTENSIONS.search(name)
     parts = found.group().lower().split(".")[1:] if found else []
     for start in range(len(parts)):

@@ -41,7 +41,7 @@ class Reader:
                 raise
             return self._open(found)
 
-    def read(self, resolved: Resolved, *, as_: object = None) -> object:
+    def read(self, resolved: Resolved, *, as_: type | str | None = None) -> object:
         """Read a dataset as its storage class, or as another type that it converts to."""
         location, source = self.open(resolved)
         with source:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 from .abc.source import ByteSource
@@ -36,8 +38,8 @@ Collections = str | Iterable[str] | None
 class Repository:
     """A repository of datasets.
 
-    Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it, or
-    use it as a context manager.
+    Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it,
+    or use it as a context manager.
 
     Attributes
     ----------
@@ -158,7 +160,9 @@ class Repository:
         try:
             return _FROM_TEXT[column.type](value)
         except (KeyError, ValueError):
-            raise BadDataId(f"{element.name}.{name}={value!r}", "not of its type", f"{column.type} is wanted") from None
+            raise BadDataId(
+                f"{element.name}.{name}={value!r}", "not of its type", f"{column.type} is wanted"
+            ) from None
 
     def types(self, pattern: str = "*") -> list[DatasetType]:
         """Give the dataset types whose names match a glob, sorted."""
@@ -199,8 +203,8 @@ class Repository:
         collections
             Names to search in order; chains are followed. Default: those the repository was opened with.
         time
-            For calibrations: a time, or a pair (begin, end), at which it must be valid. A visit or an exposure
-            in the data ID tells the time as well.
+            For calibrations: a time, or a pair (begin, end), at which it must be valid. A visit or an
+            exposure in the data ID tells the time as well.
         **data_id
             Values of its dimensions; alternate keys (``full_name="S29"``) are taken too.
 
@@ -229,7 +233,7 @@ class Repository:
         time: object = None,
         component: str | None = None,
         slices: object = None,
-        as_: object = None,
+        as_: type | str | None = None,
         **data_id: object,
     ) -> object:
         """Read a dataset.
@@ -265,7 +269,7 @@ class Repository:
         return self.reader.open(resolved)
 
     def path(self, ref: DatasetRef) -> str:
-        """Give the canonical path of a dataset: in its RUN, or with its validity where it was found by one."""
+        """Give the canonical path of a dataset in its RUN."""
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
         if found is None:
             raise NotFound(f"dataset {ref.id}", "it is not in this repository")
@@ -361,7 +365,9 @@ class Repository:
         ids = new_ids(len(rows))
         with self.transaction():
             owner = Collection(run_name, CollectionKind.RUN, owner=self.user)
-            self.registry.datasets.declare(entry, writable_run(self.registry.collections.create(owner)), rows, ids)
+            self.registry.datasets.declare(
+                entry, writable_run(self.registry.collections.create(owner)), rows, ids
+            )
         return [_declared_ref(entry.type, row, uuid, run_name) for row, uuid in zip(rows, ids, strict=True)]
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -379,7 +385,9 @@ class Repository:
         with self.transaction():
             self.registry.datasets.untag(refs, collection)
 
-    def certify(self, refs: Iterable[DatasetRef], collection: str, begin: object = None, end: object = None) -> None:
+    def certify(
+        self, refs: Iterable[DatasetRef], collection: str, begin: object = None, end: object = None
+    ) -> None:
         """Add calibrations to a CALIBRATION collection, valid from ``begin`` up to, not including, ``end``.
 
         Times are astropy Times, datetimes, ISO text (TAI) or TAI nanoseconds; None is no bound.
@@ -421,7 +429,9 @@ class Repository:
         self._require_owner(run, "remove")
         parents = self.registry.collections.parents(run)
         if parents and not unlink:
-            raise NotAllowed(f"remove the RUN {run!r}", f"it is in the chain {parents[0]!r}", "use unlink=True")
+            raise NotAllowed(
+                f"remove the RUN {run!r}", f"it is in the chain {parents[0]!r}", "use unlink=True"
+            )
         with self.transaction():
             snapshot = self.registry.current()
             entry = snapshot.collection(run)
@@ -442,10 +452,10 @@ class Repository:
 
     def recover(self) -> int:
         """Undo what writers that died have left behind; give how many files were taken away."""
-        undone = 0
-        for name, store in self.stores.items():
-            undone += store.recover(lambda key, name=name: self.registry.lookup.holds(self.registry.current(), name, key))
-        return undone
+        return sum(store.recover(partial(self._holds, name)) for name, store in self.stores.items())
+
+    def _holds(self, store: str, key: str) -> bool:
+        return self.registry.lookup.holds(self.registry.current(), store, key)
 
     def close(self) -> None:
         """Let go of connections and files."""
@@ -453,21 +463,25 @@ class Repository:
         for store in self.stores.values():
             store.close()
 
-    def __enter__(self) -> Repository:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<skyfs.Repository {self.name!r} at {str(self.root)!r}{'' if self.writable else ', read-only'}>"
+        return (
+            f"<skyfs.Repository {self.name!r} at {str(self.root)!r}{'' if self.writable else ', read-only'}>"
+        )
 
     # -- inside ----------------------------------------------------------------------------------------
 
     def _searched(self, collections: Collections) -> Sequence[str]:
         if collections is None:
             if not self.collections_searched:
-                raise BadArgument("which collections?", "none are named", "give collections=, here or to skyfs.open")
+                raise BadArgument(
+                    "which collections?", "none are named", "give collections=, here or to skyfs.open"
+                )
             return self.collections_searched
         return [collections] if isinstance(collections, str) else list(collections)
 
@@ -477,7 +491,11 @@ class Repository:
         return str(self.run if run is None else run)
 
     def _resolved(
-        self, dataset: str | DatasetRef | Resolved, collections: Collections, time: object, given: Mapping[str, object]
+        self,
+        dataset: str | DatasetRef | Resolved,
+        collections: Collections,
+        time: object,
+        given: Mapping[str, object],
     ) -> Resolved:
         if isinstance(dataset, Resolved):
             return dataset
@@ -495,7 +513,9 @@ class Repository:
         if verb != "lock":
             writable_run(self.registry.current().collection(run))
         if collection.owner and self.user not in (collection.owner, *self.config.admins):
-            raise NotAllowed(f"{verb} the RUN {run!r}", f"it belongs to {collection.owner}, you are {self.user}")
+            raise NotAllowed(
+                f"{verb} the RUN {run!r}", f"it belongs to {collection.owner}, you are {self.user}"
+            )
 
 
 _FROM_TEXT: Mapping[str, Callable[[str], object]] = {
@@ -515,7 +535,7 @@ def _span(time: object) -> Timespan | None:
         return None
     if isinstance(time, Timespan):
         return time
-    if isinstance(time, tuple | list) and len(time) == 2:  # noqa: PLR2004 - a pair
+    if isinstance(time, tuple | list) and len(time) == 2:
         return Timespan.of(*time)
     moment = to_tai_ns(time)
     return None if moment is None else Timespan(moment, moment + 1)
@@ -523,4 +543,3 @@ def _span(time: object) -> Timespan | None:
 
 def _matching(names: Iterable[str], pattern: str) -> list[str]:
     return sorted(name for name in names if fnmatchcase(name, pattern))
-

@@ -72,7 +72,7 @@ class Resolver:
         keys = dict(split.keys)
         valid = keys.pop("valid", None)
         given = self._typed(split.entry, keys, address)
-        wanted = self._finder.wanted(snapshot, split.entry, given)
+        wanted = self._finder.wanted(split.entry, given)
         missing = [name for name in split.entry.group.levels if name not in wanted.filters.exact]
         if missing:
             raise IsDirectory(f"open {str(address)!r}", "it is a directory", f"{missing[0]}=... comes next")
@@ -116,7 +116,9 @@ class Resolver:
 
     def _typed(self, entry: TypeEntry, keys: Mapping[str, str], address: Address) -> dict[str, object]:
         try:
-            self._registry.data_ids.split(entry.group, {k: v for k, v in keys.items() if k in entry.group.levels})
+            self._registry.data_ids.split(
+                entry.group, {k: v for k, v in keys.items() if k in entry.group.levels}
+            )
         except BadDataId as error:
             raise NotFound(f"no dataset {str(address)!r}", str(error)) from None
         return dict(keys)
@@ -127,7 +129,9 @@ class Resolver:
         try:
             uuid = UUID(text)
         except ValueError:
-            raise NotFound(f"no dataset {str(address)!r}", f"{name!r} is no UUID", "/.by-id/<uuid><ext>") from None
+            raise NotFound(
+                f"no dataset {str(address)!r}", f"{name!r} is no UUID", "/.by-id/<uuid><ext>"
+            ) from None
         found = self._registry.lookup.by_id(self._registry.current(), [uuid]).get(uuid)
         if found is None:
             raise NotFound(f"no dataset {str(address)!r}")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 
 import yaml
 
@@ -58,7 +59,11 @@ class Node:
     @property
     def inode(self) -> int:
         """A number that stays the same for this dataset or path, on every machine."""
-        identity = self.path.encode() if self.named is None else self.named.resolved.ref.id.bytes + self.name.encode()
+        identity = (
+            self.path.encode()
+            if self.named is None
+            else self.named.resolved.ref.id.bytes + self.name.encode()
+        )
         # 63 bits: some programs keep inodes in a signed number. 0 and 1 have a meaning of their own.
         return (int.from_bytes(hashlib.blake2b(identity, digest_size=8).digest(), "big") >> 1) | 2
 
@@ -94,7 +99,7 @@ class Tree:
         self._visible = tuple(collections) if collections is not None else None
         self._registry = repository.registry
         self._converter = Converter(repository.reader, repository.formats)
-        self._born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
+        self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
 
     # -- one -------------------------------------------------------------------------------------------
 
@@ -235,7 +240,11 @@ class Tree:
         """Give datasets of types of one group as each collection shows them: the first of a chain wins."""
         needed = {entry.id: entry for one in shown for entry in snapshot.flatten([one.collection.name])}
         if not any(entry.type.calibration for entry in types):
-            needed = {key: one for key, one in needed.items() if one.collection.kind is not CollectionKind.CALIBRATION}
+            needed = {
+                key: one
+                for key, one in needed.items()
+                if one.collection.kind is not CollectionKind.CALIBRATION
+            }
         by_collection: dict[str, list[Found]] = {}
         for found in self._registry.lookup.datasets(snapshot, types, needed.values(), filters):
             by_collection.setdefault(found.collection, []).append(found)
@@ -251,7 +260,7 @@ class Tree:
                         yield one, found.resolved
 
     def type_folder(self, address: Address) -> Node | None:
-        """Give the folder at or below a dataset type that an address names; None when nothing is stored there."""
+        """Give the folder at or below a dataset type that an address names; None when it is empty."""
         snapshot = self._registry.current()
         folder = self._folder(snapshot, address)
         found = folder is not None and self._has_content(snapshot, folder)
@@ -265,15 +274,15 @@ class Tree:
 
     def folder(self, path: str) -> Node:
         """Give a folder that is known to exist, by its canonical path."""
-        return Node(path, True, mtime_ns=self._born_ns)
+        return Node(path, is_dir=True, mtime_ns=self.born_ns)
 
     def node(self, collection: str, resolved: Resolved, like: Address) -> Node:
         """Give the file of a dataset in a collection, in the tree that ``like`` is of."""
-        ref = resolved.ref
         place = self.repository.reader.places(resolved)[0]
         component = like.component if like.keys else None
         named = Named(resolved, collection, component, place.extension)
-        return Node(dataset_path(named, hive=like.service == (".hive",)), False, place.size, place.mtime_ns, named)
+        path = dataset_path(named, hive=like.service == (".hive",))
+        return Node(path, is_dir=False, size=place.size, mtime_ns=place.mtime_ns, named=named)
 
     # -- inside: files ---------------------------------------------------------------------------------
 
@@ -288,7 +297,9 @@ class Tree:
     def _file(self, address: Address, named: Named) -> Node:
         ref = named.resolved.ref
         if not named.resolved.locations:
-            raise NoBytes(f"open {str(address)!r}", "it is declared, but no store has its bytes", "put or ingest them")
+            raise NoBytes(
+                f"open {str(address)!r}", "it is declared, but no store has its bytes", "put or ingest them"
+            )
         if address.selectors:
             todo = "leave the selector out, and take the part of what get() gives"
             raise Unsupported(f"open {str(address)!r}", "this version serves whole datasets", todo)
@@ -305,12 +316,12 @@ class Tree:
         else:
             path = f"/.by-id/{ref.id}{named.extension}"
         if self._is_stored(named):
-            return Node(path, False, place.size, place.mtime_ns, named)
+            return Node(path, is_dir=False, size=place.size, mtime_ns=place.mtime_ns, named=named)
         if not self._converter.can(named.resolved, named.component, named.extension):
             found = f"it is stored as {place.extension!r}, which does not convert to {named.extension!r}"
             raise NotFound(f"no file {str(address)!r}", found)
         with self._converter.open(named.resolved, named.component, named.extension) as source:
-            return Node(path, False, source.size, place.mtime_ns, named)
+            return Node(path, is_dir=False, size=source.size, mtime_ns=place.mtime_ns, named=named)
 
     def _own_leaf(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
         """Give the file that the address itself is, when it is one."""
@@ -333,8 +344,14 @@ class Tree:
                 continue
             same = {part: values[part] for part in element.identity}
             for record in self._registry.records.select(name, same):
-                found |= {f"{name}.{key}": value for key, value in record.items() if _is_plain(value) and key not in same}
-                new = [part for part in element.implies if record.get(part) is not None and part not in values]
+                found |= {
+                    f"{name}.{key}": value
+                    for key, value in record.items()
+                    if _is_plain(value) and key not in same
+                }
+                new = [
+                    part for part in element.implies if record.get(part) is not None and part not in values
+                ]
                 values |= {part: record[part] for part in new}
                 waiting += new
         return found | {name: value for name, value in values.items() if _is_plain(value)}
@@ -361,7 +378,7 @@ class Tree:
 
     def _folder(self, snapshot: Snapshot, address: Address) -> _Folder | None:
         """Read an address as a folder at or below a dataset type."""
-        if len(address.head) < 2 or address.extension:  # noqa: PLR2004 - a collection and a type
+        if len(address.head) < 2 or address.extension:
             return None
         named = split_type(address.head[-1])
         collection = snapshot.collections.get("/".join(address.head[:-1]))
@@ -371,7 +388,7 @@ class Tree:
         if collection not in self.collections(snapshot):
             return None
         try:
-            wanted = self.repository.finder.wanted(snapshot, entry, dict(address.keys))
+            wanted = self.repository.finder.wanted(entry, dict(address.keys))
         except (BadDataId, NotFound):
             return None
         levels = wanted.filters.exact
@@ -395,7 +412,9 @@ class Tree:
             yield self._directory(replace(address, head=(*address.head, name)))
         for entry in types:
             if not entry.group.required:
-                yield from self._leaves(snapshot, [snapshot.collections[own]], [entry], LevelFilter({}, {}), address)
+                yield from self._leaves(
+                    snapshot, [snapshot.collections[own]], [entry], LevelFilter({}, {}), address
+                )
         folder = self._folder(snapshot, address)
         if folder is not None:
             yield from self._level(snapshot, folder)
@@ -410,7 +429,9 @@ class Tree:
         if last and not (hive and folder.depth < len(levels)):
             files = self._leaves(snapshot, [folder.collection], [folder.entry], filters, _canonical(folder))
             deep = folder.depth == len(levels)
-            yield from (node for node in files if hive or deep == (node.named is not None and _is_valid(node.named)))
+            yield from (
+                node for node in files if hive or deep == (node.named is not None and _is_valid(node.named))
+            )
         if folder.depth < len(levels):
             if last and not hive:
                 order = tuple(one for one in order if one.collection.kind is CollectionKind.CALIBRATION)
@@ -452,18 +473,16 @@ _VIRTUAL = ((".repo",), (".by-id",), (".records",), (".where",))
 def _virtual_children(tree: Tree, address: Address) -> Iterator[Node]:
     if address.service != (".repo",):
         return
-    from . import __version__
-
     repository = tree.repository
     config = yaml.safe_dump(repository.config.to_mapping(), sort_keys=False, allow_unicode=True)
     status = {"name": repository.name, "root": str(repository.root), "writable": repository.writable}
     contents = {
         "config.yaml": config.encode(),
-        "version": f"{__version__}\n".encode(),
+        "version": f"{version('skyfs')}\n".encode(),
         "status.json": (json.dumps(status, indent=1) + "\n").encode(),
     }
     for name, content in contents.items():
-        yield Node(f"/.repo/{name}", False, len(content), tree._born_ns, None, content)  # noqa: SLF001
+        yield Node(f"/.repo/{name}", is_dir=False, size=len(content), mtime_ns=tree.born_ns, content=content)
 
 
 def dataset_path(named: Named, *, hive: bool = False) -> str:
@@ -476,7 +495,11 @@ def dataset_path(named: Named, *, hive: bool = False) -> str:
         levels.append(f"/valid={ref.valid}")
     leaf = f"/{ref.type.name}{named.extension}"
     if hive and not levels:
-        return f"/.hive/{collection}{leaf}" if named.component is None else f"/.hive/{collection}/{type_name}{leaf}"
+        return (
+            f"/.hive/{collection}{leaf}"
+            if named.component is None
+            else f"/.hive/{collection}/{type_name}{leaf}"
+        )
     if hive:
         return f"/.hive/{collection}/{type_name}{''.join(levels)}{leaf}"
     if not levels:

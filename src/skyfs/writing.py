@@ -1,7 +1,7 @@
 """Writing datasets: bytes first, then one commit.
 
-Bytes lie under their final keys, durable, before the registry's transaction commits; nobody sees them until it
-does. When anything fails the batch takes back what it wrote, and when the process dies `Store.recover` does.
+Bytes lie under their final keys, durable, before the registry's transaction commits; nobody sees them until
+it does. When anything fails the batch takes back what it wrote; when the process dies `Store.recover` does.
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ class Draft:
 class Writer:
     """Puts bytes into stores and rows into the registry, all or nothing."""
 
-    def __init__(self, registry: Registry, stores: Mapping[str, Store], formats: Formats, policy: Policy) -> None:
+    def __init__(
+        self, registry: Registry, stores: Mapping[str, Store], formats: Formats, policy: Policy
+    ) -> None:
         self._registry = registry
         self._stores = stores
         self._formats = formats
@@ -181,7 +183,7 @@ class Writer:
             if draft.check:
                 self._formats.check(_Written(draft.file), draft.plan.target.extension)
             draft.file.close()
-            return self._commit(unit, draft.batch, [draft.plan])[0]
+            return self._commit(draft.batch, [draft.plan])[0]
 
     def adopt(self, files: Sequence[tuple[str, Target]], how: Adoption) -> list[DatasetRef]:
         """Take existing local files in as datasets, all or none."""
@@ -190,13 +192,13 @@ class Writer:
             batch = unit.add(self._store().begin())
             for (path, _), plan in zip(files, plans, strict=True):
                 batch.adopt(plan.key, path, how)
-            return self._commit(unit, batch, plans)
+            return self._commit(batch, plans)
 
     def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
         """Register files where they are, all or none."""
-        with self._unit() as unit:
+        with self._unit():
             plans = [self._plan(target) for _, target in files]
-            return self._register(unit, plans, [location for location, _ in files])
+            return self._register(plans, [location for location, _ in files])
 
     def remove(self, resolved: Sequence[Resolved]) -> None:
         """Remove datasets: rows at the commit, bytes that skyfs owns right after it."""
@@ -246,13 +248,17 @@ class Writer:
             raise Exists(what, "it exists already", "put another in its place with replace")
         kept_id = old.ref.id if old is not None and not old.locations else UUID(bytes=new_ids(1)[0])
         ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
-        key = unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
+        key = (
+            unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
+        )
         return _Plan(target, ref, key, old, new_records)
 
     def _new_type(self, target: Target) -> DatasetType:
         if self._policy.auto_register == "off":
             todo = f"register it: skyfs register {target.type_name} DIMENSIONS STORAGE_CLASS"
-            raise NotFound(f"no dataset type {target.type_name!r}", "this repository registers none by itself", todo)
+            raise NotFound(
+                f"no dataset type {target.type_name!r}", "this repository registers none by itself", todo
+            )
         universe = self._registry.universe
         unknown = [name for name in target.data_id if not universe.has(name)]
         if unknown:
@@ -276,7 +282,9 @@ class Writer:
         self, group: DimensionGroup, given: Mapping[str, object]
     ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
         universe = self._registry.universe
-        values = {name: coerce(universe.element(name), value) for name, value in given.items() if name in group}
+        values = {
+            name: coerce(universe.element(name), value) for name, value in given.items() if name in group
+        }
         missing = []
         for name in universe.dependency_order(group.required):
             element = universe.element(name)
@@ -293,13 +301,13 @@ class Writer:
 
     # -- committing ------------------------------------------------------------------------------------
 
-    def _commit(self, unit: Unit, batch: Batch, plans: Sequence[_Plan]) -> list[DatasetRef]:
+    def _commit(self, batch: Batch, plans: Sequence[_Plan]) -> list[DatasetRef]:
         written = batch.publish()
         name = self._store().name
         places = [_location(name, plan, written[plan.key]) for plan in plans]
-        return self._register(unit, plans, places)
+        return self._register(plans, places)
 
-    def _register(self, unit: Unit, plans: Sequence[_Plan], places: Sequence[Location]) -> list[DatasetRef]:
+    def _register(self, plans: Sequence[_Plan], places: Sequence[Location]) -> list[DatasetRef]:
         with self._registry.transaction():
             for plan in plans:
                 self._prepare(plan)
@@ -347,7 +355,9 @@ class Writer:
         for store in self._stores.values():
             if store.writable:
                 return store
-        raise NotAllowed("write a dataset", "no store of the repository can be written", "check its configuration")
+        raise NotAllowed(
+            "write a dataset", "no store of the repository can be written", "check its configuration"
+        )
 
 
 def _read_only() -> ReadOnly:

@@ -39,7 +39,8 @@ def test_the_tour_of_the_survey(work: Path, shell: Shell) -> None:
         flat = repo.resolve(
             "flat", time="2026-02-15T02:00:00", instrument="SkyCam", detector=0, physical_filter="r.SC02"
         )
-        assert (folder / "flat.fits").read_bytes() == repo.open_bytes(flat)[1].read_all()
+        with repo.open_bytes(flat)[1] as source:
+            assert (folder / "flat.fits").read_bytes() == source.read_all()
     assert isinstance(metrics, dict)
     assert f'"n_stars": {metrics["n_stars"]}' in text
     assert f"{len(stars)} stars" in text  # type: ignore[arg-type]  # a table

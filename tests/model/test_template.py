@@ -6,7 +6,7 @@ import uuid
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skyfs.errors import BadPath
@@ -53,6 +53,10 @@ def test_the_default_key_is_any_datasets_path(universe: Universe, data: st.DataO
 
 
 @given(sky.texts(1, 120), st.just("") | sky.extensions())
+@example("x" * 250, "")
+@example("x" * 251, "")
+@example("x" * 246, ".fits")
+@example("星" * 84, "")
 def test_keys_hold_what_paths_hold(universe: Universe, value: str, extension: str) -> None:
     ref = make(universe, ["band"], (value,))
     try:

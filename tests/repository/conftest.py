@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,13 +19,17 @@ EXPOSURES = (903334, 903336)
 def define_camera(repo: Repository) -> None:
     """Record an instrument with three detectors, two filters, two exposures and two visits."""
     repo.insert("instrument", [{"name": "HSC"}])
-    repo.insert("detector", [{"instrument": "HSC", "id": number, "full_name": f"1_{number}"} for number in range(3)])
+    repo.insert(
+        "detector", [{"instrument": "HSC", "id": number, "full_name": f"1_{number}"} for number in range(3)]
+    )
     filters = [{"instrument": "HSC", "name": f"HSC-{band.upper()}", "band": band} for band in "gi"]
     repo.insert("physical_filter", filters)
     for number, start in zip(EXPOSURES, ("2013-11-02T08:00:00", "2013-11-02T09:00:00"), strict=True):
         common = {"instrument": "HSC", "id": number, "physical_filter": "HSC-I", "day_obs": NIGHT}
         span = (start, start.replace(":00:00", ":01:00"))
-        repo.insert("exposure", [{**common, "obs_id": f"HSCA{number}", "group": f"{number}::1", "timespan": span}])
+        repo.insert(
+            "exposure", [{**common, "obs_id": f"HSCA{number}", "group": f"{number}::1", "timespan": span}]
+        )
         repo.insert("visit", [{**common, "name": f"v{number}", "timespan": span}])
 
 
@@ -39,7 +44,7 @@ def repo(tmp_path: Path) -> Iterator[Repository]:
         yield repository
 
 
-def data_id(exposure: int = EXPOSURES[0], detector: int = 0) -> dict[str, object]:
+def data_id(exposure: int = EXPOSURES[0], detector: int = 0) -> dict[str, Any]:
     """Give the data ID of a metrics dataset."""
     return {"instrument": "HSC", "exposure": exposure, "detector": detector}
 
@@ -50,7 +55,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")

@@ -91,7 +91,9 @@ def _put_and_die(root: Path, method: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "committed"), [("publish", False), ("insert", False), ("settle", True)])
-def test_a_killed_writer_leaves_a_whole_dataset_or_none(repo: Repository, method: str, *, committed: bool) -> None:
+def test_a_killed_writer_leaves_a_whole_dataset_or_none(
+    repo: Repository, method: str, *, committed: bool
+) -> None:
     repo.put({"n": 1}, "metrics", run="u/a", **data_id())
     before = snapshot(repo.root)
     repo.close()

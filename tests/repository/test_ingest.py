@@ -12,7 +12,16 @@ import pytest
 from astropy.io import fits
 
 import skyfs
-from skyfs.errors import BadArgument, BadContent, Exists, IsDirectory, NotFound, SkyfsError, StoreError, UnknownFormat
+from skyfs.errors import (
+    BadArgument,
+    BadContent,
+    Exists,
+    IsDirectory,
+    NotFound,
+    SkyfsError,
+    StoreError,
+    UnknownFormat,
+)
 from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.snapshot import snapshot
@@ -50,7 +59,9 @@ def test_bytes_and_time_are_those_of_the_source(repo: Repository, source: Path, 
     hdus = repo.get(ref)
     assert isinstance(hdus, fits.HDUList)
     assert hdus[0].header["OBJECT"] == "image"
-    np.testing.assert_array_equal(hdus[0].data, fits.getdata(location_path(repo, location.store, location.key)))
+    np.testing.assert_array_equal(
+        hdus[0].data, fits.getdata(location_path(repo, location.store, location.key))
+    )
 
 
 def location_path(repo: Repository, store: str, key: str) -> str:
@@ -73,7 +84,9 @@ def test_auto_copies_but_leaves_files_inside_of_the_repository(repo: Repository,
     repo.register("raw", ["exposure", "detector"], "Hdus")
     repo.ingest([IngestFile(source, data_id())], "raw", run="raw/all")
     repo.ingest([IngestFile(inside, data_id(detector=1))], "raw", run="raw/all")
-    stores = [repo.resolve("raw", collections="raw/all", **data_id(detector=n)).locations[0].store for n in (0, 1)]
+    stores = [
+        repo.resolve("raw", collections="raw/all", **data_id(detector=n)).locations[0].store for n in (0, 1)
+    ]
     assert stores == ["local", "in-place"]
     both = [IngestFile(source, data_id(detector=2)), IngestFile(inside, data_id(903336))]
     with pytest.raises(BadArgument, match="name a mode"):
@@ -142,7 +155,7 @@ def test_an_unknown_mode_is_refused(repo: Repository, source: Path) -> None:
         repo.ingest([IngestFile(source, data_id())], "metrics", run="r", mode="teleport")
 
 
-def test_a_full_disk_changes_nothing(repo: Repository, tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_changes_nothing(tmp_path: Path, small_disk: Path) -> None:
     source = tmp_path / "big.fits"
     fits.PrimaryHDU(np.zeros((600, 600), "f8")).writeto(source)
     with skyfs.create(small_disk / "sky", options={"durability": "process"}) as small:
@@ -158,7 +171,9 @@ def test_a_full_disk_changes_nothing(repo: Repository, tmp_path: Path, small_dis
     assert source.exists()
 
 
-def test_real_images_come_back_byte_for_byte(repo: Repository, shared_data: Path | None, tmp_path: Path) -> None:
+def test_real_images_come_back_byte_for_byte(
+    repo: Repository, shared_data: Path | None, tmp_path: Path
+) -> None:
     if shared_data is None:
         files = [make_image(tmp_path / f"made{number}.fits", seed=number) for number in range(4)]
     else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -36,7 +38,10 @@ def test_what_was_put_comes_back_by_every_name(repo: Repository) -> None:
     assert repo.get(ref) == value
     assert repo.get(path) == value
     assert repo.get("metrics", collections="u/me/r1", **data_id()) == value
-    assert repo.find("metrics", collections=["u/me/r1"], instrument="HSC", obs_id="HSCA903334", full_name="1_0") == ref
+    assert (
+        repo.find("metrics", collections=["u/me/r1"], instrument="HSC", obs_id="HSCA903334", full_name="1_0")
+        == ref
+    )
     assert repo.find("metrics", collections="u/me/r1", physical_filter="HSC-I", band="i", **data_id()) == ref
     assert isinstance(ref.id, UUID)
     assert ref.id.version == 7
@@ -70,7 +75,7 @@ def test_the_default_collections_and_run_are_those_of_open(repo: Repository) -> 
     ],
 )
 def test_a_wrong_data_id_is_refused_and_nothing_changes(
-    repo: Repository, given: dict[str, object], error: type[SkyfsError], words: str
+    repo: Repository, given: dict[str, Any], error: type[SkyfsError], words: str
 ) -> None:
     before = snapshot(repo.root)
     with pytest.raises(error, match=words):
@@ -83,7 +88,7 @@ def test_refusals_of_put_change_nothing(repo: Repository) -> None:
     before = snapshot(repo.root)
     with pytest.raises(Exists, match="replace"):
         repo.put({"n": 2}, "metrics", run="u/me/r1", **data_id())
-    with pytest.raises(NotFound, match="no dataset type 'metricks'.*did you mean metrics"):
+    with pytest.raises(NotFound, match=r"no dataset type 'metricks'.*did you mean metrics"):
         repo.put({"n": 2}, "metricks", run="u/me/r1", **data_id())
     with pytest.raises(BadArgument):
         repo.put(object(), "metrics", run="u/me/r1", **data_id(detector=1))
@@ -96,7 +101,9 @@ def test_replace_gives_a_new_dataset_and_removes_the_old_bytes(repo: Repository)
     old = repo.put({"n": 1}, "metrics", run="u/me/r1", **data_id())
     new = repo.put({"n": 2}, "metrics", run="u/me/r1", replace=True, **data_id())
     assert new.id != old.id
-    assert repo.path(new) == "/u/me/r1/metrics/instrument=HSC/day_obs=20131102/exposure=903334/detector=0.json"
+    assert (
+        repo.path(new) == "/u/me/r1/metrics/instrument=HSC/day_obs=20131102/exposure=903334/detector=0.json"
+    )
     assert repo.get("metrics", collections="u/me/r1", **data_id()) == {"n": 2}
     with pytest.raises(NotFound):
         repo.get(old)
@@ -105,7 +112,7 @@ def test_replace_gives_a_new_dataset_and_removes_the_old_bytes(repo: Repository)
 
 def test_a_transaction_is_all_or_nothing(repo: Repository) -> None:
     before = snapshot(repo.root)
-    with pytest.raises(RuntimeError, match="stop"), repo.transaction():
+    with pytest.raises(RuntimeError, match="stop"), repo.transaction():  # noqa: PT012 - all of it is taken back
         repo.register("extra", ["detector"], "Text")
         repo.put({"n": 1}, "metrics", run="u/me/r1", **data_id())
         assert repo.get("metrics", collections="u/me/r1", **data_id()) == {"n": 1}
@@ -132,19 +139,19 @@ def test_a_chain_is_searched_in_order(repo: Repository) -> None:
     assert repo.get("metrics", collections="u/all", **data_id()) == {"n": 2}
     with pytest.raises(NotFound, match="has others of that type"):
         repo.get("metrics", collections="u/all", **data_id(detector=2))
-    with pytest.raises(NotFound, match="no collection 'u/al'.*did you mean u/all"):
+    with pytest.raises(NotFound, match=r"no collection 'u/al'.*did you mean u/all"):
         repo.get("metrics", collections="u/al", **data_id())
     with pytest.raises(ValueError, match="contains itself"):
         repo.chain("u/inner", ["u/all"])
 
 
 def test_calibrations_are_found_by_time(repo: Repository) -> None:
-    key = {"instrument": "HSC", "detector": 0, "physical_filter": "HSC-I"}
+    key: dict[str, Any] = {"instrument": "HSC", "detector": 0, "physical_filter": "HSC-I"}
     first = repo.put(np.ones(3), "flat", run="c/1", **key)
     second = repo.put(np.zeros(3), "flat", run="c/2", **key)
     repo.certify([first], "calib", None, "2013-11-02T08:30:00")
     repo.certify([second], "calib", "2013-11-02T08:30:00", None)
-    short = {"instrument": "HSC", "detector": 0}
+    short: dict[str, Any] = {"instrument": "HSC", "detector": 0}
     assert repo.find("flat", collections="calib", exposure=EXPOSURES[0], **short).id == first.id
     assert repo.find("flat", collections="calib", visit=EXPOSURES[1], **short).id == second.id
     assert repo.find("flat", collections="calib", time="2013-11-02T08:29:59", **key).id == first.id
@@ -185,7 +192,7 @@ def test_a_read_only_repository_refuses_every_change(repo: Repository) -> None:
     repo.close()
     before = snapshot(repo.root)
     with skyfs.open(repo.root) as reader:
-        changes = [
+        changes: list[Callable[[], object]] = [
             lambda: reader.put({}, "metrics", run="u/me/r1", **data_id(detector=1)),
             lambda: reader.register("x", [], "Dict"),
             lambda: reader.insert("band", [{"name": "z"}]),

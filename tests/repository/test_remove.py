@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from skyfs.errors import Locked, NotAllowed, NotFound
@@ -40,12 +42,13 @@ def test_a_locked_run_takes_and_gives_nothing(repo: Repository) -> None:
     ref = repo.put({"n": 1}, "metrics", run="u/a", **data_id())
     repo.lock("u/a")
     before = snapshot(repo.root)
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: repo.put({"n": 2}, "metrics", run="u/a", **data_id(detector=1)),
         lambda: repo.remove([ref]),
         lambda: repo.remove_run("u/a"),
         lambda: repo.declare("metrics", [data_id(detector=1)], run="u/a"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(Locked, match="unlock"):
             change()
     assert snapshot(repo.root) == before
@@ -56,11 +59,12 @@ def test_a_locked_run_takes_and_gives_nothing(repo: Repository) -> None:
 def test_only_owner_and_administrator_remove(repo: Repository) -> None:
     repo.registry.collections.create(Collection("u/other", CollectionKind.RUN, owner="somebody"))
     ref = repo.put({"n": 1}, "metrics", run="u/other", **data_id())
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: repo.remove([ref]),
         lambda: repo.remove_run("u/other"),
         lambda: repo.lock("u/other"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(NotAllowed, match="belongs to somebody"):
             change()
     assert repo.get(ref) == {"n": 1}
@@ -73,7 +77,7 @@ def test_remove_run(repo: Repository) -> None:
     repo.declare("metrics", [data_id(903336)], run="u/a")
     repo.tag(refs[:1], "u/t")
     repo.chain("u/all", ["u/a"])
-    with pytest.raises(NotAllowed, match="in the chain 'u/all'.*unlink=True"):
+    with pytest.raises(NotAllowed, match=r"in the chain 'u/all'.*unlink=True"):
         repo.remove_run("u/a")
     repo.remove_run("u/a", unlink=True)
     assert [one.name for one in repo.collections()] == ["u/all", "u/t"]

@@ -74,7 +74,7 @@ class Batch(ABC):
 
     @abstractmethod
     def delete(self, key: str) -> None:
-        """Delete at `settle` what lies under ``key`` now; if it is gone by then, or newer, that is no error."""
+        """Delete at `settle` what lies under ``key`` now; that it is gone by then, or newer, is no error."""
 
     @abstractmethod
     def publish(self) -> Mapping[str, Content]:

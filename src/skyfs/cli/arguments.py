@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import SkyfsError
+from ..model.paths import parse
 from .session import Session
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ class PathType(click.ParamType):  # type: ignore[type-arg] # generic in new vers
         incomplete: str,
     ) -> list[CompletionItem]:
         """Give the paths that begin with what is typed."""
-        from .completing import complete_path
-
         return list(complete_path(ctx, incomplete))
 
 
@@ -48,8 +48,6 @@ class CopyType(click.ParamType):  # type: ignore[type-arg] # generic in new vers
     ) -> list[CompletionItem]:
         """Give the paths in the repository, and let the shell add local files."""
         from click.shell_completion import CompletionItem
-
-        from .completing import complete_path
 
         return [*complete_path(ctx, incomplete), CompletionItem(incomplete, type="file")]
 
@@ -86,3 +84,19 @@ def pairs(arguments: Iterable[str]) -> dict[str, object]:
             raise click.UsageError(f"{key!r} is given twice")
         found[key] = value
     return found
+
+
+def complete_path(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+    """Give the paths in the repository that begin with what is typed; nothing when there is no repository."""
+    from click.shell_completion import CompletionItem
+
+    typed, _, begun = incomplete.rpartition("/")
+    # Only the options before the command have been read yet: the group itself has not run.
+    with Session(ctx.find_root().params.get("repository")) as session:
+        try:
+            folder = plain_path(typed or "/", session)
+            for node in session.tree().children(parse(folder)):
+                if node.name.startswith(begun):
+                    yield CompletionItem(f"{typed}/{node.name}" + ("/" if node.is_dir else ""))
+        except (SkyfsError, click.UsageError):
+            return

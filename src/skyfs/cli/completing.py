@@ -8,21 +8,14 @@ given.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import click
 from click.shell_completion import (
     BashComplete,
-    CompletionItem,
     add_completion_class,
     get_completion_class,
     split_arg_string,
 )
-
-from ..errors import SkyfsError
-from ..model.paths import parse
-from .arguments import plain_path
-from .session import Session
 
 _BASH = """\
 _skyfs_completion() {
@@ -82,17 +75,3 @@ def completion(*, shell: str) -> None:
     found = get_completion_class(shell)
     if found is not None:
         click.echo(found(main, {}, "skyfs", "_SKYFS_COMPLETE").source())
-
-
-def complete_path(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    """Give the paths in the repository that begin with what is typed; nothing when there is no repository."""
-    typed, _, begun = incomplete.rpartition("/")
-    # Only the options before the command have been read yet: the group itself has not run.
-    with Session(ctx.find_root().params.get("repository")) as session:
-        try:
-            folder = plain_path(typed or "/", session)
-            for node in session.tree().children(parse(folder)):
-                if node.name.startswith(begun):
-                    yield CompletionItem(f"{typed}/{node.name}" + ("/" if node.is_dir else ""))
-        except (SkyfsError, click.UsageError):
-            return

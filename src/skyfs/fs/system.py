@@ -152,6 +152,38 @@ class SkyFileSystem(LookingFileSystem):
         draft = self._home.writing().draft(parse(self._split(path)[1]), replace=replace)
         return WriteFile(self, path, mode, draft, autocommit=autocommit)
 
+    def cat(
+        self, path: Any, recursive: bool = False, on_error: str = "raise", **options: Any
+    ) -> bytes | dict[str, bytes | Exception]:
+        """Give the bytes of a file; of several, of a pattern, or of all below a folder, by name.
+
+        Parameters
+        ----------
+        path
+            A path or a list of paths, with wildcards or without.
+        recursive
+            Whether folders stand for all files below them.
+        on_error
+            ``raise``, ``omit`` what fails, or ``return`` the exception in its place.
+        **options
+            ``start`` and ``end``, as for `cat_file`.
+        """
+        several = isinstance(path, list | tuple | set)
+        if not several and not recursive and not _is_pattern(self._strip_protocol(path)):
+            return self.cat_file(path, **options)
+        found: dict[str, bytes | Exception] = {}
+        for one in sorted(path) if several else [path]:
+            try:
+                for name, tree, node in self._expanded(one, recursive=recursive):
+                    with tree.open_node(node) as source:
+                        found[name] = _part_of(source, **options)
+            except Exception as error:
+                if on_error == "raise":
+                    raise
+                if on_error == "return":
+                    found[self._strip_protocol(one)] = error
+        return found
+
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_options: object
     ) -> bytes:

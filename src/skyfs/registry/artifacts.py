@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..errors import BadPath
 from ..model.dataset import DatasetRef, Location
 from .database import Database
 from .keys import DefaultKeys
@@ -101,11 +102,18 @@ def _by_file(placed: Sequence[Placed]) -> dict[tuple[str, str], _File]:
         place = one[2]
         files.setdefault((place.store, place.key), _File()).placed.append(one)
     for (_, key), file in files.items():
-        _, ref, place = file.placed[0]
         # No path is stored when it follows from the template.
-        if len(file.placed) > 1 or place.part is not None or key != keys.key(ref, place.extension):
+        if len(file.placed) > 1 or not _follows(file.placed[0], keys):
             file.folder, _, file.name = key.rpartition("/")
     return files
+
+
+def _follows(placed: Placed, keys: DefaultKeys) -> bool:
+    _, ref, place = placed
+    try:
+        return place.part is None and place.key == keys.key(ref, place.extension)
+    except BadPath:  # the template has no key for it: a value is too long
+        return False
 
 
 def _texts(files: Mapping[tuple[str, str], _File]) -> list[str]:

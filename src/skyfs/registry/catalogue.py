@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -66,6 +66,13 @@ class Snapshot:
             raise NotFound(f"no dataset type {name!r}", todo=_near(name, self.types))
         return found
 
+    def added(self, entry: CollectionEntry, version: int) -> Snapshot:
+        """Give the next version, with a new collection."""
+        name = entry.collection.name
+        collections = {**self.collections, name: entry}
+        names = {**self.collection_names, entry.id: name}
+        return Snapshot(version, collections, self.types, names, self.types_by_id)
+
     def flatten(self, names: Iterable[str]) -> tuple[CollectionEntry, ...]:
         """Give the collections to search, chains resolved, each once, in order."""
         found: dict[int, CollectionEntry] = {}
@@ -124,13 +131,19 @@ class Catalogue:
         scratch["catalogue"] = snapshot
         return snapshot
 
-    def bump(self) -> None:
-        """Tell every process, inside of a transaction, that the catalogue has changed."""
+    def bump(self, changed: Callable[[int], Snapshot] | None = None) -> None:
+        """Tell every process, inside of a transaction, that the catalogue has changed.
+
+        Who knows what it is now gives it for the new version; else it is read anew.
+        """
         meta = self._schema["meta"]
-        update = meta.update().where(meta.c.key == "catalogue").values(value=str(self._read_version() + 1))
-        self._database.write(update)
+        version = self._read_version() + 1
+        self._database.write(meta.update().where(meta.c.key == "catalogue").values(value=str(version)))
         self._database.forget_version()
-        (self._database.scratch or {}).pop("catalogue", None)
+        scratch = self._database.scratch or {}
+        scratch.pop("catalogue", None)
+        if changed is not None:
+            scratch["catalogue"] = changed(version)
 
     def _committed(self, scratch: Mapping[str, object]) -> None:
         kept = scratch.get("catalogue")

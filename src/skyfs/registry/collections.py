@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -67,18 +68,21 @@ class Collections:
         with self._database.transaction():
             known = self._created(collection)
             if known is None:
-                values: dict[str, object] = {
-                    "name": collection.name,
-                    "kind": str(collection.kind),
-                    "owner": collection.owner,
-                }
-                values |= {"locked": collection.locked, "doc": collection.doc}
-                self._database.write(self._schema["collection"].insert().values(**values))
-                self._catalogue.bump()
-                if collection.children:
-                    self.set_chain(collection.name, collection.children)
+                known = self._insert_collection(collection)
+            if collection.children and not known.collection.children:
+                self.set_chain(collection.name, collection.children)
                 known = self.current().collection(collection.name)
             return known
+
+    def _insert_collection(self, collection: Collection) -> CollectionEntry:
+        snapshot, table = self.current(), self._schema["collection"]
+        values = {"name": collection.name, "kind": str(collection.kind), "owner": collection.owner}
+        flags: dict[str, object] = {"locked": collection.locked, "doc": collection.doc}
+        self._database.write(table.insert().values(**values, **flags))
+        (row,) = self._database.read(sa.select(table.c.id).where(table.c.name == collection.name))
+        entry = CollectionEntry(row[0], replace(collection, children=()))
+        self._catalogue.bump(lambda version: snapshot.added(entry, version))
+        return entry
 
     def set_chain(self, name: str, children: Sequence[str]) -> None:
         """Give a CHAINED collection its search order, making the collection when it is new.

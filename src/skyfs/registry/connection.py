@@ -14,6 +14,8 @@ tells, before and after each read.
 from __future__ import annotations
 
 import os
+import sqlite3
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,7 @@ BUSY_TIMEOUT_MS = 60_000
 # look the same. A file is read without locks only when its last change is older than this.
 _SETTLED_NS = 20 * 10**6
 _CACHE_KIB = 65_536
+_kept: list[object] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,12 @@ class Session:
 
     def close(self) -> None:
         """Close the connection."""
+        if self.stamp is not None and not self.has_locks and self.stamp.log is not None:
+            # It is not known to SQLite's own care for locks (POSIX): closing any descriptor of a file drops the
+            # locks that this process has by another one. The case is rare; the connection is kept.
+            _kept.append(self)
+            return
         self.connection.close()
-        self.connection.engine.dispose()
 
 
 def open_writer(path: Path, *, durability: str, create: bool) -> Session:
@@ -147,14 +154,23 @@ def _settled(path: Path) -> Stamp:
         time.sleep((_SETTLED_NS - age_ns) / 10**9)
 
 
+# All connections are of one engine: it keeps each statement that it has compiled, which takes milliseconds.
+_opening = threading.local()
+
+
+def _open_file() -> sqlite3.Connection:
+    uri: str = _opening.uri
+    return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+
+_engine = sa.create_engine(
+    "sqlite://", creator=_open_file, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT"
+)
+
+
 def _connect(path: Path, options: str) -> Connection:
-    engine = sa.create_engine(
-        f"sqlite:///file:{quote(str(path.absolute()))}?{options}&uri=true",
-        isolation_level="AUTOCOMMIT",
-        poolclass=sa.pool.StaticPool,
-        connect_args={"check_same_thread": False},
-    )
-    return engine.connect()
+    _opening.uri = f"file:{quote(str(path.absolute()))}?{options}"
+    return _engine.connect()
 
 
 def _set_up(connection: Connection, pragmas: list[str]) -> Connection:
@@ -168,6 +184,5 @@ def _set_up(connection: Connection, pragmas: list[str]) -> Connection:
             connection.exec_driver_sql(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
-        connection.engine.dispose()
         raise
     return connection

@@ -166,7 +166,7 @@ class Records:
                 yield from_row(element, row)
             if len(rows) < _PAGE_ROWS:
                 return
-            last = rows[-1]._mapping
+            last = rows[-1]._asdict()
             after = sa.tuple_(*(sa.literal(last[name]) for name in element.identity))
             rows = self._database.read(statement.where(order > after))
 
@@ -289,7 +289,7 @@ class Records:
         found = self._read_keys(element, element.identity, _keys(element.identity, rows), columns)
         existing: dict[_Key, _Row] = {}
         for row in found:
-            values = dict(row._mapping)
+            values = row._asdict()
             existing[tuple([values[name] for name in element.identity])] = values
         return existing
 

@@ -6,6 +6,7 @@ A backend's test derives a machine and says how a registry is made and its table
         def make(self): ...
         def read(self, table): ...
 
+
     TestMachine = Machine.TestCase
 """
 
@@ -34,7 +35,10 @@ _T = TypeVar("_T")
 
 # (type, data ID without the camera): few, so that rules meet.
 _DATA_IDS: list[tuple[str, dict[str, object]]] = [
-    *((name, {"visit": visit, "detector": one}) for name, visit, one in product(("calexp", "src"), (1, 10), (0, 20))),
+    *(
+        (name, {"visit": visit, "detector": one})
+        for name, visit, one in product(("calexp", "src"), (1, 10), (0, 20))
+    ),
     *(("flat", {"detector": one, "physical_filter": name}) for one, name in product(DETECTORS[:2], FILTERS)),
     *(("bias", {"detector": one}) for one in DETECTORS[:2]),
     ("summary", {}),
@@ -42,7 +46,9 @@ _DATA_IDS: list[tuple[str, dict[str, object]]] = [
 _SHARED_KEY = "in/place/many.parquet"
 _TIMES = st.sampled_from([None, 1, 5, 9])
 
-_wanted = st.tuples(st.sampled_from(_DATA_IDS), st.sampled_from(RUNS), st.sampled_from(["declared", "own", "part"]))
+_wanted = st.tuples(
+    st.sampled_from(_DATA_IDS), st.sampled_from(RUNS), st.sampled_from(["declared", "own", "part"])
+)
 
 
 class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction
@@ -148,7 +154,9 @@ class RegistryMachine(RuleBasedStateMachine):
     @initialize()
     def fill(self) -> None:
         self.sky = Sky(self.make())
-        self.model = Model(tagged={name: set() for name in TAGS}, valid={name: set() for name in CALIBRATIONS})
+        self.model = Model(
+            tagged={name: set() for name in TAGS}, valid={name: set() for name in CALIBRATIONS}
+        )
         self.known: list[DatasetRef] = []
 
     def teardown(self) -> None:
@@ -167,7 +175,9 @@ class RegistryMachine(RuleBasedStateMachine):
 
         self._both(lambda: self.sky.registry.datasets.insert(new), change)
 
-    @rule(wanted=st.lists(st.tuples(st.sampled_from(_DATA_IDS), st.sampled_from(RUNS)), min_size=1, max_size=3))
+    @rule(
+        wanted=st.lists(st.tuples(st.sampled_from(_DATA_IDS), st.sampled_from(RUNS)), min_size=1, max_size=3)
+    )
     def declare(self, wanted: list[tuple[tuple[str, dict[str, object]], str]]) -> None:
         refs = [self.sky.ref(name, run, **data_id) for (name, data_id), run in wanted]
         self.known += refs
@@ -214,7 +224,9 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         refs = self._several(data)
-        self._both(lambda: _nothing(self.sky.registry.datasets.remove(refs)), lambda model: model.remove(refs))
+        self._both(
+            lambda: _nothing(self.sky.registry.datasets.remove(refs)), lambda model: model.remove(refs)
+        )
 
     @rule(name=st.sampled_from(RUNS), locked=st.booleans())
     def lock(self, name: str, locked: bool) -> None:  # noqa: FBT001 - hypothesis passes by keyword
@@ -239,7 +251,9 @@ class RegistryMachine(RuleBasedStateMachine):
         assert [entry.collection.name for entry in flat] == list(dict.fromkeys(children))
 
     @rule(wanted=st.lists(_wanted, min_size=1, max_size=3), data=st.data(), nested=st.booleans())
-    def take_back(self, wanted: list[tuple[tuple[str, dict[str, object]], str, str]], data: st.DataObject, nested: bool) -> None:  # noqa: FBT001,E501 - hypothesis passes by keyword
+    def take_back(
+        self, wanted: list[tuple[tuple[str, dict[str, object]], str, str]], data: st.DataObject, nested: bool
+    ) -> None:  # noqa: FBT001,E501 - hypothesis passes by keyword
         """Do several things in a transaction, or in a nested one, that fails."""
         new, gone = [self._new(*one) for one in wanted], self._several(data)
         registry = self.sky.registry

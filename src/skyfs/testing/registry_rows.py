@@ -96,7 +96,10 @@ class _Tables:
         for artifact_id, row in artifacts.items():
             if held[artifact_id] != row["datasets"] or not row["datasets"]:
                 yield f"{held[artifact_id]} datasets are in {dict(row)}"
-            if not {row["store_id"], row["extension_id"]} <= symbols or row["folder_id"] not in {None, *symbols}:
+            if not {row["store_id"], row["extension_id"]} <= symbols or row["folder_id"] not in {
+                None,
+                *symbols,
+            }:
                 yield f"a symbol is missing: {dict(row)}"
 
     def _check_validity(self) -> Iterator[str]:

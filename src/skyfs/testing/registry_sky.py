@@ -49,7 +49,12 @@ def default_universe() -> Mapping[str, object]:
 def visit_record(visit: int, **more: object) -> dict[str, object]:
     """Give the record of a visit."""
     span = (visit * 10**9, visit * 10**9 + 10**8)
-    record = {"instrument": CAMERA, "id": visit, "physical_filter": "g-1", "day_obs": VISITS.get(visit, DAYS[0])}
+    record = {
+        "instrument": CAMERA,
+        "id": visit,
+        "physical_filter": "g-1",
+        "day_obs": VISITS.get(visit, DAYS[0]),
+    }
     return {**record, "timespan": span, **more}
 
 
@@ -68,7 +73,11 @@ def add_collections(registry: Registry) -> None:
     for name, (dimensions, calibration) in TYPES.items():
         group = registry.universe.group(dimensions)
         registry.collections.register(DatasetType(name, group, "Table", calibration))
-    kinds = ((CollectionKind.RUN, RUNS), (CollectionKind.TAGGED, TAGS), (CollectionKind.CALIBRATION, CALIBRATIONS))
+    kinds = (
+        (CollectionKind.RUN, RUNS),
+        (CollectionKind.TAGGED, TAGS),
+        (CollectionKind.CALIBRATION, CALIBRATIONS),
+    )
     for kind, names in kinds:
         for name in names:
             registry.collections.create(Collection(name, kind))
@@ -132,7 +141,9 @@ class Sky:
         wanted = snapshot.flatten(collections)
         return list(self.registry.lookup.datasets(snapshot, types, wanted, filters, declared=declared))
 
-    def ids(self, names: str, collections: Iterable[str], *, declared: bool = False, **exact: int | str) -> list[UUID]:
+    def ids(
+        self, names: str, collections: Iterable[str], *, declared: bool = False, **exact: int | str
+    ) -> list[UUID]:
         """Look datasets up, and give their ids."""
         found = self.found(names, collections, declared=declared, **exact)
         return [one.resolved.ref.id for one in found]
@@ -146,11 +157,15 @@ class Sky:
         snapshot = self.registry.current()
         for name, entry in snapshot.types.items():
             wanted = snapshot.collections.values()
-            for one in self.registry.lookup.datasets(snapshot, [entry], wanted, LevelFilter({}, {}), declared=True):
+            for one in self.registry.lookup.datasets(
+                snapshot, [entry], wanted, LevelFilter({}, {}), declared=True
+            ):
                 yield name, one
 
 
-def location(ref: DatasetRef, key: str | None = None, *, part: int | None = None, owned: bool = True) -> Location:
+def location(
+    ref: DatasetRef, key: str | None = None, *, part: int | None = None, owned: bool = True
+) -> Location:
     """Give a place for a dataset's bytes: where the template says, or under ``key``."""
     digest = ref.id.bytes * 2
     where = default_key(ref, ".parquet") if key is None else key

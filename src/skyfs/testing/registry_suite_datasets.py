@@ -56,7 +56,10 @@ class DatasetSuite:
         ref = sky.put("calexp", visit=1, detector=0)
         with pytest.raises(Conflict, match=f"{ref.id}.*taken"):
             sky.registry.datasets.insert(
-                [stored(sky.ref("src", visit=1, detector=1)), stored(sky.ref("src", uuid=ref.id, visit=1, detector=0))]
+                [
+                    stored(sky.ref("src", visit=1, detector=1)),
+                    stored(sky.ref("src", uuid=ref.id, visit=1, detector=0)),
+                ]
             )
         with pytest.raises(Conflict, match="given twice"):
             same = UUID(int=5)
@@ -269,7 +272,9 @@ class DatasetSuite:
         sky.registry.datasets.insert(parts[:2])
         sky.registry.datasets.insert(parts[2:])
         found = [one.resolved for one in sky.found("calexp", [RUN])]
-        assert [(one.ref.id, one.locations) for one in found] == [(one.ref.id, one.locations) for one in parts]
+        assert [(one.ref.id, one.locations) for one in found] == [
+            (one.ref.id, one.locations) for one in parts
+        ]
         everything: Sequence[tuple[list[DatasetRef], bool]] = [(refs, False), (refs[:2], True), ([], False)]
         for some, kept in everything:
             assert sky.registry.datasets.shared(some) == ({("local", key)} if kept else set())
@@ -294,13 +299,38 @@ class DatasetSuite:
 
         assert holds(own)
         assert holds(key)
-        odd = ["", "/", "a", "a//b", "..", "=", "%", "a=b", own + "x", own.replace("detector=0", "detector=x")]
-        odd += [own.replace("/detector=0", ""), own.replace("u/a", "u/z"), location(declared).key, key.replace("20==", "1==")]
+        odd = [
+            "",
+            "/",
+            "a",
+            "a//b",
+            "..",
+            "=",
+            "%",
+            "a=b",
+            own + "x",
+            own.replace("detector=0", "detector=x"),
+        ]
+        odd += [
+            own.replace("/detector=0", ""),
+            own.replace("u/a", "u/z"),
+            location(declared).key,
+            key.replace("20==", "1=="),
+        ]
         assert [name for name in odd if holds(name)] == []
         assert not holds(own, "other")
 
     def test_values_of_every_kind_are_bound(self, sky: Sky) -> None:
-        odd = ["'; DROP TABLE dataset; --", "%_\\*?[x]", "☆ 星 \u202e", "a" * 4_000, "==" + "0" * 32, ".x", "a/b=c", " "]
+        odd = [
+            "'; DROP TABLE dataset; --",
+            "%_\\*?[x]",
+            "☆ 星 \u202e",
+            "a" * 4_000,
+            "==" + "0" * 32,
+            ".x",
+            "a/b=c",
+            " ",
+        ]
         records = [{"instrument": CAMERA, "name": name, "band": "g"} for name in odd]
         sky.registry.records.insert("physical_filter", records)
         for name in odd:

@@ -32,7 +32,12 @@ class RecordSuite:
 
     def test_a_record_gives_back_what_was_given(self, sky: Sky) -> None:
         region = Circle(UnitVector3d(LonLat.fromDegrees(10.0, -5.0)))
-        more = {"exposure_time": 30, "target_name": "M 31 ☆ 'quoted\" %_\\", "seq_num": 2**63 - 1, "name": "v12"}
+        more = {
+            "exposure_time": 30,
+            "target_name": "M 31 ☆ 'quoted\" %_\\",
+            "seq_num": 2**63 - 1,
+            "name": "v12",
+        }
         sky.registry.records.insert("visit", [visit_record(12, region=region, **more)])
         found = _visit(sky.registry, 12)
         assert {name: found[name] for name in more} == {**more, "exposure_time": 30.0}
@@ -57,7 +62,9 @@ class RecordSuite:
         "span", [(None, None), (None, 5), (5, None), (5, 6), ("2025-01-01T00:00:00", "2025-01-02T00:00:00")]
     )
     def test_a_timespan_comes_back(self, sky: Sky, span: tuple[Any, Any]) -> None:
-        sky.registry.records.insert("visit", [visit_record(12, timespan=span), visit_record(13, timespan=None)])
+        sky.registry.records.insert(
+            "visit", [visit_record(12, timespan=span), visit_record(13, timespan=None)]
+        )
         assert _visit(sky.registry, 12)["timespan"] == Timespan.of(*span)
         assert _visit(sky.registry, 13)["timespan"] is None
 
@@ -195,7 +202,9 @@ class RecordSuite:
             ({"visit": 1, "detector": 0, "day_obs": DAYS[0], "band": "g"}, (CAMERA, DAYS[0], 1, 0)),
         ],
     )
-    def test_a_data_id_is_completed(self, sky: Sky, given: Mapping[str, object], row: tuple[object, ...]) -> None:
+    def test_a_data_id_is_completed(
+        self, sky: Sky, given: Mapping[str, object], row: tuple[object, ...]
+    ) -> None:
         group = sky.registry.universe.group(["visit", "detector"])
         wanted = {"instrument": CAMERA, **given}
         assert sky.registry.data_ids.complete(group, wanted) == row
@@ -238,7 +247,9 @@ class RecordSuite:
             (("visit", "band"), {"band": "g"}, {"band": "i"}),
         ):
             group, given = universe.group(names), {"instrument": CAMERA, "visit": 1}
-            assert data_ids.complete_many(group, [{**given, **right}]) == [data_ids.complete(group, {**given, **right})]
+            assert data_ids.complete_many(group, [{**given, **right}]) == [
+                data_ids.complete(group, {**given, **right})
+            ]
             with pytest.raises(BadDataId, match="contradicting"):
                 data_ids.complete(group, {**given, **wrong})
             with pytest.raises(BadDataId, match="contradicting"):
@@ -248,7 +259,9 @@ class RecordSuite:
         group = sky.registry.universe.group(["visit", "healpix3"])
         given = {"instrument": CAMERA, "visit": 1, "healpix3": np.int64(767)}
         assert sky.registry.data_ids.complete(group, given)[-1] == 767
-        assert sky.registry.data_ids.complete_many(group, [given]) == [sky.registry.data_ids.complete(group, given)]
+        assert sky.registry.data_ids.complete_many(group, [given]) == [
+            sky.registry.data_ids.complete(group, given)
+        ]
         with pytest.raises(BadDataId, match="no such pixel"):
             sky.registry.data_ids.complete_many(group, [{**given, "healpix3": 768}])
 

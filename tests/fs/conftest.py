@@ -1,0 +1,43 @@
+"""A repository that can be written to, and what it holds to the last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import skyfs
+from skyfs.fs import SkyFileSystem
+from skyfs.repository import Repository
+from skyfs.testing.filesystem_sample import Sample, fill
+from skyfs.testing.snapshot import snapshot
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Iterator[Sample]:
+    """The sample, this test's own."""
+    with skyfs.create(tmp_path / "sky", name="sky", options={"durability": "process"}) as repository:
+        yield fill(repository)
+
+
+@pytest.fixture
+def repo(sample: Sample) -> Repository:
+    return sample.repository
+
+
+@pytest.fixture
+def fs(repo: Repository) -> SkyFileSystem:
+    return skyfs.filesystem(repo)
+
+
+@pytest.fixture
+def unchanged(repo: Repository) -> Iterator[Callable[[], None]]:
+    """Checks, when called and at the end of the test, that no byte of files and registry has changed."""
+    before = snapshot(repo.root)
+
+    def check() -> None:
+        assert snapshot(repo.root) == before
+
+    yield check
+    check()
