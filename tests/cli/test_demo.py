@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
 
 import skyfs
+from skyfs.mount.table import mounts, unmount
 
 from .conftest import Shell
 
@@ -19,10 +21,13 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of one's own to start the tour in."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    for one in mounts():
+        if Path(one.folder).is_relative_to(tmp_path):
+            unmount(one.folder, lazy=True)
 
 
 def test_the_tour_of_the_survey(work: Path, shell: Shell) -> None:

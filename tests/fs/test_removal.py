@@ -96,7 +96,11 @@ def test_patterns_remove(fs: SkyFileSystem) -> None:
 
 def test_a_locked_run(fs: SkyFileSystem, repo: Repository) -> None:
     repo.lock("Cam/runs/a")
-    for remove in (lambda: fs.rm(ONE), lambda: fs.rm(A, recursive=True), lambda: fs.rm("/Cam/runs", recursive=True)):
+    for remove in (
+        lambda: fs.rm(ONE),
+        lambda: fs.rm(A, recursive=True),
+        lambda: fs.rm("/Cam/runs", recursive=True),
+    ):
         with pytest.raises(Locked):
             remove()
     with pytest.raises(Locked):

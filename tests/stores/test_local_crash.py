@@ -391,6 +391,10 @@ def test_the_journal_names_what_is_in_flight_and_stays_small(tmp_path: Path) -> 
     assert len(journal.read_bytes().split()) == 3
     second.settle()
     assert journal.read_bytes() == b""
+    third = fill(store.begin(), {"a/3": b"3"})
+    third.publish()
+    assert journal.read_bytes().startswith(b"\n{")
+    third.settle()
     store.close()
 
 

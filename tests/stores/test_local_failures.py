@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +58,26 @@ def test_a_full_disk_while_writing(small_disk: Mount) -> None:
     put(store, {"a/small": b"there is room again"})
     store.close()
     assert paths(place) == ["a", "a/small"]
+
+
+def test_a_failed_write_cannot_be_published_even_when_there_is_room_again(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = store.begin()
+    file = batch.create("k")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", partial(_raise, errno.ENOSPC))
+        with pytest.raises(StoreError, match="disk is full"):
+            file.write(b"x" * 1_000_000)
+    file.close()
+    with pytest.raises(StoreError, match="an earlier write 'k'"):
+        batch.publish()
+    batch.undo()
+    assert held(store) == {}
+
+
+def _raise(code: int, *_: object) -> int:
+    raise OSError(code, os.strerror(code))
 
 
 @pytest.mark.parametrize("how", [Adoption.COPY, Adoption.MOVE])

@@ -177,6 +177,17 @@ def _walk(folder: Path, name: str, steps: list[Step]) -> int:
     from .tour import Tour
 
     with Tour(folder, {"SKYFS_REPO": name}) as tour:
-        for step in steps:
-            tour.show(step)
+        try:
+            for step in steps:
+                tour.show(step)
+        finally:
+            _unmount(folder / "mnt")
         return tour.failures
+
+
+def _unmount(folder: Path) -> None:
+    """Take the mount away when the tour was stopped before its last step."""
+    from ..mount.table import find_mount, unmount
+
+    if find_mount(folder) is not None:
+        unmount(folder, lazy=True)

@@ -20,7 +20,7 @@ from .instance import NamedFileSystem, joined
 Info = dict[str, object]
 _Below = dict[str, tuple[dict[str, Info], dict[str, Info]]]
 
-# ruff: noqa: FBT001, FBT002 - these signatures are fsspec's
+# ruff: noqa: FBT001, FBT002, ANN401 - these signatures are fsspec's; what they give depends on `detail`
 
 
 class LookingFileSystem(NamedFileSystem):
@@ -53,7 +53,7 @@ class LookingFileSystem(NamedFileSystem):
         """Tell whether there is a folder."""
         return self._is_folder(path) is True
 
-    def ls(self, path: str, detail: bool = True, **_options: object) -> list[Info] | list[str]:
+    def ls(self, path: str, detail: bool = True, **_options: object) -> Any:
         """List a folder, sorted; a file gives itself.
 
         Raises
@@ -78,7 +78,7 @@ class LookingFileSystem(NamedFileSystem):
         withdirs: bool = False,
         detail: bool = False,
         **_options: object,
-    ) -> list[str] | dict[str, Info]:
+    ) -> Any:
         """Give all files below a folder, sorted: one statement for each dimension group."""
         _check_depth(maxdepth)
         prefix, text = self._split(path)
@@ -90,7 +90,7 @@ class LookingFileSystem(NamedFileSystem):
             return [joined(prefix, node.path) for node in kept]
         return {joined(prefix, node.path): self._info(tree, node, prefix) for node in kept}
 
-    def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> list[str] | dict[str, Info]:  # noqa: ANN401
+    def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> Any:
         """Give what matches a pattern, sorted: one statement for each dimension group, as a rule.
 
         Collections that lie at different depths, and that one pattern matches, are asked about one by one.
@@ -119,7 +119,7 @@ class LookingFileSystem(NamedFileSystem):
     ) -> Iterator[tuple[str, Any, Any]]:
         """Walk a folder as ``os.walk`` does, from one `find`."""
         found = self.find(path, maxdepth=maxdepth, withdirs=True, detail=True)
-        if not isinstance(found, dict) or not found:
+        if not found:
             _tell(NotFound(f"nothing at {path!r}"), on_error)
             return
         top = min(found, key=len) if self._strip_protocol(path) else "/"
@@ -139,16 +139,15 @@ class LookingFileSystem(NamedFileSystem):
         maxdepth: int | None = None,
         withdirs: bool = False,
         **_options: object,
-    ) -> int | dict[str, int]:
+    ) -> Any:
         """Add up sizes in bytes; with ``total=False``, give them for each path."""
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
-        infos = found.items() if isinstance(found, dict) else ()
-        sizes = {name: int(str(info["size"])) for name, info in infos}
+        sizes = {name: int(info["size"]) for name, info in found.items()}
         return sum(sizes.values()) if total else sizes
 
     def expand_path(
         self,
-        path: Any,  # noqa: ANN401 - a path, or a list of paths
+        path: Any,
         recursive: bool = False,
         maxdepth: int | None = None,
         assume_literal: bool = False,
@@ -186,7 +185,7 @@ class LookingFileSystem(NamedFileSystem):
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _lookup(self, path: Any) -> tuple[str, Tree, Node]:  # noqa: ANN401 - text, or a path object
+    def _lookup(self, path: Any) -> tuple[str, Tree, Node]:
         prefix, text = self._split(path)
         tree = self._home.reading()
         return prefix, tree, tree.lookup(parse(text))

@@ -152,9 +152,7 @@ class SkyFileSystem(LookingFileSystem):
         draft = self._home.writing().draft(parse(self._split(path)[1]), replace=replace)
         return WriteFile(self, path, mode, draft, autocommit=autocommit)
 
-    def cat(
-        self, path: Any, recursive: bool = False, on_error: str = "raise", **options: Any
-    ) -> bytes | dict[str, bytes | Exception]:
+    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **options: Any) -> Any:
         """Give the bytes of a file; of several, of a pattern, or of all below a folder, by name.
 
         Parameters

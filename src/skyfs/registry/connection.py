@@ -174,13 +174,10 @@ def _connect(path: Path, options: str) -> Connection:
 
 
 def _set_up(connection: Connection, pragmas: list[str]) -> Connection:
+    # The given ones first: the others open the log, and the way to lock must be known by then.
+    more = [f"busy_timeout={BUSY_TIMEOUT_MS}", f"cache_size=-{_CACHE_KIB}", "temp_store=2"]
     try:
-        for pragma in [
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            f"cache_size=-{_CACHE_KIB}",
-            "temp_store=2",
-            *pragmas,
-        ]:
+        for pragma in [*pragmas, *more]:
             connection.exec_driver_sql(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()

@@ -154,6 +154,8 @@ class Database:
 
     @contextmanager
     def _savepoint(self, session: Session) -> Iterator[None]:
+        # Outside of a transaction a savepoint would be one of its own.
+        self._check_open(session)
         before = dict(session.scratch)
         self._run(session, "SAVEPOINT nested")
         try:
@@ -223,7 +225,12 @@ class Database:
         if held is not None:
             yield held
             return
-        session = self._take()
+        try:
+            session = self._take()
+        except _FOREIGN as error:
+            self._fail("open", error)
+        except FileNotFoundError:
+            raise NotFound(f"no registry {str(self.path)!r}", "it is gone") from None
         try:
             yield session
         finally:
@@ -231,20 +238,15 @@ class Database:
                 self._idle.append(session)
 
     def _take(self) -> Session:
-        while self._idle:
-            try:
-                session = self._idle.pop()
-            except IndexError:  # another thread was faster
-                break
-            if session.is_current():
-                return session
-            session.close()
         try:
-            return self._open()
-        except _FOREIGN as error:
-            self._fail("open", error)
-        except FileNotFoundError:
-            raise NotFound(f"no registry {str(self.path)!r}", "it is gone") from None
+            while self._idle:
+                session = self._idle.pop()
+                if session.is_current():
+                    return session
+                session.close()
+        except IndexError:  # another thread was faster
+            pass
+        return self._open()
 
     def _open(self) -> Session:
         if self.writable:

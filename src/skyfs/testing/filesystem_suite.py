@@ -105,7 +105,8 @@ class FileSystemSuite:
     # -- looking
 
     def test_every_folder_lists_what_it_holds(self, fs: SkyFileSystem, files: dict[str, bytes]) -> None:
-        pending, seen = [self.root], []
+        pending = [self.root]
+        seen: list[str] = []
         while pending:
             folder = pending.pop()
             names = fs.ls(folder, detail=False)

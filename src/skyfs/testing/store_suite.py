@@ -25,25 +25,10 @@ import pytest
 from skyfs.abc.store import Adoption, Batch, Content, Store
 from skyfs.errors import Exists, NotFound, StoreError
 
-BAD_KEYS = {
-    "empty": "",
-    "above": "../x",
-    "above inside": "a/../../x",
-    "absolute": "/etc/passwd",
-    "empty part": "a//b",
-    "folder": "a/",
-    "dot part": "a/./b",
-    "dot": ".",
-    "dots": "..",
-    "last dots": "a/..",
-    "nul": "a\0b",
-    "long part": "x" * 256,
-    "long part in bytes": "é" * 128,
-    "long folder": f"{'x' * 256}/a",
-    "lone surrogate": "a\ud800",
-    "private": ".skyfs/x",
-    "private folder": ".skyfs",
-}
+BAD_KEYS = [
+    *("", ".", "..", "../x", "a/../../x", "a/..", "/etc/passwd", "a//b", "a/", "a/./b", ".skyfs", ".skyfs/x"),
+    *("a\0b", "x" * 256, "é" * 128, f"{'x' * 256}/a", "lone surrogate \ud800"),
+]
 """Keys that every store refuses with StoreError."""
 
 ODD_KEYS = [
@@ -111,6 +96,7 @@ class StoreSuite:
         with store.open("a/b/c.fits") as source:
             assert source.size == len(data)
             assert source.read_all() == data
+            assert source.local_path is None or Path(source.local_path).read_bytes() == data
 
     def test_ranges(self, store: Store) -> None:
         put(store, {"k": b"0123456789"})
@@ -163,12 +149,6 @@ class StoreSuite:
             with source.open() as file:
                 assert file.read() == b"bytes"
 
-    def test_local_path_has_the_bytes(self, store: Store) -> None:
-        put(store, {"a/k": b"bytes"})
-        with store.open("a/k") as source:
-            if source.local_path is not None:
-                assert Path(source.local_path).read_bytes() == b"bytes"
-
     @pytest.mark.parametrize("key", ["nothing", "a", "a/nothing", "a/b/below", "a/b/far/below"])
     def test_not_found(self, store: Store, key: str) -> None:
         put(store, {"a/b": b"x"})
@@ -208,7 +188,7 @@ class StoreSuite:
 
     # -- keys
 
-    @pytest.mark.parametrize("key", list(BAD_KEYS.values()), ids=list(BAD_KEYS))
+    @pytest.mark.parametrize("key", BAD_KEYS, ids=ascii)
     def test_bad_keys_are_refused(self, store: Store, key: str, tmp_path: Path) -> None:
         (tmp_path / "source").write_bytes(b"x")
         batch = store.begin()
@@ -226,7 +206,7 @@ class StoreSuite:
         batch.undo()
         assert held(store) == {}
 
-    @pytest.mark.parametrize("key", ODD_KEYS)
+    @pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
     def test_odd_keys_are_ordinary(self, store: Store, key: str) -> None:
         put(store, {key: b"odd"})
         assert held(store) == {key: b"odd"}
