@@ -63,7 +63,9 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     """
     environment = environment or Environment.current()
     folder = Path(os.path.expanduser(root)).absolute()
-    config = _new_config(folder, name, registry, stores, {"shared": shared, **(options or {})})
+    # A shared repository must not grow types by a slip of somebody's path.
+    chosen = {"shared": True, "auto_register": "off"} if shared else {}
+    config = _new_config(folder, name, registry, stores, {**chosen, **(options or {})})
     Formats.load(config.formats)
     dimensions = _universe(universe)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -156,9 +158,7 @@ def _new_config(
     stores: Iterable[Mapping[str, str]] | None,
     options: Mapping[str, object],
 ) -> Config:
-    # A shared repository must not grow types by a slip of somebody's path.
     values: dict[str, object] = {"skyfs": CONFIG_VERSION}
-    values["auto_register"] = "off" if options["shared"] else "types"
     values["name"] = (
         check_name(name)
         if name is not None
@@ -198,7 +198,10 @@ def _lay_out(folder: Path, config: Config, universe: Mapping[str, object]) -> No
     Registry.create(folder / config.registry, universe, durability=config.durability).close()
     if not config.shared:
         (folder / config.registry).chmod(0o600)
-    write_yaml(folder / CONFIG_NAME, config.to_mapping(), mode=0o644 if config.shared else 0o600)
+    given = {
+        key: value for key, value in config.to_mapping().items() if key == "skyfs" or key in config.given
+    }
+    write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
 
 
 def _open_folder(folder: Path, *, writable: bool, user: str) -> Repository:

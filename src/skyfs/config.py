@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from .errors import BadConfig
 
 CONFIG_NAME = "skyfs.yaml"
@@ -97,6 +99,15 @@ class Config:
         values |= {"auto_register": self.auto_register, "durability": self.durability, "shared": self.shared}
         values |= {"admins": list(self.admins), "formats": dict(self.formats)}
         return values
+
+    def annotated(self) -> str:
+        """Give the active configuration as YAML, each value with where it comes from."""
+        lines = []
+        for key, value in self.to_mapping().items():
+            origin = "file" if key == "skyfs" or key in self.given else "default"
+            first, *rest = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True).splitlines()
+            lines += [f"{first}  # {origin}", *rest]
+        return "\n".join(lines) + "\n"
 
 
 def _check(key: str, value: object, known: set[str], origin: str) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-import yaml
-
 from .abc.source import ByteSource
 from .converting import Converter, MemorySource
 from .errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound, Unsupported
@@ -474,10 +472,9 @@ def _virtual_children(tree: Tree, address: Address) -> Iterator[Node]:
     if address.service != (".repo",):
         return
     repository = tree.repository
-    config = yaml.safe_dump(repository.config.to_mapping(), sort_keys=False, allow_unicode=True)
     status = {"name": repository.name, "root": str(repository.root), "writable": repository.writable}
     contents = {
-        "config.yaml": config.encode(),
+        "config.yaml": repository.config.annotated().encode(),
         "version": f"{version('skyfs')}\n".encode(),
         "status.json": (json.dumps(status, indent=1) + "\n").encode(),
     }

@@ -38,13 +38,7 @@ def info(session: Session, *, path: str | None, as_json: bool) -> None:
 @click.pass_obj
 def config(session: Session) -> None:
     """Print the active configuration as YAML, each value with where it is from."""
-    import yaml
-
-    active = session.repository().config
-    for key, value in active.to_mapping().items():
-        origin = "file" if key == "skyfs" or key in active.given else "default"
-        first, *rest = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True).splitlines()
-        click.echo("\n".join([f"{first}  # {origin}", *rest]))
+    click.echo(session.repository().config.annotated(), nl=False)
 
 
 def _of_path(session: Session, path: str) -> dict[str, object]:

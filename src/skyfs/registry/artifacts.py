@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,13 +26,10 @@ Placed = tuple[int, DatasetRef, Location]
 class _File:
     """A file and the datasets to be placed in it."""
 
-    placed: list[Placed] = field(default_factory=list)
+    placed: list[Placed]
+    has_parts: bool
     folder: str | None = None
     name: str | None = None
-
-    @property
-    def has_parts(self) -> bool:
-        return any(place.part is not None for _, _, place in self.placed)
 
 
 class Artifacts:
@@ -100,7 +97,12 @@ def _by_file(placed: Sequence[Placed]) -> dict[tuple[str, str], _File]:
     keys = DefaultKeys()
     for one in placed:
         place = one[2]
-        files.setdefault((place.store, place.key), _File()).placed.append(one)
+        file = files.get((place.store, place.key))
+        if file is None:
+            files[place.store, place.key] = _File([one], place.part is not None)
+        else:
+            file.placed.append(one)
+            file.has_parts |= place.part is not None
     for (_, key), file in files.items():
         # No path is stored when it follows from the template.
         if len(file.placed) > 1 or not _follows(file.placed[0], keys):

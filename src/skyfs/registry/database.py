@@ -193,7 +193,7 @@ class Database:
         """
         touched = 0
         for start in range(0, len(rows), _CHUNK_ROWS):
-            some = statement.arrange(rows[start : start + _CHUNK_ROWS])
+            some = rows[start : start + _CHUNK_ROWS]
             raw = self._writer().raw
             try:
                 touched += raw.executemany(statement.text, some).rowcount

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -358,8 +359,17 @@ def _grouped(datasets: Iterable[NewDataset]) -> Mapping[tuple[str, str, int], li
 def _data_id_texts(entry: TypeEntry, rows: Iterable[Levels]) -> list[str]:
     """Give the required values as a JSON list without its brackets: the way back from a dataset to its members."""
     places = entry.group.indices
-    dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    return [dumps([row[place] for place in places])[1:-1] for row in rows]
+    return [
+        ",".join(
+            [str(value) if type(value) is int else _quoted(value) for value in map(row.__getitem__, places)]
+        )
+        for row in rows
+    ]
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _own_place(snapshot: Snapshot, ref: DatasetRef, row: _Row) -> Place:

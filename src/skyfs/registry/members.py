@@ -18,6 +18,10 @@ from .statement import AnyRow, Statement
 Levels = tuple[Value, ...]
 # What a member is: its levels, in CALIBRATION collections the range of its validity, and the dataset's row.
 Row = tuple[object, ...]
+_Build = Callable[[sa.Table, TypeEntry], Statement]
+
+# Fewer rows are looked for one by one without asking whether that is needed.
+_MANY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +58,32 @@ class Members:
             _adding_summary(self._summary),
             Statement(_leaving(self._summary), _SUMMARY),
         )
+        self._held = sa.select(self._summary.c.stored).where(
+            *(self._summary.c[name] == sa.bindparam(name) for name in _PLACE)
+        )
         self._elsewhere = _elsewhere(schema["collection"], self._summary)
 
     def insert(self, place: Place, rows: Sequence[Row], *, stored: int) -> int:
-        """Insert members, but for those whose data ID (at an overlapping time) is there; give their number."""
-        statement = self._statement("insert", place.table, place.entry, _inserting)
+        """Insert members, but for those whose data ID (at an overlapping time) is there; give their number.
+
+        Of many rows for a RUN, one that is there may raise the driver's IntegrityError instead.
+        """
+        if not rows:
+            return 0
+        held = {row[0] for row in self._database.read(self._held, dict(zip(_PLACE, place.ids, strict=True)))}
+        in_run = place.collection.collection.kind is CollectionKind.RUN
+        # To look for each row first takes as long as all the rest; where nothing can be in its way, it is left.
+        free = (1 - stored not in held) if in_run and len(rows) >= _MANY else not held
+        statement = self._statement("add" if free else "insert", place, _adding if free else _inserting)
         head = (*place.ids, stored)
         count = self._database.write_many(statement, [(*head, *row) for row in rows])
-        if rows:
-            self._database.write_many(self._add_summary, [(*place.ids, stored)])
+        if stored not in held:
+            self._database.write_many(self._add_summary, [head])
         return count
 
     def delete(self, place: Place, rows: Sequence[Row]) -> int:
         """Delete the members of these levels and dataset, whatever their validity; give their number."""
-        statement = self._statement("delete", place.table, place.entry, _deleting)
+        statement = self._statement("delete", place, _deleting)
         count = self._database.write_many(statement, [(*place.ids, *row) for row in rows])
         if count:
             self.tidy(place)
@@ -75,7 +91,7 @@ class Members:
 
     def store(self, place: Place, row: Row) -> int:
         """Mark a declared member as stored; give how many there were."""
-        statement = self._statement("store", place.table, place.entry, _storing)
+        statement = self._statement("store", place, _storing)
         count = self._database.write_many(statement, [(*place.ids, *row)])
         if count:
             self._database.write_many(self._add_summary, [(*place.ids, 1)])
@@ -92,7 +108,7 @@ class Members:
 
     def tidy(self, place: Place) -> None:
         """Forget in the summary what is no longer there."""
-        statement = self._statement("tidy", place.table, place.entry, self._tidying)
+        statement = self._statement("tidy", place, self._tidying)
         self._database.write_many(statement, [(*place.ids, stored) for stored in (0, 1)])
 
     def elsewhere(self, snapshot: Snapshot, entry: TypeEntry) -> list[Place]:
@@ -117,20 +133,19 @@ class Members:
         params = dict(zip(names, (*place.ids, 0, *member), strict=True))
         return self._database.read(self._finding[table], params)
 
-    def _statement(
-        self, name: str, table: sa.Table, entry: TypeEntry, build: Callable[[sa.Table, TypeEntry], Statement]
-    ) -> Statement:
-        key = (name, table)
+    def _statement(self, name: str, place: Place, build: _Build) -> Statement:
+        key = (name, place.table)
         if key not in self._kept:
-            self._kept[key] = build(table, entry)
+            self._kept[key] = build(place.table, place.entry)
         return self._kept[key]
 
-    def _tidying(self, table: sa.Table, entry: TypeEntry) -> Statement:
+    def _tidying(self, table: sa.Table, _: TypeEntry) -> Statement:
         held = sa.exists().where(*(table.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
         return Statement(_leaving(self._summary).where(~held), _SUMMARY)
 
 
-_HEAD = ("type_id", "collection_id", "stored")
+_PLACE = ("type_id", "collection_id")
+_HEAD = (*_PLACE, "stored")
 _SUMMARY = tuple(f"a_{name}" for name in _HEAD)
 
 
@@ -185,6 +200,10 @@ def _inserting(table: sa.Table, entry: TypeEntry) -> Statement:
     return Statement(
         table.insert().inline().from_select(table.c.keys(), sa.select(*bound).where(free)), _names(table)
     )
+
+
+def _adding(table: sa.Table, _: TypeEntry) -> Statement:
+    return Statement.insert(table)
 
 
 def _deleting(table: sa.Table, entry: TypeEntry) -> Statement:

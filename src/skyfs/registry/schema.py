@@ -222,7 +222,6 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
             "store_id",
             unique=True,
             sqlite_where=sa.text("parts"),
-            postgresql_where=sa.text("parts"),
         ),
     )
     sa.Table(
