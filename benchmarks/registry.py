@@ -110,7 +110,9 @@ class Survey:
         for row, uuid in zip(rows, new_ids(len(rows)), strict=True):
             ref = DatasetRef(UUID(bytes=uuid), self.entry.type, DataId(self.entry.group, row), "run/a")
             if self.kind == "ingested":
-                place = Location("local", default_key(ref, ".fits"), ".fits", 8640, 1_700_000_000_123_456_789, DIGEST)
+                place = Location(
+                    "local", default_key(ref, ".fits"), ".fits", 8640, 1_700_000_000_123_456_789, DIGEST
+                )
             else:
                 key = f"data/raw/{int(row[2]):06d}/{int(row[3]):03d}.fits"
                 place = Location("in-place", key, ".fits", 8640, 1_700_000_000_123_456_789, DIGEST)
@@ -122,7 +124,9 @@ class Survey:
         declared = self.kind == "declared"
         filters = LevelFilter({"instrument": "BenchCam", **exact} if depth != 1 else {}, {})
         if depth is None:
-            found = self.registry.lookup.datasets(snapshot, [self.entry], [self.run], filters, declared=declared)
+            found = self.registry.lookup.datasets(
+                snapshot, [self.entry], [self.run], filters, declared=declared
+            )
             return sum(1 for _ in found)
         levels = self.registry.lookup.directories(
             snapshot, [self.entry], [self.run], filters, depth, declared=declared
@@ -193,8 +197,12 @@ def questions(survey: Survey) -> Iterator[tuple[str, int, int, Callable[[], dict
 def raw_insert_us(folder: Path) -> float:
     """Give what one row costs in a raw table with two indexes."""
     connection = sqlite3.connect(folder / "raw.sqlite3")
-    connection.execute("CREATE TABLE d (id INTEGER PRIMARY KEY, uuid BLOB UNIQUE, t INT, r INT, c INT, k TEXT)")
-    connection.execute("CREATE TABLE m (t INT, c INT, i TEXT, d INT, v INT, n INT, id INT, PRIMARY KEY (t,c,i,d,v,n)) WITHOUT ROWID")
+    connection.execute(
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, uuid BLOB UNIQUE, t INT, r INT, c INT, k TEXT)"
+    )
+    connection.execute(
+        "CREATE TABLE m (t INT, c INT, i TEXT, d INT, v INT, n INT, id INT, PRIMARY KEY (t,c,i,d,v,n)) WITHOUT ROWID"
+    )
     count = 100_000
     ids = new_ids(count)
     began = time.perf_counter()
@@ -246,7 +254,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--largest-ingested", type=int, default=1_000_000, help="larger sizes are declared only")
+    parser.add_argument(
+        "--largest-ingested", type=int, default=1_000_000, help="larger sizes are declared only"
+    )
     parser.add_argument("--folder", help="where the databases are made; they are deleted afterwards")
     parser.add_argument("--json", help="write the figures to this file")
     options = parser.parse_args()
@@ -262,7 +272,9 @@ def main() -> None:
     if options.json:
         Path(options.json).write_text(json.dumps([asdict(one) for one in figures], indent=1))
     print(table(figures))
-    print(f"\n{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()},")
+    print(
+        f"\n{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()},"
+    )
     print(f"SQLite {sqlite3.sqlite_version}; medians.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -71,14 +71,17 @@ def test_a_full_disk(small_disk: Path, leave_bytes: int) -> None:
 def test_nothing_is_written_after_an_error_that_was_passed_by(sky: Sky, *, nested: bool) -> None:
     """Some errors end the whole transaction; what comes after must not be committed by itself."""
     registry = sky.registry
-    with pytest.raises(StoreError, match="the transaction is over"), registry.transaction():
-        registry.collections.create(Collection("u/before", CollectionKind.RUN))
-        with ExitStack() as stack:
-            if nested:
-                stack.enter_context(registry.transaction())
-            registry._database._local.session.raw.rollback()  # noqa: SLF001 - as a full disk does
-            with suppress(StoreError):
-                registry.collections.create(Collection("u/after", CollectionKind.RUN))
+
+    def act() -> None:
+        with registry.transaction():
+            registry.collections.create(Collection("u/before", CollectionKind.RUN))
+            with registry.transaction() if nested else nullcontext():
+                registry._database._local.session.raw.rollback()  # noqa: SLF001 - as a full disk does
+                with suppress(StoreError):
+                    registry.collections.create(Collection("u/after", CollectionKind.RUN))
+
+    with pytest.raises(StoreError, match="the transaction is over"):
+        act()
     assert not {"u/before", "u/after"} & set(registry.current().collections)
     registry.collections.create(Collection("u/after", CollectionKind.RUN))
 
@@ -135,7 +138,7 @@ def _make(path: Path, content: str) -> None:
     elif content == "garbled":
         path.write_bytes(path.read_bytes()[:100] + b"\xff" * 400_000)
     elif content in ("newer", "older"):
-        _change(path, f"UPDATE meta SET value = '{99 if content == 'newer' else 0}' WHERE key = 'schema'")
+        _change(path, f"UPDATE meta SET value = '{99 if content == 'newer' else 0}' WHERE key = 'schema'")  # noqa: S608
     elif content == "universe":
         _change(path, "UPDATE meta SET value = '{\"elements\": 5}' WHERE key = 'universe'")
     else:
@@ -152,7 +155,7 @@ def _change(path: Path, statement: str) -> None:
 def test_a_newer_schema_says_what_to_do(path: Path) -> None:
     _make(path, "newer")
     with pytest.raises(
-        VersionError, match="schema '99', this skyfs knows 1 .use the version of skyfs that made it."
+        VersionError, match=r"schema '99', this skyfs knows 1 .use the version of skyfs that made it."
     ):
         Registry.open(path, writable=False, durability="power")
 
@@ -163,7 +166,7 @@ def test_a_writer_that_does_not_end(sky: Sky, path: Path, monkeypatch: pytest.Mo
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     waiting = Registry.open(path, writable=True, durability="process")
-    with pytest.raises(StoreError, match="database is locked .another process is writing; try again."):
+    with pytest.raises(StoreError, match=r"database is locked .another process is writing; try again."):
         waiting.collections.create(Collection("x", CollectionKind.RUN))
     assert [one.resolved.ref for one in Sky(waiting).found("bias", RUNS)] == [ref]
     other.execute("ROLLBACK")

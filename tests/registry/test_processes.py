@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def _open(path: Path, *, writable: bool = True) -> Sky:
     return Sky(Registry.open(path, writable=writable, durability="process"))
 
 
-def _run(work: Callable[..., None], arguments: Sequence[tuple[object, ...]]) -> list[object]:
+def _run(work: Callable[..., None], arguments: Sequence[tuple[object, ...]]) -> list[Any]:
     """Run processes at once, and give what each has sent."""
     pipes = [_spawn.Pipe(duplex=False) for _ in arguments]
     processes = [
@@ -76,7 +77,7 @@ def test_the_same_is_registered_by_many(sky: Sky, path: Path) -> None:
     sky.registry.records.insert("detector", [{"instrument": CAMERA, "id": 2}])
     start = time.time() + 3
     answers = _run(_register_all, [(path, number, start) for number in range(3)])
-    refused = [error for errors, _ in answers for error in errors]  # type: ignore[attr-defined]
+    refused = [error for errors, _ in answers for error in errors]
     # One kind wins for each; who asked for the other is told.
     assert all(error.startswith("collection 'k/") for error in refused)
     assert 15 <= len(refused) <= 30
@@ -152,7 +153,7 @@ def test_readers_beside_writers_see_whole_transactions(sky: Sky, path: Path) -> 
     parts = [(_write, (1, seconds)), (_write, (2, seconds)), (_watch, (seconds,)), (_watch, (seconds,))]
     answers = _run(_play, [(path, work, arguments) for work, arguments in parts])
     assert all(isinstance(made, int) and made > 3 for made in answers[:2])
-    for reads, wrong in answers[2:]:  # type: ignore[misc]
+    for reads, wrong in answers[2:]:
         assert wrong == []
         assert reads > 3
     assert not violations(lambda table: read_table(path, table), sky.registry.universe)
@@ -190,7 +191,7 @@ def _use(sky: Sky, detector: int) -> None:
 
 
 def test_a_fork_inside_of_a_transaction(sky: Sky) -> None:
-    """The child is in no transaction; when its copy of the block ends, that changes nothing for the parent."""
+    """The child is in no transaction; what it does changes nothing for the parent."""
     with sky.registry.transaction():
         sky.put("bias", detector=0)
         pid = os.fork()

@@ -39,6 +39,12 @@ _WRITER = textwrap.dedent("""
         print("done", flush=True)
 """)
 
+_SHOW = """
+import pathlib, sys
+for path in pathlib.Path(sys.argv[1]).iterdir():
+    print(path.name, path.read_bytes().hex(), path.stat().st_mtime_ns)
+"""
+
 
 class Writer:
     """Another process that writes what it is told, until it is killed."""
@@ -71,10 +77,8 @@ def writer(sky: Sky, path: Path) -> Iterator[Writer]:
 
 def _bytes_of(folder: Path) -> Mapping[str, tuple[bytes, int]]:
     """Give all files. In a process of its own: closing a file here would drop SQLite's locks on it."""
-    script = "import sys,pathlib;[print(p.name,p.read_bytes().hex(),p.stat().st_mtime_ns) for p in pathlib.Path(sys.argv[1]).iterdir()]"
-    out = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True
-    ).stdout
+    command = [sys.executable, "-c", _SHOW, str(folder)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = (line.split() for line in out.splitlines())
     return {row[0]: (bytes.fromhex(row[1]) if len(row) > 2 else b"", int(row[-1])) for row in rows}
 

@@ -1,14 +1,15 @@
 """Connections to a SQLite file: one that writes, or one that leaves every byte as it is.
 
-Reading in the ordinary way would make ``-wal`` and ``-shm`` files, or write into them. A reader takes instead:
+Reading in the ordinary way would make ``-wal`` and ``-shm`` files, or write into them. A reader takes
+instead:
 
 - ``mode=ro&readonly_shm=1`` while there is a write-ahead log with its index (``-shm``): locks, but no byte;
 - ``immutable=1`` when there is no log: the file alone;
 - no locks at all, with the index in memory, when there is a log without index: a writer died and somebody
   copied the file.
 
-The last two see no locks of others. They are right as long as the files stay as they are; `Session.is_current`
-tells, before and after each read.
+The last two see no locks of others. They are right as long as the files stay as they are;
+`Session.is_current` tells, before and after each read.
 """
 
 from __future__ import annotations
@@ -118,8 +119,8 @@ class Session:
     def close(self) -> None:
         """Close the connection."""
         if self.stamp is not None and not self.has_locks and self.stamp.log is not None:
-            # It is not known to SQLite's own care for locks (POSIX): closing any descriptor of a file drops the
-            # locks that this process has by another one. The case is rare; the connection is kept.
+            # Closing any descriptor of a file drops the locks that this process has by others (POSIX), and
+            # SQLite, which knows to wait, was told to take no locks here. The case is rare: it stays open.
             _kept.append(self)
             return
         self.connection.close()

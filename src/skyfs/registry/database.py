@@ -269,7 +269,7 @@ class Database:
         return held
 
     def _check_open(self, session: Session) -> None:
-        # After a full disk SQLite gives the transaction up by itself; what follows would be committed one by one.
+        # After some errors SQLite gives the transaction up by itself; what follows would be committed alone.
         if session.pid != os.getpid() or not session.raw.in_transaction:
             found = "the transaction is over: an error in it was passed by, or the process has forked"
             raise StoreError(f"write to the registry {str(self.path)!r}", found, "begin it again")

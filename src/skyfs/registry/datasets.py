@@ -132,7 +132,7 @@ class Datasets:
     def _insert_rows(
         self, place: Place, rows: Sequence[Levels], ids: Sequence[bytes], *, stored: int
     ) -> tuple[int, int]:
-        """Insert rows of datasets and their memberships in the RUN; give the first id, and the next of artifacts."""
+        """Insert datasets and their memberships in the RUN; give the first id, and the next of artifacts."""
         first, first_artifact = self._next_ids()
         now = time.time_ns() // 10**6
         texts = _data_id_texts(place.entry, rows)
@@ -162,7 +162,7 @@ class Datasets:
             self._artifacts.place(placed, first_artifact)
 
     def _explain_clash(self, place: Place, rows: Sequence[Levels], ids: Sequence[bytes], first: int) -> None:
-        """Raise the error that tells why rows could not be inserted; some of them may be there, from ``first`` on."""
+        """Raise the error that tells why rows could not be inserted; some may be there, from ``first`` on."""
         seen: set[Levels | bytes] = set()
         for row, uuid in zip(rows, ids, strict=True):
             if row in seen:
@@ -268,7 +268,8 @@ class Datasets:
                 if tuple(other[3 + tail :]) != member[tail:]:
                     found = "another dataset has the data ID"
                     if place.collection.collection.kind is CollectionKind.CALIBRATION:
-                        found = f"one is certified for an overlapping range, valid={timespan(*other[3 + tail : 5 + tail])}"
+                        span = timespan(*other[3 + tail : 5 + tail])
+                        found = f"one is certified for an overlapping range, valid={span}"
                     raise Conflict(
                         _named(place, tuple(other[3 : 3 + tail])), found, "take that one out first"
                     )
@@ -357,7 +358,7 @@ def _grouped(datasets: Iterable[NewDataset]) -> Mapping[tuple[str, str, int], li
 
 
 def _data_id_texts(entry: TypeEntry, rows: Iterable[Levels]) -> list[str]:
-    """Give the required values as a JSON list without its brackets: the way back from a dataset to its members."""
+    """Give the required values as JSON lists without brackets: the way back from a dataset to its members."""
     places = entry.group.indices
     return [
         ",".join(
@@ -395,4 +396,5 @@ def _of_kind(snapshot: Snapshot, name: str, kind: CollectionKind) -> CollectionE
 
 
 def _named(place: Place, levels: Levels) -> str:
-    return f"{place.entry.type.name} {DataId(place.entry.group, levels)!r} in {place.collection.collection.name!r}"
+    data_id = DataId(place.entry.group, levels)
+    return f"{place.entry.type.name} {data_id!r} in {place.collection.collection.name!r}"

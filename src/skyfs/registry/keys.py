@@ -7,7 +7,7 @@ from ..model.template import default_key
 
 
 class DefaultKeys:
-    """Gives `default_key`; what datasets of one directory have in common is made once (2 µs less for each)."""
+    """Gives `default_key`; what datasets of one directory have in common is made once (2 µs less each)."""
 
     def __init__(self) -> None:
         # Replaced as a whole, so that threads do not mix them.

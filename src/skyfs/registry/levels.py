@@ -123,7 +123,7 @@ class Statements:
     def datasets(
         self, entry: TypeEntry, scope: Scope, filters: LevelFilter, *, valid: bool, after: bool
     ) -> sa.Select[Any]:
-        """Select a page of datasets with all that is known of where they lie, in the order of the table's key.
+        """Select a page of datasets and where they lie, in the order of the table's key.
 
         With ``after``, those that come after bound values of `free` levels.
         """
@@ -178,7 +178,8 @@ class Statements:
             conditions = [*scope.conditions(table), *_conditions(table, levels, filters)]
         if after:
             names = free(levels, filters, valid=valid)
-            row, last = [table.c[name] for name in names], [sa.bindparam(f"after_{name}") for name in names]
+            row = [table.c[name] for name in names]
+            last: list[sa.BindParameter[Any]] = [sa.bindparam(f"after_{name}") for name in names]
             conditions.append(sa.tuple_(*row) > sa.tuple_(*last))
         columns = [table.c[name] for name in (*_HEAD, *levels, *validity)]
         order = [table.c[name] for name in (*_HEAD, *levels, *validity[:1])]
@@ -226,7 +227,7 @@ _PLACES = ("dataset", "artifact", "location", "symbol")
 
 
 def is_scattered(levels: Sequence[str], filters: LevelFilter) -> bool:
-    """Tell whether what is asked for is many ranges of the table: there is a filter below a level without one."""
+    """Tell whether many ranges of the table are asked for: there is a filter below a level without one."""
     fixed = _leading_exact(levels, filters)
     return fixed < len(levels) - 1 and any(
         name in filters.exact or name in filters.like for name in levels[fixed:]

@@ -184,7 +184,7 @@ class Lookup:
             yield from self._following(question, rows)
 
     def _by_directory(self, question: _Question) -> Iterator[_Rows]:
-        """Ask for one directory at a time: a statement that skips over many would do so anew for each page."""
+        """Ask for one directory at a time: a statement that skips over many would do so for each page."""
         levels, filters, scope = question.levels, question.filters, question.scope
         for type_id, collection_id, *values in self._prefixes(question, len(levels) - 1):
             exact = {**filters.exact, **dict(zip(levels, values, strict=False))}
@@ -263,7 +263,7 @@ class Lookup:
     ) -> Resolved | None:
         run = snapshot.collection_names.get(first[2])
         if run is None:
-            # The RUN is newer than the snapshot; or older than the catalogue is now, and removed with the dataset.
+            # The RUN is newer than the snapshot; or it was removed meanwhile, and the dataset with it.
             run = self._catalogue.current().collection_names.get(first[2])
             if run is None:
                 return None
@@ -277,10 +277,8 @@ class Lookup:
     def _location(self, ref: DatasetRef, row: Sequence[Any]) -> Location:
         _, _, _, store_id, folder, name, extension_id, size, mtime_ns, sha256, part, owned = row
         extension = self._symbols.text(extension_id)
-        if name is None:
-            key = self._keys.key(ref, extension)
-        else:
-            key = f"{folder}/{name}" if folder else name
+        own = f"{folder}/{name}" if folder else name
+        key = self._keys.key(ref, extension) if name is None else own
         return Location(
             self._symbols.text(store_id), key, extension, size, mtime_ns, sha256, part, bool(owned)
         )

@@ -72,7 +72,7 @@ class Members:
             return 0
         held = {row[0] for row in self._database.read(self._held, dict(zip(_PLACE, place.ids, strict=True)))}
         in_run = place.collection.collection.kind is CollectionKind.RUN
-        # To look for each row first takes as long as all the rest; where nothing can be in its way, it is left.
+        # To look for each row first takes as long as all the rest: left out where nothing can be in its way.
         free = (1 - stored not in held) if in_run and len(rows) >= _MANY else not held
         statement = self._statement("add" if free else "insert", place, _adding if free else _inserting)
         head = (*place.ids, stored)
@@ -162,20 +162,22 @@ def _leaving(summary: sa.Table) -> sa.Delete:
 
 def _adding_summary(summary: sa.Table) -> Statement:
     there = sa.exists().where(*(summary.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
-    values = sa.select(*(sa.bindparam(f"a_{name}") for name in _HEAD)).where(~there)
+    values: sa.Select[*tuple[Any, ...]] = sa.select(*(sa.bindparam(f"a_{name}") for name in _HEAD)).where(
+        ~there
+    )
     return Statement(summary.insert().inline().from_select(list(_HEAD), values), _SUMMARY)
 
 
 def _names(table: sa.Table) -> list[str]:
     """Give the names of bound parameters for a row of the table."""
-    return [f"a_{name}" for name in table.c.keys()]
+    return [f"a_{column.name}" for column in table.c]
 
 
 def _same_data_id(table: sa.FromClause, entry: TypeEntry) -> list[sa.ColumnElement[bool]]:
     """Match the members that may not stand beside a bound one.
 
-    (The primary key alone would let one declared and one stored stand side by side: listings need ``stored`` in
-    front of the levels.)
+    (The primary key alone would let one declared and one stored stand side by side: listings need ``stored``
+    in front of the levels.)
     """
     same = [
         table.c[name] == sa.bindparam(f"a_{name}")

@@ -27,8 +27,8 @@ _PAGE_ROWS = 10_000
 class Records:
     """Inserts and looks up dimension records.
 
-    What identifies a record, and what it implies, never changes once it is there (only other columns, and what
-    was null, can be replaced), so both are remembered.
+    What identifies a record, and what it implies, never changes once it is there (only other columns can be
+    replaced, and what was null), so both are remembered.
     """
 
     def __init__(self, database: Database, schema: Schema) -> None:
@@ -52,7 +52,7 @@ class Records:
         BadDataId
             When a record names a dimension value that is not recorded.
         Conflict
-            When a different record has the identity, and ``replace`` is False or what it implies would change.
+            When another record has the identity, and ``replace`` is False or what is implied would change.
         """
         element = self._universe.element(element_name)
         table = self._recorded_table(element)
@@ -127,7 +127,7 @@ class Records:
         return rows[0][0]  # type: ignore[no-any-return]
 
     def prefetch(self, element: Element, keys: set[_Key]) -> Mapping[_Key, _Implied]:
-        """Read what many records imply at once, in order of ``element.implies``; missing ones are left out."""
+        """Read what many records imply, in order of ``element.implies``; missing ones are left out."""
         known = self._known.get(element.name, {})
         found = {key: known[key] for key in keys if key in known}
         missing = keys - found.keys()

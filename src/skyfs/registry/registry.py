@@ -98,7 +98,7 @@ class Registry:
         NotFound
             When there is none.
         VersionError
-            When the file is no registry, is damaged, or its schema is not the one that this version of skyfs knows.
+            When the file is no registry, is damaged, or has a schema that this version does not know.
         StoreError
             When it cannot be read.
         """
@@ -158,7 +158,8 @@ def _universe(database: Database) -> Universe:
     """Read the dimensions of a registry, when its schema is the one we know."""
     where = repr(str(database.path))
     try:
-        meta = {key: value for key, value in database.read(sa.text("SELECT key, value FROM meta"))}
+        rows = database.read(sa.text("SELECT key, value FROM meta"))
+        meta: dict[str, str] = {row[0]: row[1] for row in rows}
     except StoreError as error:
         if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _NO_REGISTRY:
             raise

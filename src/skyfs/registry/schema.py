@@ -15,9 +15,9 @@
     record_<element>                          what is known of each dimension value
     symbol                                    texts that repeat: extensions, stores, folders
 
-``member`` is clustered by (type, collection, stored, levels), so that finding one, listing a level, and all of
-one visit are range scans. ``stored`` tells declared datasets from those with bytes: it stands before the levels,
-because listings show only what has bytes, and must not walk over what has none.
+``member`` is clustered by (type, collection, stored, levels), so that finding one, listing a level, and all
+of one visit are range scans. ``stored`` tells declared datasets from those with bytes: it stands before the
+levels, because listings show only what has bytes, and must not walk over what has none.
 """
 
 from __future__ import annotations
@@ -62,8 +62,10 @@ _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 # Names of columns beside those of dimensions.
 _RESERVED = frozenset(
-    ("type_id", "collection_id", "stored", "dataset_id", "begin_ns", "end_ns")
-    + ("timespan", "timespan_begin", "timespan_end", "region")
+    {
+        *("type_id", "collection_id", "stored", "dataset_id", "begin_ns", "end_ns"),
+        *("timespan", "timespan_begin", "timespan_end", "region"),
+    }
 )
 
 
@@ -194,7 +196,7 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         _key("run_id"),
         # Milliseconds since 1970, UTC.
         sa.Column("created_ms", sa.BigInteger, nullable=False),
-        # The required values as a JSON list without its brackets: the way back from an id to its membership row.
+        # The required values as a JSON list without its brackets: the way back from an id to its members.
         sa.Column("data_id", sa.Text, nullable=False),
     )
     sa.Table(

@@ -71,7 +71,7 @@ class Symbols:
         return new
 
     def _added(self) -> Mapping[str, int]:
-        """Give the symbols of the open transaction: they may be rolled back, and their numbers go to others."""
+        """Give the symbols of the open transaction: it may fail, and their numbers go to others."""
         added = (self._database.scratch or {}).get("symbols", {})
         return added if isinstance(added, dict) else {}
 

@@ -13,28 +13,26 @@ A backend's test derives a machine and says how a registry is made and its table
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TypeVar
+from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from skyfs.errors import SkyfsError
-from skyfs.model.collection import CollectionKind
 from skyfs.model.dataset import DatasetRef, Location
 from skyfs.model.timespan import Timespan
 from skyfs.registry.datasets import NewDataset
 from skyfs.registry.registry import Registry
 
 from .registry_rows import Row, violations
-from .registry_sky import CALIBRATIONS, DETECTORS, FILTERS, RUNS, TAGS, Sky, location
-
-_T = TypeVar("_T")
+from .registry_sky import CALIBRATIONS, DETECTORS, FILTERS, RUNS, TAGS, Sky, location, take_back
 
 # (type, data ID without the camera): few, so that rules meet.
-_DATA_IDS: list[tuple[str, dict[str, object]]] = [
+_DATA_IDS: list[tuple[str, dict[str, Any]]] = [
     *(
         (name, {"visit": visit, "detector": one})
         for name, visit, one in product(("calexp", "src"), (1, 10), (0, 20))
@@ -46,13 +44,10 @@ _DATA_IDS: list[tuple[str, dict[str, object]]] = [
 _SHARED_KEY = "in/place/many.parquet"
 _TIMES = st.sampled_from([None, 1, 5, 9])
 
+_Wanted = tuple[tuple[str, dict[str, Any]], str, str]
 _wanted = st.tuples(
     st.sampled_from(_DATA_IDS), st.sampled_from(RUNS), st.sampled_from(["declared", "own", "part"])
 )
-
-
-class _Undone(Exception):  # noqa: N818 - no error: it ends a transaction
-    """Ends a transaction that is to leave nothing behind."""
 
 
 @dataclass(slots=True)
@@ -166,7 +161,7 @@ class RegistryMachine(RuleBasedStateMachine):
     # -- rules -----------------------------------------------------------------------------------------
 
     @rule(wanted=st.lists(_wanted, min_size=1, max_size=4))
-    def insert(self, wanted: list[tuple[tuple[str, dict[str, object]], str, str]]) -> None:
+    def insert(self, wanted: list[_Wanted]) -> None:
         new = [self._new(*one) for one in wanted]
         self.known += [dataset.ref for dataset in new]
 
@@ -178,7 +173,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(
         wanted=st.lists(st.tuples(st.sampled_from(_DATA_IDS), st.sampled_from(RUNS)), min_size=1, max_size=3)
     )
-    def declare(self, wanted: list[tuple[tuple[str, dict[str, object]], str]]) -> None:
+    def declare(self, wanted: list[tuple[tuple[str, dict[str, Any]], str]]) -> None:
         refs = [self.sky.ref(name, run, **data_id) for (name, data_id), run in wanted]
         self.known += refs
 
@@ -191,7 +186,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self._both(act, lambda model: all(model.insert(ref, None) for ref in refs))
 
     @rule(data=st.data(), part=st.booleans())
-    def store(self, data: st.DataObject, part: bool) -> None:  # noqa: FBT001 - hypothesis passes by keyword
+    def store(self, data: st.DataObject, *, part: bool) -> None:
         ref = self._some(data)
         place = _part(ref) if part else location(ref)
         dataset = NewDataset(ref, (place,))
@@ -219,7 +214,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from((*TAGS, *CALIBRATIONS)))
     def clear(self, name: str) -> None:
         self.sky.registry.datasets.clear(name)
-        (self.model.tagged if name in self.model.tagged else self.model.valid)[name].clear()  # type: ignore[attr-defined]
+        (self.model.tagged if name in self.model.tagged else self.model.valid)[name].clear()
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
@@ -229,7 +224,7 @@ class RegistryMachine(RuleBasedStateMachine):
         )
 
     @rule(name=st.sampled_from(RUNS), locked=st.booleans())
-    def lock(self, name: str, locked: bool) -> None:  # noqa: FBT001 - hypothesis passes by keyword
+    def lock(self, name: str, *, locked: bool) -> None:
         self.sky.registry.collections.set_locked(name, locked=locked)
         (self.model.locked.add if locked else self.model.locked.discard)(name)
 
@@ -251,9 +246,7 @@ class RegistryMachine(RuleBasedStateMachine):
         assert [entry.collection.name for entry in flat] == list(dict.fromkeys(children))
 
     @rule(wanted=st.lists(_wanted, min_size=1, max_size=3), data=st.data(), nested=st.booleans())
-    def take_back(
-        self, wanted: list[tuple[tuple[str, dict[str, object]], str, str]], data: st.DataObject, nested: bool
-    ) -> None:  # noqa: FBT001,E501 - hypothesis passes by keyword
+    def undo(self, wanted: list[_Wanted], data: st.DataObject, *, nested: bool) -> None:
         """Do several things in a transaction, or in a nested one, that fails."""
         new, gone = [self._new(*one) for one in wanted], self._several(data)
         registry = self.sky.registry
@@ -265,10 +258,14 @@ class RegistryMachine(RuleBasedStateMachine):
             registry.datasets.remove(gone)
             registry.records.insert("band", [{"name": "never"}])
 
+        def tried() -> None:
+            with suppress(SkyfsError):
+                take_back(registry, act)
+
         with registry.transaction():
             if nested:
-                _fail_in(registry, act)
-        _fail_in(registry, act)
+                tried()
+        tried()
         assert not registry.records.exists(registry.universe.element("band"), ("never",))
 
     # -- answers and rows ------------------------------------------------------------------------------
@@ -303,7 +300,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _new(self, data_id: tuple[str, dict[str, object]], run: str, kind: str) -> NewDataset:
+    def _new(self, data_id: tuple[str, dict[str, Any]], run: str, kind: str) -> NewDataset:
         ref = self.sky.ref(data_id[0], run, **data_id[1])
         places = {"declared": (), "own": (location(ref),), "part": (_part(ref),)}
         return NewDataset(ref, places[kind])
@@ -320,24 +317,15 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def _both(self, act: Callable[[], None], change: Callable[[Model], bool]) -> None:
         """Do a change, and see that the registry allows it when the model does."""
-        model = self.model.copy()
+        model, refused = self.model.copy(), ""
         allowed = change(model)
         try:
             act()
         except SkyfsError as error:
-            assert not allowed, f"refused: {error}"
-        else:
-            assert allowed, "not refused"
+            refused = f"refused: {error}"
+        assert (not refused) == allowed, refused or "not refused"
+        if allowed:
             self.model = model
-
-
-def _fail_in(registry: Registry, act: Callable[[], None]) -> None:
-    try:
-        with registry.transaction():
-            act()
-            raise _Undone
-    except (_Undone, SkyfsError):
-        pass
 
 
 def _part(ref: DatasetRef) -> Location:

@@ -1,10 +1,11 @@
-"""What must be true of a registry's rows, whatever was done: read from the tables, not through the registry."""
+"""What must be true of a registry's rows, whatever was done: read from the tables themselves."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from skyfs.model.dimensions import DimensionGroup, Universe
@@ -101,6 +102,8 @@ class _Tables:
                 *symbols,
             }:
                 yield f"a symbol is missing: {dict(row)}"
+            if row["name"] is None and (row["parts"] or row["datasets"] > 1):
+                yield f"the template names one file for each dataset: {dict(row)}"
 
     def _check_validity(self) -> Iterator[str]:
         ranges: dict[tuple[object, ...], list[tuple[int, int]]] = {}
@@ -113,7 +116,7 @@ class _Tables:
         for key, spans in ranges.items():
             spans.sort()
             if any(begin >= end for begin, end in spans) or any(
-                first[1] > second[0] for first, second in zip(spans, spans[1:], strict=False)
+                first[1] > second[0] for first, second in pairwise(spans)
             ):
                 yield f"ranges of {key} are empty or overlap: {spans}"
 

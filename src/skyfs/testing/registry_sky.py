@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
+from typing import Any
 from uuid import UUID
 
 import yaml
@@ -85,7 +87,10 @@ def add_collections(registry: Registry) -> None:
 
 @dataclass(slots=True)
 class Sky:
-    """A registry of the small observatory, with short words for what tests do."""
+    """A registry of the small observatory, with short words for what tests do.
+
+    (Values of data IDs are Any, so that tests may pass mappings of all kinds.)
+    """
 
     registry: Registry
     made: list[DatasetRef] = field(default_factory=list)
@@ -106,20 +111,20 @@ class Sky:
         """Give a collection."""
         return self.registry.current().collection(name)
 
-    def ref(self, name: str, run: str = RUNS[0], uuid: UUID | None = None, **data_id: object) -> DatasetRef:
+    def ref(self, name: str, run: str = RUNS[0], uuid: UUID | None = None, **data_id: Any) -> DatasetRef:  # noqa: ANN401
         """Give a reference to a new dataset; nothing is inserted."""
         entry = self.entry(name)
         given = {"instrument": CAMERA, **data_id} if "instrument" in entry.group else data_id
         row = self.registry.data_ids.complete(entry.group, given)
         return DatasetRef(uuid or UUID(bytes=new_ids(1)[0]), entry.type, DataId(entry.group, row), run)
 
-    def put(self, name: str, run: str = RUNS[0], **data_id: object) -> DatasetRef:
+    def put(self, name: str, run: str = RUNS[0], **data_id: Any) -> DatasetRef:  # noqa: ANN401
         """Insert a dataset with bytes."""
         ref = self.ref(name, run, **data_id)
         self.registry.datasets.insert([stored(ref)])
         return ref
 
-    def declare(self, name: str, run: str = RUNS[0], **data_id: object) -> DatasetRef:
+    def declare(self, name: str, run: str = RUNS[0], **data_id: Any) -> DatasetRef:  # noqa: ANN401
         """Insert a dataset without bytes."""
         ref = self.ref(name, run, **data_id)
         self.registry.datasets.insert([NewDataset(ref)])
@@ -132,7 +137,7 @@ class Sky:
         *,
         declared: bool = False,
         like: Mapping[str, str] | None = None,
-        **exact: int | str,
+        **exact: Any,  # noqa: ANN401
     ) -> list[Found]:
         """Look datasets up."""
         snapshot = self.registry.current()
@@ -142,7 +147,12 @@ class Sky:
         return list(self.registry.lookup.datasets(snapshot, types, wanted, filters, declared=declared))
 
     def ids(
-        self, names: str, collections: Iterable[str], *, declared: bool = False, **exact: int | str
+        self,
+        names: str,
+        collections: Iterable[str],
+        *,
+        declared: bool = False,
+        **exact: Any,  # noqa: ANN401
     ) -> list[UUID]:
         """Look datasets up, and give their ids."""
         found = self.found(names, collections, declared=declared, **exact)
@@ -175,3 +185,14 @@ def location(
 def stored(ref: DatasetRef, *inputs: UUID) -> NewDataset:
     """Give a dataset to insert, its bytes where the template says."""
     return NewDataset(ref, (location(ref),), inputs)
+
+
+class Undone(Exception):
+    """Ends a transaction that is to leave nothing behind."""
+
+
+def take_back(registry: Registry, act: Callable[[], object]) -> None:
+    """Do something in a transaction, or nested one, that fails."""
+    with suppress(Undone), registry.transaction():
+        act()
+        raise Undone

@@ -13,7 +13,18 @@ from skyfs.model.ids import new_ids
 from skyfs.model.timespan import ALWAYS, Timespan
 from skyfs.registry.datasets import NewDataset
 
-from .registry_sky import CALIBRATIONS, CAMERA, DETECTORS, RUNS, TAGS, VISITS, Sky, location, stored
+from .registry_sky import (
+    CALIBRATIONS,
+    CAMERA,
+    DETECTORS,
+    RUNS,
+    TAGS,
+    VISITS,
+    Sky,
+    location,
+    stored,
+    take_back,
+)
 
 RUN, TAG, CALIBRATION = RUNS[0], TAGS[0], CALIBRATIONS[0]
 
@@ -54,17 +65,13 @@ class DatasetSuite:
 
     def test_an_id_is_taken_once(self, sky: Sky) -> None:
         ref = sky.put("calexp", visit=1, detector=0)
+        beside = stored(sky.ref("src", visit=1, detector=1))
+        taken = stored(sky.ref("src", uuid=ref.id, visit=1, detector=0))
         with pytest.raises(Conflict, match=f"{ref.id}.*taken"):
-            sky.registry.datasets.insert(
-                [
-                    stored(sky.ref("src", visit=1, detector=1)),
-                    stored(sky.ref("src", uuid=ref.id, visit=1, detector=0)),
-                ]
-            )
+            sky.registry.datasets.insert([beside, taken])
+        twice = [stored(sky.ref("src", uuid=UUID(int=5), visit=1, detector=number)) for number in (0, 1)]
         with pytest.raises(Conflict, match="given twice"):
-            same = UUID(int=5)
-            new = [sky.ref("src", uuid=same, visit=1, detector=number) for number in (0, 1)]
-            sky.registry.datasets.insert([stored(one) for one in new])
+            sky.registry.datasets.insert(twice)
         with pytest.raises(Exists, match="it is there already"):
             sky.registry.datasets.insert([stored(ref)])
         assert len(list(sky.everything())) == 1
@@ -92,15 +99,16 @@ class DatasetSuite:
     def test_many_are_declared_in_pieces_of_one_transaction(self, sky: Sky) -> None:
         entry, run = sky.entry("calexp"), sky.collection(RUN)
         rows = [(CAMERA, VISITS[visit], visit, detector) for visit in VISITS for detector in DETECTORS]
-        with pytest.raises(KeyError), sky.registry.transaction():
+
+        def declare() -> None:
             for row in rows:
                 sky.registry.datasets.declare(entry, run, [row], new_ids(1))
             assert len(sky.ids("calexp", [RUN], declared=True)) == len(rows)
-            raise KeyError
+
+        take_back(sky.registry, declare)
         assert not sky.ids("calexp", [RUN], declared=True)
         with sky.registry.transaction():
-            for row in rows:
-                sky.registry.datasets.declare(entry, run, [row], new_ids(1))
+            declare()
         assert [one.resolved.ref.data_id.row for one in sky.found("calexp", [RUN], declared=True)] == rows
 
     # -- declared --------------------------------------------------------------------------------------
@@ -179,7 +187,7 @@ class DatasetSuite:
         for one in wrong:
             for act in (lambda refs: sky.registry.datasets.tag(refs, TAG), sky.registry.datasets.remove):
                 with pytest.raises(Conflict, match="look it up again"):
-                    act([one])  # type: ignore[operator]
+                    act([one])
         assert len(list(sky.everything())) == 2
 
     # -- validity --------------------------------------------------------------------------------------

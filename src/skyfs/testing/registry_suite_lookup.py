@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -75,12 +76,12 @@ def _visits() -> Iterator[tuple[int, int]]:
 
 
 def _refs(sky: Sky, name: str, rng: random.Random) -> Iterator[DatasetRef]:
-    axes: Mapping[str, Sequence[object]] = {
+    axes: Mapping[str, Sequence[Any]] = {
         "visit": [number for number, _ in _visits()],
         "detector": DETECTORS,
         "physical_filter": _NAMES,
     }
-    dimensions = [dimension for dimension in TYPES[name][0]]
+    dimensions = TYPES[name][0]
     for run, values in product(RUNS, product(*(axes[dimension] for dimension in dimensions))):
         if rng.random() < 0.5:
             yield sky.ref(name, run, **dict(zip(dimensions, values, strict=True)))
@@ -114,6 +115,18 @@ def _random_filter(levels: Sequence[str], held: Sequence[DatasetRef], rng: rando
         name = rng.choice(list(exact))
         exact[name] = 424242 if isinstance(exact[name], int) else "nowhere"
     return LevelFilter(exact, like)
+
+
+def _compare_level(
+    found: Sequence[Directory], held: Sequence[Found], filters: LevelFilter, levels: Sequence[str], depth: int
+) -> None:
+    assert len(found) == len(set(found))
+    right = {one for one in found if _in_like(dict(zip(levels, one.values, strict=False)), filters)}
+    assert right == {
+        Directory(one.collection, one.resolved.ref.type.name, one.resolved.ref.data_id.row[:depth])
+        for one in held
+        if _matches(one.resolved.ref, filters)
+    }
 
 
 class LookupSuite:
@@ -165,42 +178,18 @@ class LookupSuite:
         for depth in range(len(levels) + 1):
             above = {name: value for name, value in filters.exact.items() if name in levels[:depth]}
             like = {name: value for name, value in filters.like.items() if name in levels[:depth]}
-            self._compare_level(sky, names, where, held, LevelFilter(above, like), depth, declared=declared)
-
-    def _compare_level(
-        self,
-        sky: Sky,
-        names: Sequence[str],
-        where: Sequence[str],
-        held: Sequence[Found],
-        filters: LevelFilter,
-        depth: int,
-        *,
-        declared: bool,
-    ) -> None:
-        snapshot, levels = sky.registry.current(), sky.entry(names[0]).group.levels
-        types, collections = (
-            [snapshot.type(name) for name in names],
-            [snapshot.collection(name) for name in where],
-        )
-        found = list(
-            sky.registry.lookup.directories(snapshot, types, collections, filters, depth, declared=declared)
-        )
-        assert len(found) == len(set(found))
-        right = [one for one in found if _in_like(dict(zip(levels, one.values, strict=False)), filters)]
-        wanted = {
-            Directory(one.collection, one.resolved.ref.type.name, one.resolved.ref.data_id.row[:depth])
-            for one in held
-            if (declared or one.resolved.locations) and _matches(one.resolved.ref, filters)
-        }
-        assert set(right) == wanted
+            found_above = sky.registry.lookup.directories(
+                snapshot, types, collections, LevelFilter(above, like), depth, declared=declared
+            )
+            mine = [one for one in held if declared or one.resolved.locations]
+            _compare_level(list(found_above), mine, LevelFilter(above, like), levels, depth)
 
     def test_answers_come_in_path_order(self, scattered: tuple[Sky, random.Random]) -> None:
         sky, _ = scattered
         for name, where in product(TYPES, (*RUNS, *TAGS, *CALIBRATIONS)):
             found = [one.resolved.ref for one in sky.found(name, [where])]
             keys = [(ref.data_id.row, ref.valid.begin_ns if ref.valid else None) for ref in found]
-            assert keys == sorted(keys)  # type: ignore[type-var]
+            assert keys == sorted(keys)
             snapshot = sky.registry.current()
             parts = (snapshot, [snapshot.type(name)], [snapshot.collection(where)], LevelFilter({}, {}))
             for depth in range(len(snapshot.type(name).group.levels) + 1):
@@ -217,14 +206,18 @@ class LookupSuite:
         assert sky.registry.lookup.by_id(snapshot, [*everything, *everything]) == everything
         assert len(statements) <= 3
 
-    @pytest.mark.parametrize("shared", [False, True])
+    @pytest.mark.parametrize("where", [[RUNS[0]], [*RUNS, *TAGS]])
     def test_statements_of_a_question(
-        self, scattered: tuple[Sky, random.Random], statements: list[str], shared: bool
-    ) -> None:  # noqa: FBT001,E501 - a parameter of the test
+        self, scattered: tuple[Sky, random.Random], statements: list[str], where: list[str]
+    ) -> None:
         sky, _ = scattered
-        where = [*RUNS, *TAGS] if shared else [RUNS[0]]
         exact = {"instrument": CAMERA, "day_obs": 20250101, "visit": 100, "detector": 0}
-        questions = [(exact, {}), ({"instrument": CAMERA}, {}), ({"detector": 20}, {"visit": "1*"}), ({}, {})]
+        questions: list[tuple[dict[str, Any], dict[str, str]]] = [
+            (exact, {}),
+            ({"instrument": CAMERA}, {}),
+            ({"detector": 20}, {"visit": "1*"}),
+            ({}, {}),
+        ]
         for given, like in questions:
             sky.found("calexp", where, like=like, **given)
             statements.clear()

@@ -13,7 +13,7 @@ from skyfs.errors import BadArgument, BadDataId, BadDefinition, Conflict, NotFou
 from skyfs.model.timespan import Timespan
 from skyfs.registry.registry import Registry
 
-from .registry_sky import CAMERA, DAYS, VISITS, Sky, visit_record
+from .registry_sky import CAMERA, DAYS, VISITS, Sky, take_back, visit_record
 
 
 def _visit(registry: Registry, visit: int = 1) -> dict[str, object]:
@@ -105,14 +105,12 @@ class RecordSuite:
         assert [row["name"] for row in sky.registry.records.select("band", {})] == ["g", "i"]
 
     def test_another_record_of_the_identity_is_refused(self, sky: Sky) -> None:
-        with pytest.raises(Conflict, match="exposure_time is None, not 2.0"):
+        with pytest.raises(Conflict, match=r"exposure_time is None, not 2.0"):
             sky.registry.records.insert("visit", [visit_record(1, exposure_time=2.0)])
-        with pytest.raises(Conflict, match="exposure_time is 1.0, not 2.0"):
-            both = [visit_record(12, exposure_time=value) for value in (1.0, 2.0)]
-            sky.registry.records.insert("visit", both)
-        with pytest.raises(Conflict, match="exposure_time is 1.0, not 2.0"):
-            both = [visit_record(1, exposure_time=value) for value in (1.0, 2.0)]
-            sky.registry.records.insert("visit", both, replace=True)
+        for visit, replace in ((12, False), (1, True)):
+            both = [visit_record(visit, exposure_time=value) for value in (1.0, 2.0)]
+            with pytest.raises(Conflict, match=r"exposure_time is 1.0, not 2.0"):
+                sky.registry.records.insert("visit", both, replace=replace)
         assert _visit(sky.registry)["exposure_time"] is None
 
     def test_replace_changes_all_but_what_is_implied(self, sky: Sky) -> None:
@@ -165,11 +163,13 @@ class RecordSuite:
         registry = sky.registry
         visit, group = registry.universe.element("visit"), registry.universe.group(["visit"])
         given = {"instrument": CAMERA, "visit": 12}
-        with pytest.raises(KeyError), registry.transaction():
+
+        def act() -> None:
             registry.records.insert("visit", [visit_record(12, day_obs=20250103)])
             assert registry.data_ids.complete(group, given) == (CAMERA, 20250103, 12)
             assert registry.data_ids.complete_many(group, [given, {**given, "visit": 1}])
-            raise KeyError
+
+        take_back(registry, act)
         assert not registry.records.exists(visit, (CAMERA, 12))
         assert not registry.records.prefetch(visit, {(CAMERA, 12)})
         with pytest.raises(NotFound, match="visit=12 is not recorded"):
@@ -182,7 +182,7 @@ class RecordSuite:
         visit = sky.registry.universe.element("visit")
         records = [visit_record(number, day_obs=DAYS[0]) for number in range(100, 3_100)]
         sky.registry.records.insert("visit", records)
-        keys: set[tuple[int | str, ...]] = {(CAMERA, number) for number in range(0, 5_000)}
+        keys: set[tuple[int | str, ...]] = {(CAMERA, number) for number in range(5_000)}
         statements.clear()
         found = sky.registry.records.prefetch(visit, keys)
         assert len(found) == len(VISITS) + 3_000
