@@ -2,9 +2,9 @@
 
 ``python benchmarks/registry.py [--sizes 10000 1000000] [--folder DIR] [--json FILE]``
 
-Datasets have the dimensions instrument, visit and detector: 200 detectors, 100 visits a night. "declared" are
-rows without bytes; "ingested" are files with size, time and digest, "in place" with a folder and a name of their
-own. The floor is the same question in SQL, on the same file, through `sqlite3` alone.
+Datasets have the dimensions instrument, visit and detector: 200 detectors, 100 visits a night. "declared"
+are rows without bytes; "ingested" are files with size, time and digest; "in place" have a folder and a name
+of their own. The floor is the same question in SQL, on the same file, through `sqlite3` alone.
 """
 
 from __future__ import annotations
@@ -148,13 +148,15 @@ class Raw:
         """Ask as `Survey.ask` does."""
         given = {"instrument": "BenchCam", **exact} if depth != 1 else {}
         where = " AND ".join([self._head, *(f"m.{name}=:{name}" for name in given)])
+        table = self._table
         if depth is not None:
             level = ("instrument", "day_obs", "visit", "detector")[depth - 1]
-            text = f"""WITH RECURSIVE scan(v) AS (SELECT (SELECT min(m.{level}) FROM {self._table} m WHERE {where})
-                UNION ALL SELECT (SELECT min(m.{level}) FROM {self._table} m WHERE {where} AND m.{level} > scan.v)
-                FROM scan WHERE v IS NOT NULL) SELECT v FROM scan WHERE v IS NOT NULL"""  # noqa: S608 - our own names
+            least = f"SELECT min(m.{level}) FROM {table} m WHERE {where}"  # noqa: S608 - our own names
+            text = f"""WITH RECURSIVE scan(v) AS (SELECT ({least})
+                UNION ALL SELECT ({least} AND m.{level} > scan.v) FROM scan WHERE v IS NOT NULL)
+                SELECT v FROM scan WHERE v IS NOT NULL"""  # noqa: S608 - our own names
         else:
-            text = f"""SELECT m.*, d.uuid, d.run_id, a.* FROM {self._table} m JOIN dataset d ON d.id = m.dataset_id
+            text = f"""SELECT m.*, d.uuid, d.run_id, a.* FROM {table} m JOIN dataset d ON d.id = m.dataset_id
                 LEFT JOIN location l ON l.dataset_id = d.id LEFT JOIN artifact a ON a.id = l.artifact_id
                 WHERE {where}"""  # noqa: S608 - our own names
         return len(self._connection.execute(text, given).fetchall())
@@ -201,7 +203,8 @@ def raw_insert_us(folder: Path) -> float:
         "CREATE TABLE d (id INTEGER PRIMARY KEY, uuid BLOB UNIQUE, t INT, r INT, c INT, k TEXT)"
     )
     connection.execute(
-        "CREATE TABLE m (t INT, c INT, i TEXT, d INT, v INT, n INT, id INT, PRIMARY KEY (t,c,i,d,v,n)) WITHOUT ROWID"
+        "CREATE TABLE m (t INT, c INT, i TEXT, d INT, v INT, n INT, id INT,"
+        " PRIMARY KEY (t, c, i, d, v, n)) WITHOUT ROWID"
     )
     count = 100_000
     ids = new_ids(count)
@@ -273,7 +276,8 @@ def main() -> None:
         Path(options.json).write_text(json.dumps([asdict(one) for one in figures], indent=1))
     print(table(figures))
     print(
-        f"\n{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()},"
+        f"\n{os.cpu_count()} cores, {platform.system()} {platform.release()},"
+        f" Python {platform.python_version()},"
     )
     print(f"SQLite {sqlite3.sqlite_version}; medians.")
 

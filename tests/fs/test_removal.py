@@ -104,7 +104,8 @@ def test_a_locked_run(fs: SkyFileSystem, repo: Repository) -> None:
     assert fs.exists(ONE)
 
 
-def test_another_users_run(fs: SkyFileSystem, repo: Repository, unchanged: Callable[[], None]) -> None:
+@pytest.mark.usefixtures("unchanged")
+def test_another_users_run(fs: SkyFileSystem, repo: Repository) -> None:
     repo.user = "somebody"
     with pytest.raises(NotAllowed, match="you are somebody"):
         fs.rm(ONE)

@@ -43,11 +43,16 @@ def fail_inside_open_file(repo: Repository, mode: str, compression: str | None) 
 @pytest.mark.parametrize("compression", [None, "gzip"])
 @pytest.mark.parametrize("mode", ["wb", "w", "xb", "x"])
 def test_what_fails_is_discarded(
-    fs: SkyFileSystem, unchanged: Callable[[], None], mode: str, compression: str | None
+    fs: SkyFileSystem,
+    unchanged: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+    mode: str,
+    compression: str | None,
 ) -> None:
     with pytest.raises(Failure):
         fail_inside(fs, mode, compression)
     unchanged()
+    assert not caplog.records  # the error tells it all
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])
@@ -202,6 +207,19 @@ def test_a_transaction_that_fails_leaves_nothing(fs: SkyFileSystem, unchanged: C
     with pytest.raises(Failure):
         write()
     unchanged()
+
+
+def test_a_transaction_that_fails_leaves_no_staged_bytes(fs: SkyFileSystem, repo: Repository) -> None:
+    def staged() -> set[str]:
+        return {str(path) for path in (repo.root / "data").rglob(".skyfs/**/*")}
+
+    fs.pipe_file(NAME, b"x")
+    before = staged()
+    fs.start_transaction()
+    fs.pipe_file("/u/me/a.txt", b"a")
+    assert len(staged() - before) == 1
+    fs.transaction.complete(commit=False)
+    assert staged() == before
 
 
 def test_a_transaction_with_a_loser(fs: SkyFileSystem, repo: Repository) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from skyfs.model.dataset import DatasetRef
 from skyfs.repository import Repository
@@ -44,7 +45,7 @@ class Sample:
     )
     folder_alias: str = "/Cam/runs/a/calexp/instrument=Cam/visit=102"
 
-    def put(self, run: str, name: str, levels: dict[str, object], **values: object) -> DatasetRef:
+    def put(self, run: str, name: str, levels: dict[str, Any], **values: Any) -> DatasetRef:  # noqa: ANN401 - parts of a data ID
         """Put a dataset and note where it must show up."""
         content = {"run": run, **levels, "text": "x" * (len(self.files) * 13 % 400)}
         extension = ".json"

@@ -9,7 +9,7 @@ from pathlib import Path
 def snapshot(root: Path) -> tuple[tuple[tuple[str, bytes | None], ...], tuple[str, ...]]:
     """Give all files with their bytes, and the registry's content as SQL.
 
-    The write-ahead log and the journals of live writers are left out: they change without anything having changed.
+    The write-ahead log and the journals of live writers are left out: they change without a change of state.
     """
     files = []
     for path in sorted(root.rglob("*")):
