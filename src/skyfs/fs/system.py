@@ -399,14 +399,16 @@ def filesystem(repo: Repository | str | os.PathLike[str], *, replace: bool = Fal
 
 def read_merged(source: ByteSource, ranges: Sequence[tuple[int, int]], max_gap_bytes: int) -> list[bytes]:
     """Read ranges (start, stop) of a source; those ``max_gap_bytes`` apart, or nearer, are read at once."""
+    # Python's slices may end before they begin: those are empty.
+    wanted = [(start, max(start, stop)) for start, stop in ranges]
     blocks: list[tuple[int, int]] = []
-    for start, stop in sorted((start, max(start, stop)) for start, stop in ranges):
+    for start, stop in sorted(wanted):
         if blocks and start - blocks[-1][1] <= max_gap_bytes:
             blocks[-1] = (blocks[-1][0], max(blocks[-1][1], stop))
         else:
             blocks.append((start, stop))
     data = source.read_many(blocks)
-    return [_part(blocks, data, start, stop) for start, stop in ranges]
+    return [_part(blocks, data, start, stop) for start, stop in wanted]
 
 
 def _part(blocks: Sequence[tuple[int, int]], data: Sequence[bytes], start: int, stop: int) -> bytes:

@@ -147,7 +147,7 @@ class LookupSuite:
         everything = [one for _, one in sky.everything()]
         monkeypatch.setattr(lookup, "_PAGE_ROWS", page_rows)
         groups = [("calexp", "src"), ("src",), ("flat",), ("bias",), ("summary",)]
-        for _ in range(60):
+        for _ in range(40):
             names = rng.choice(groups)
             where = rng.sample([*RUNS, *TAGS, *CALIBRATIONS], rng.randint(1, 5))
             held = [
