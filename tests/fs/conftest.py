@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from skyfs.fs import SkyFileSystem
 from skyfs.repository import Repository
 from skyfs.testing.filesystem_sample import Sample, fill
 from skyfs.testing.snapshot import snapshot
+
+
+def staged(repo: Repository) -> set[str]:
+    """Give the files that are on their way into a store, or were left there."""
+    return {str(path) for path in (repo.root / "data/.skyfs/staging").rglob("*") if path.is_file()}
 
 
 @pytest.fixture
@@ -34,10 +40,12 @@ def fs(repo: Repository) -> SkyFileSystem:
 @pytest.fixture
 def unchanged(repo: Repository) -> Iterator[Callable[[], None]]:
     """Checks, when called and at the end of the test, that no byte of files and registry has changed."""
-    before = snapshot(repo.root)
+    # What is left over in staging is no change of the repository, and must go all the same.
+    before = snapshot(repo.root), staged(repo)
 
     def check() -> None:
-        assert snapshot(repo.root) == before
+        gc.collect()
+        assert (snapshot(repo.root), staged(repo)) == before
 
     yield check
     check()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -49,4 +48,4 @@ def test_any_ranges(ranges: list[tuple[int, int]], max_gap_bytes: int) -> None:
     source = Counting(DATA)
     assert read_merged(source, ranges, max_gap_bytes) == [DATA[start:stop] for start, stop in ranges]
     edges = sorted(source.asked)
-    assert all(after[0] - before[1] > max_gap_bytes for before, after in itertools.pairwise(edges))
+    assert all(after[0] - before[1] > max_gap_bytes for before, after in pairwise(edges))
