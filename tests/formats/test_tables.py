@@ -13,7 +13,7 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.time import Time
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -60,11 +60,27 @@ def tables(draw: st.DrawFn) -> Table:
     return Table({name: draw(columns(length)) for name in names})
 
 
+def has_surrounding_space(table: Table) -> bool:
+    cells = [cell for column in table.itercols() for cell in np.ma.array(column).compressed().tolist()]
+    return any(isinstance(cell, str) and cell != cell.strip() for cell in cells)
+
+
+@pytest.mark.parametrize("text", [" ", "  ", "a ", " a", "\u00a0", "\u3000", "\u2028"])
+def test_ecsv_refuses_text_that_it_would_strip(text: str) -> None:
+    with pytest.raises(BadArgument, match="white space around"):
+        dump(FORMATS, Table({"n": [1, 2], "name": ["x", text]}), ".ecsv", "Table")
+
+
 @given(tables())
+@example(Table({"b": [0, 0], "a": ["", " "]}))
 def test_parquet_and_ecsv_keep_tables(table: Table) -> None:
     whole = load(FORMATS, MemorySource(dump(FORMATS, table, ".parquet", "Table")), ".parquet", "Table")
     assert same_table(whole, table)
     file = io.BytesIO()
+    if has_surrounding_space(table):
+        with pytest.raises(BadArgument, match="white space"):
+            dump(FORMATS, table, ".ecsv", "Table")
+        return
     FORMATS.convert(
         MemorySource(dump(FORMATS, table, ".parquet", "Table")), ".parquet", "Table", ".ecsv", file
     )

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
-from skyfs.errors import BadContent
+from skyfs.errors import BadArgument, BadContent
 
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
 from .masks import with_masks
 from .text import check_text, decode_text
 
 if TYPE_CHECKING:
-    from astropy.table import Column
+    from astropy.table import Column, Table
 
 _MAGIC = b"# %ECSV "
 
@@ -25,7 +25,7 @@ class Ecsv(Format):
 
     ECSV spells empty and missing text alike, and both are read as missing. Written columns that have one or
     the other get a column of their mask beside them (astropy's convention), so that they come back as they
-    were. Bytes become text.
+    were. Text with white space around it is refused, because it would be lost. Bytes become text.
     """
 
     extensions = (".ecsv",)
@@ -50,6 +50,7 @@ class Ecsv(Format):
 
         if not isinstance(value, Table):
             raise refuse_value("ECSV", value, "astropy Table")
+        _refuse_surrounding_space(value)
         with Tolerance(), writing("ECSV"):
             text = io.StringIO()
             with_masks(value, "ecsv", _ambiguous).write(text, format="ascii.ecsv", **options)
@@ -61,6 +62,19 @@ class Ecsv(Format):
         check_text(source, "ECSV")
         if source.read(max(source.size - 1, 0), source.size) not in (b"\n", b"\r"):
             raise BadContent("the ECSV file is truncated", "its last line has no end")
+
+
+def _refuse_surrounding_space(table: Table) -> None:
+    """Refuse text that begins or ends with white space: astropy strips it, in writing and in reading."""
+    import numpy as np
+
+    for column in table.itercols():
+        if getattr(getattr(column, "dtype", None), "kind", "") != "U" or column.dtype.names:
+            continue
+        text = np.ma.masked_array(np.ma.getdata(column), np.ma.getmaskarray(column)).compressed().astype(str)
+        if np.any(np.char.strip(text) != text):
+            found = f"column {column.info.name!r} has text with white space around it, which ECSV loses"
+            raise BadArgument("cannot write as ECSV", found, "strip the text, or write parquet")
 
 
 def _ambiguous(column: Column) -> bool:
