@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,21 @@ def create(path: Path) -> Registry:
     return Registry.create(path, universe(), durability="process")
 
 
+@cache
+def _empty() -> bytes:
+    """Give the file of a registry as it is created: to make its tables takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registry.sqlite3"
+        create(path).close()
+        return path.read_bytes()
+
+
+def copy_of_new(path: Path) -> Registry:
+    """Give a registry as `create` makes it, sooner."""
+    path.write_bytes(_empty())
+    return Registry.open(path, writable=True, durability="process")
+
+
 def read_table(path: Path, table: str) -> Sequence[Row]:
     """Read a table through a connection of its own."""
     connection = sqlite3.connect(path)
@@ -40,7 +56,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def registry(path: Path) -> Iterator[Registry]:
-    registry = create(path)
+    registry = copy_of_new(path)
     yield registry
     registry.close()
 

@@ -43,4 +43,4 @@ class Machine(RegistryMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=30, stateful_step_count=20)
+TestMachine.settings = settings(max_examples=30, stateful_step_count=25)

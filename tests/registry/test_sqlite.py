@@ -10,13 +10,13 @@ import pytest
 from skyfs.registry.registry import Registry
 from skyfs.testing.registry_suite import RegistrySuite, Reopen
 
-from .conftest import create
+from .conftest import copy_of_new
 
 
 class TestSqlite(RegistrySuite):
     @pytest.fixture
     def registry(self, path: Path) -> Iterator[Registry]:
-        registry = create(path)
+        registry = copy_of_new(path)
         yield registry
         registry.close()
 

@@ -63,6 +63,24 @@ class DatasetSuite:
             sky.registry.datasets.insert([stored(sky.ref("src", visit=1, detector=0)) for _ in range(2)])
         assert len(list(sky.everything())) == 1
 
+    @pytest.mark.parametrize("first", ["put", "declare"])
+    @pytest.mark.parametrize("second", ["put", "declare"])
+    def test_one_data_id_among_many(self, sky: Sky, first: str, second: str) -> None:
+        """Many rows take another way than few."""
+        numbers = range(100, 150)
+        sky.registry.records.insert("detector", [{"instrument": CAMERA, "id": number} for number in numbers])
+        getattr(sky, first)("bias", detector=120)
+        refs = [sky.ref("bias", detector=number) for number in numbers]
+        new = [stored(ref) if second == "put" else NewDataset(ref) for ref in refs]
+        with pytest.raises(Exists, match="detector: 120"):
+            sky.registry.datasets.insert(new)
+        assert len(list(sky.everything())) == 1
+        beside = [dataset for dataset in new if dataset.ref.data_id["detector"] != 120]
+        sky.registry.datasets.insert(beside)
+        sky.registry.datasets.tag([dataset.ref for dataset in beside], TAG)
+        sky.registry.datasets.tag([dataset.ref for dataset in beside], TAG)
+        assert len(list(sky.everything())) == 99
+
     def test_an_id_is_taken_once(self, sky: Sky) -> None:
         ref = sky.put("calexp", visit=1, detector=0)
         beside = stored(sky.ref("src", visit=1, detector=1))

@@ -25,10 +25,8 @@ from .registry_sky import (
     RUNS,
     TAGS,
     TYPES,
-    VISITS,
     Sky,
     location,
-    stored,
     visit_record,
 )
 
@@ -274,14 +272,6 @@ class LookupSuite:
         sky.put("bias", "u/new", detector=0)
         where = [old.collection("u/old")]
         assert not list(sky.registry.lookup.datasets(old, [old.type("bias")], where, LevelFilter({}, {})))
-
-    def test_one_night_of_many(self, sky: Sky, statements: list[str]) -> None:
-        """A level costs its children: the plan skips, it does not scan."""
-        refs = [sky.ref("calexp", visit=visit, detector=number) for visit in VISITS for number in DETECTORS]
-        sky.registry.datasets.insert([stored(ref) for ref in refs])
-        statements.clear()
-        assert len(sky.found("calexp", [RUNS[0]], instrument=CAMERA, day_obs=VISITS[1])) == 6
-        assert len(statements) == 1
 
 
 def _in_like(values: Mapping[str, int | str], filters: LevelFilter) -> bool:
