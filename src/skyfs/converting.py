@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 from .abc.source import ByteSource
 from .errors import NotFound
+from .formats.buffer import Buffer
 from .formats.catalog import Formats
 from .model.dataset import Resolved
 from .reading import Reader
@@ -59,7 +60,7 @@ class Converter:
             data = self._convert(resolved, component, extension)
             if resolved.ref.type.immutable:
                 self._keep(key, data)
-        return MemorySource(data)
+        return Buffer(data)
 
     def _extensions_of(self, storage_class: str) -> list[str]:
         return [self._formats.extension_for(storage_class)]
@@ -84,17 +85,3 @@ class Converter:
                 self._size += len(data)
             while self._size > KEPT_BYTES:
                 self._size -= len(self._kept.popitem(last=False)[1])
-
-
-class MemorySource(ByteSource):
-    """Bytes in memory as a source."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def size(self) -> int:
-        return len(self._data)
-
-    def read(self, start: int, stop: int) -> bytes:
-        return self._data[start:stop]

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from .abc.source import ByteSource
-from .converting import Converter, MemorySource
+from .converting import Converter
 from .errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound, Unsupported
+from .formats.buffer import Buffer
 from .model.collection import CollectionKind
 from .model.dataset import Resolved
 from .model.paths import SERVICES, Address, split_type
@@ -144,7 +145,7 @@ class Tree:
         if node.is_dir:
             raise IsDirectory(f"open {node.path!r}", "it is a directory")
         if node.named is None:
-            return MemorySource(node.content or b"")
+            return Buffer(node.content or b"")
         named = node.named
         if self._is_stored(named):
             return self.repository.open_bytes(named.resolved)[1]

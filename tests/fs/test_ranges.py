@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfs.converting import MemorySource
+from skyfs.formats.buffer import Buffer
 from skyfs.fs.system import read_merged
 
 DATA = bytes(range(256))
 
 
-class Counting(MemorySource):
+class Counting(Buffer):
     """Bytes in memory that remember what was asked for."""
 
     asked: list[tuple[int, int]]

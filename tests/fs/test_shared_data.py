@@ -11,8 +11,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 import skyfs
-from skyfs.converting import MemorySource
 from skyfs.errors import BadContent
+from skyfs.formats.buffer import Buffer
 from skyfs.formats.catalog import Formats
 from skyfs.ingesting import extension_of
 from skyfs.repository import Repository
@@ -51,7 +51,7 @@ def format_of(path: Path) -> str:
     formats = Formats.load({})
     extension = extension_of(path.name, formats)
     try:
-        formats.check(MemorySource(path.read_bytes()), extension or "")
+        formats.check(Buffer(path.read_bytes()), extension or "")
     except BadContent:
         return ""
     return extension or ""

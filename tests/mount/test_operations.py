@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 import skyfs
-from skyfs.converting import MemorySource
 from skyfs.errors import StoreError
+from skyfs.formats.buffer import Buffer
 from skyfs.mount.engine import CallableEngine, Engine
 from skyfs.mount.failures import Refusal
 from skyfs.mount.nodes import FRESH_S, KERNEL_S, UNCHANGED_S
@@ -262,9 +262,9 @@ def test_short_reads_and_wrong_sizes_are_errors(
 ) -> None:
     number, handle = operations.open(raw_path(), os.O_RDONLY)
     handle.source.close()
-    monkeypatch.setattr(handle, "source", MemorySource(b"short"))
+    monkeypatch.setattr(handle, "source", Buffer(b"short"))
     assert refused(lambda: operations.read(number, 100, 0)) == errno.EIO
-    monkeypatch.setattr(Tree, "open_node", lambda *_: MemorySource(b"short"))
+    monkeypatch.setattr(Tree, "open_node", lambda *_: Buffer(b"short"))
     assert refused(lambda: operations.open(raw_path(), os.O_RDONLY)) == errno.EIO
     assert "instead of" in caplog.text
 

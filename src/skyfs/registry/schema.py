@@ -94,7 +94,7 @@ class Schema:
         """Declare the tables that every registry has, and refuse names that our own columns have."""
         for element in self.universe.elements.values():
             _check_names(element)
-        for declare in (_declare_names, _declare_collections, _declare_datasets):
+        for declare in (_declare_names, _declare_collections, _declare_datasets, _declare_places):
             declare(self.metadata)
 
     def __getitem__(self, name: str) -> sa.Table:
@@ -199,6 +199,9 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         # The required values as a JSON list without its brackets: the way back from an id to its members.
         sa.Column("data_id", sa.Text, nullable=False),
     )
+
+
+def _declare_places(metadata: sa.MetaData) -> None:
     sa.Table(
         "artifact",
         metadata,
