@@ -1,0 +1,32 @@
+"""The repository: what exists and where its bytes lie, seen as one."""
+
+from __future__ import annotations
+
+from .asking import Asking
+from .base import Collections
+from .changing import Changing
+from .collecting import Collecting
+from .defining import Defining
+
+__all__ = ["Collections", "Repository"]
+
+
+class Repository(Defining, Collecting, Asking, Changing):
+    """A repository of datasets.
+
+    Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it,
+    or use it as a context manager.
+
+    Attributes
+    ----------
+    root
+        Its folder.
+    config
+        Its configuration.
+    registry, stores, formats
+        The rooms below, for those who need more than this door.
+    collections_searched
+        Where `get` and `find` look when no collections are named.
+    run
+        Where `put` writes when no RUN is named.
+    """

@@ -1,0 +1,110 @@
+"""The parts of a repository, brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from ..abc.store import Store
+from ..config import Config
+from ..errors import BadArgument, NotAllowed
+from ..finding import Finder
+from ..formats.catalog import Formats
+from ..reading import Reader
+from ..registry.collections import writable_run
+from ..registry.registry import Registry
+from ..resolving import Resolver
+from ..writing import Policy, Writer
+
+Collections = str | Iterable[str] | None
+
+
+class Base:
+    """What every part of a repository stands on."""
+
+    def __init__(
+        self,
+        root: Path,
+        config: Config,
+        registry: Registry,
+        stores: Mapping[str, Store],
+        formats: Formats,
+        user: str,
+    ) -> None:
+        self.root = root
+        self.config = config
+        self.registry = registry
+        self.stores = stores
+        self.formats = formats
+        self.user = user
+        self.collections_searched: tuple[str, ...] = ()
+        self.run: str | None = None
+        policy = Policy(config.auto_register, user)
+        self.reader = Reader(registry, stores, formats)
+        self.writer = Writer(registry, stores, formats, policy)
+        self.finder = Finder(registry)
+        self.resolver = Resolver(registry, self.finder)
+
+    @property
+    def name(self) -> str:
+        """The name by which ``skyfs://NAME/`` opens it."""
+        return self.config.name
+
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self.registry.writable
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Run the body as one change: all that is done inside, or nothing."""
+        return self.writer.transaction()
+
+    def recover(self) -> int:
+        """Undo what writers that died have left behind; give how many files were taken away."""
+        return sum(store.recover(partial(self._holds, name)) for name, store in self.stores.items())
+
+    def _holds(self, store: str, key: str) -> bool:
+        return self.registry.lookup.holds(self.registry.current(), store, key)
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self.registry.close()
+        for store in self.stores.values():
+            store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"<skyfs.Repository {self.name!r} at {str(self.root)!r}{'' if self.writable else ', read-only'}>"
+        )
+
+    def _searched(self, collections: Collections) -> Sequence[str]:
+        if collections is None:
+            if not self.collections_searched:
+                raise BadArgument(
+                    "which collections?", "none are named", "give collections=, here or to skyfs.open"
+                )
+            return self.collections_searched
+        return [collections] if isinstance(collections, str) else list(collections)
+
+    def _run(self, run: str | None) -> str:
+        if run is None and self.run is None:
+            raise BadArgument("which RUN?", "none is named", "give run=, here or to skyfs.open")
+        return str(self.run if run is None else run)
+
+    def _require_owner(self, run: str, verb: str) -> None:
+        collection = self.registry.current().collection(run).collection
+        if verb != "lock":
+            writable_run(self.registry.current().collection(run))
+        if collection.owner and self.user not in (collection.owner, *self.config.admins):
+            raise NotAllowed(
+                f"{verb} the RUN {run!r}", f"it belongs to {collection.owner}, you are {self.user}"
+            )
