@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from ..errors import BadDefinition
@@ -127,3 +129,53 @@ class Resolved:
 
     ref: DatasetRef
     locations: tuple[Location, ...]
+
+
+def refs_of(
+    dataset_type: DatasetType,
+    rows: Iterable[tuple[Any, ...]],
+    runs: Mapping[int, str],
+    *,
+    valid: bool = False,
+) -> Iterator[DatasetRef]:
+    """Give references of many datasets of one type; those whose RUN is not among ``runs`` are left out.
+
+    Rows are (anything, RUN's number, id's bytes, levels...), with ``valid`` followed by both ends of the
+    validity range, as numbers or None. The constructors' checks of values that a registry has checked
+    would take three times as long as all the rest.
+    """
+    group = dataset_type.group
+    end = 3 + len(group.levels)
+    for row in rows:
+        run = runs.get(row[1])
+        if run is None:
+            continue
+        uuid = _new(UUID)
+        _set_int(uuid, _from_bytes(row[2], "big"))
+        _set_safe(uuid, _UNKNOWN_SAFETY)
+        data_id = _new(DataId)
+        _set_group(data_id, group)
+        _set_row(data_id, row[3:end])
+        ref = _new(DatasetRef)
+        _set_id(ref, uuid)
+        _set_type(ref, dataset_type)
+        _set_data_id(ref, data_id)
+        _set_run(ref, run)
+        _set_valid(ref, Timespan(row[end], row[end + 1]) if valid else None)
+        yield ref
+
+
+def _setter(owner: type, name: str) -> Callable[[object, object], None]:
+    """Give what sets an attribute of an object that is being made, though it cannot be changed later."""
+    setter: Callable[[object, object], None] = vars(owner)[name].__set__
+    return setter
+
+
+_new: Any = object.__new__
+_from_bytes = int.from_bytes
+_UNKNOWN_SAFETY = UUID(int=0).is_safe
+_set_int, _set_safe = _setter(UUID, "int"), _setter(UUID, "is_safe")
+_set_group, _set_row = _setter(DataId, "group"), _setter(DataId, "row")
+_set_id, _set_type, _set_data_id, _set_run, _set_valid = (
+    _setter(DatasetRef, name) for name in ("id", "type", "data_id", "run", "valid")
+)

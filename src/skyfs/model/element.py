@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 ColumnType = Literal["int", "float", "string", "bool", "bytes"]
 
@@ -90,3 +91,12 @@ def skypix(name: str) -> Element | None:
     if not match or int(match[2]) > _SKYPIX_LEVELS[match[1]]:
         return None
     return Element(name, (Column("id", "int", nullable=False),), spatial=True, level=int(match[2]))
+
+
+def side_table(name: str, definition: Mapping[str, Any]) -> Element:
+    """Give the element of a side table: a relation with columns.
+
+    ``definition`` has ``requires``, a list of dimensions, and ``columns``, pairs of name and type.
+    """
+    columns = tuple(Column(column, kind) for column, kind in definition["columns"])
+    return Element(name, requires=tuple(definition["requires"]), metadata=columns)

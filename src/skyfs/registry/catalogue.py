@@ -1,4 +1,4 @@
-"""Collections and dataset types, kept in memory and fresh."""
+"""Collections, dataset types and side tables, kept in memory and fresh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from ..errors import BadDefinition, NotFound
 from ..model.collection import Collection, CollectionKind
 from ..model.dataset import DatasetType
-from ..model.dimensions import DimensionGroup
+from ..model.dimensions import DimensionGroup, Element
+from ..model.element import side_table
 from .database import Database
 from .schema import GroupTables, Schema
 
@@ -44,13 +45,14 @@ class CollectionEntry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All collections and types as of one version of the catalogue."""
+    """All collections, types and attached side tables as of one version of the catalogue."""
 
     version: int
     collections: Mapping[str, CollectionEntry]
     types: Mapping[str, TypeEntry]
     collection_names: Mapping[int, str]
     types_by_id: Mapping[int, TypeEntry]
+    sides: Mapping[str, Element]
 
     def collection(self, name: str) -> CollectionEntry:
         """Give a collection by name, or raise NotFound with the nearest names."""
@@ -71,7 +73,7 @@ class Snapshot:
         name = entry.collection.name
         collections = {**self.collections, name: entry}
         names = {**self.collection_names, entry.id: name}
-        return Snapshot(version, collections, self.types, names, self.types_by_id)
+        return Snapshot(version, collections, self.types, names, self.types_by_id, self.sides)
 
     def flatten(self, names: Iterable[str]) -> tuple[CollectionEntry, ...]:
         """Give the collections to search, chains resolved, each once, in order."""
@@ -173,6 +175,7 @@ class Catalogue:
             types,
             {entry.id: name for name, entry in collections.items()},
             {entry.id: entry for entry in types.values()},
+            {element.name: element for element in self._read_sides()},
         )
 
     def _read_collections(self) -> Iterator[CollectionEntry]:
@@ -185,6 +188,11 @@ class Catalogue:
         for row in rows:
             kind, below = CollectionKind(row.kind), tuple(children.get(row.id, ()))
             yield CollectionEntry(row.id, Collection(row.name, kind, below, row.owner, row.locked, row.doc))
+
+    def _read_sides(self) -> Iterator[Element]:
+        table = self._schema["attachment"]
+        for row in self._database.read(sa.select(table).order_by(table.c.name)):
+            yield side_table(row.name, json.loads(row.definition))
 
     def _read_types(self) -> Iterator[TypeEntry]:
         table, groups = self._schema["dataset_type"], self._schema["dimension_group"]

@@ -20,11 +20,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from .functions import define
 
 BUSY_TIMEOUT_MS = 60_000
 # Kernels before 6.13 stamp files with the time of the last tick, up to 10 ms ago: two changes within one tick
@@ -180,6 +182,7 @@ def _set_up(connection: Connection, pragmas: list[str]) -> Connection:
     try:
         for pragma in [*pragmas, *more]:
             connection.exec_driver_sql(f"PRAGMA {pragma}")
+        define(cast("sqlite3.Connection", connection.connection.dbapi_connection))
     except BaseException:
         connection.close()
         raise

@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from ..errors import BadArgument, NotFound, ReadOnly, SkyfsError, StoreError
 from .connection import Session, open_reader, open_writer
-from .statement import AnyRow, Statement
+from .functions import raised
+from .statement import AnyRow, Selection, Statement
 
 # Rows of a batch are handed to the driver in pieces of this many, so that memory stays flat.
 _CHUNK_ROWS = 20_000
@@ -28,6 +29,16 @@ _T = TypeVar("_T")
 _NO_PARAMS: Params = {}
 # Connections of parent processes. Closing them in a child would drop the parent's locks.
 _inherited: list[object] = []
+
+
+class Sink(Protocol):
+    """What takes rows."""
+
+    def clear(self) -> None:
+        """Forget all rows."""
+
+    def extend(self, rows: Sequence[tuple[Any, ...]], /) -> None:
+        """Take some more."""
 
 
 class Database:
@@ -69,6 +80,30 @@ class Database:
     def read(self, statement: sa.Executable, params: Params = _NO_PARAMS) -> Sequence[AnyRow]:
         """Run a SELECT and give all its rows."""
         return self._read(lambda session: session.connection.execute(statement, params).all())
+
+    def select(self, selection: Selection, params: Params = _NO_PARAMS) -> list[tuple[Any, ...]]:
+        """Run a compiled SELECT and give all its rows."""
+        values = selection.values(params)
+        return self._read(lambda session: session.raw.execute(selection.text, values).fetchall())
+
+    def stream(self, selection: Selection, params: Params, sink: Sink) -> None:
+        """Run a compiled SELECT and hand its rows on, some at a time, without holding them.
+
+        When a writer of a database that is read without locks came between, ``sink`` is cleared and all
+        begins again.
+        """
+        values = selection.values(params)
+
+        def pour(session: Session) -> None:
+            sink.clear()
+            cursor = session.raw.execute(selection.text, values)
+            try:
+                while rows := cursor.fetchmany(_CHUNK_ROWS):
+                    sink.extend(rows)
+            finally:
+                cursor.close()
+
+        self._read(pour)
 
     def version(self, statement: sa.Executable) -> int:
         """Give the number that ``statement`` selects; it is run only when something was committed since."""
@@ -282,6 +317,9 @@ class Database:
 
     def _fail(self, what: str, error: Exception) -> NoReturn:
         """Raise our error for one of SQLite, SQLAlchemy or of binding values."""
+        own = raised()
+        if own is not None:
+            raise own from None
         original = getattr(error, "orig", None) or error
         if isinstance(original, sqlite3.IntegrityError):
             raise original from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -50,7 +51,20 @@ def to_row(universe: Universe, table: sa.Table, element: Element, record: Record
 
 def from_row(element: Element, row: AnyRow) -> dict[str, object]:
     """Give a row as its user knows it: own key by its column's name, the timespan as one value."""
-    found = row._asdict()
+    return _known(element, row._asdict())
+
+
+def from_values(element: Element, table: sa.Table, row: Sequence[Any]) -> dict[str, object]:
+    """Give bare values of all columns as their user knows them."""
+    columns = table.c.items()
+    found = {
+        name: bool(value) if value is not None and isinstance(column.type, sa.Boolean) else value
+        for (name, column), value in zip(columns, row, strict=True)
+    }
+    return _known(element, found)
+
+
+def _known(element: Element, found: dict[str, Any]) -> dict[str, object]:
     if element.is_dimension:
         found = {element.key.name if name == element.name else name: value for name, value in found.items()}
     if element.temporal:

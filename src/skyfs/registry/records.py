@@ -11,7 +11,8 @@ from ..errors import BadDataId, BadDefinition, Conflict, NotFound
 from ..model.dataid import Value
 from ..model.dimensions import Element, Universe
 from .database import Database
-from .record_rows import Record, from_row, plain, to_row
+from .record_rows import Record, from_row, from_values, plain, to_row
+from .regions import Regions
 from .schema import Schema
 from .statement import AnyRow, Statement
 
@@ -38,6 +39,7 @@ class Records:
         self._known: dict[str, dict[_Key, _Implied]] = {}
         self._selects: dict[tuple[str, ...], sa.Select[Any]] = {}
         self._inserts: dict[str, Statement] = {}
+        self._regions = Regions(database, schema)
 
     def insert(self, element_name: str, records: Iterable[Record], *, replace: bool = False) -> int:
         """Insert records in one transaction; equal ones that are there already are no change.
@@ -64,6 +66,8 @@ class Records:
             statement = self._insert_statement(element, table)
             columns = table.c.keys()
             self._database.write_many(statement, [tuple([row[name] for name in columns]) for row in new])
+            if element.spatial:
+                self._regions.add(element, new)
         return len(new)
 
     def select(self, element_name: str, conditions: Mapping[str, object]) -> Iterator[_Row]:
@@ -82,6 +86,14 @@ class Records:
         matching = [self._matching(element, table, name, value) for name, value in conditions.items()]
         statement = sa.select(table).where(*matching).order_by(*order).limit(_PAGE_ROWS)
         return self._pages(element, statement, sa.tuple_(*order))
+
+    def columns(self, element: Element) -> list[str]:
+        """Give the names of an element's columns as users know them."""
+        return list(from_values(element, self._table(element), [None] * len(self._table(element).c)))
+
+    def record(self, element: Element, row: Sequence[Any]) -> _Row:
+        """Give a row with a value for each column of the table as its user knows it."""
+        return from_values(element, self._table(element), row)
 
     def exists(self, element: Element, key: _Key) -> bool:
         """Tell whether a record has the identity."""
@@ -307,6 +319,9 @@ class Records:
         table = self._table(element)
         same = [table.c[name] == value for name, value in zip(element.identity, key, strict=True)]
         self._database.write(table.update().where(*same).values(**new))
+        if element.spatial and old["region"] != new["region"]:
+            self._regions.drop(element, [old])
+            self._regions.add(element, [new])
 
     def _check_alternates(self, element: Element, rows: Iterable[Record]) -> None:
         """Refuse alternate keys that another record has."""

@@ -20,6 +20,7 @@ from .dataids import DataIds
 from .datasets import Datasets
 from .holdings import Holdings
 from .lookup import Lookup
+from .queries.queries import Queries
 from .records import Records
 from .schema import SCHEMA_VERSION, Schema
 from .statement import Statement
@@ -43,6 +44,8 @@ class Registry:
         Inserts, tags, certifies and removes datasets.
     lookup
         Finds and lists datasets.
+    queries
+        Answers questions.
     holdings
         Tells which types collections hold.
     """
@@ -59,6 +62,7 @@ class Registry:
         self.datasets = Datasets(database, schema, catalogue, symbols)
         self.lookup = Lookup(database, schema, catalogue, symbols, self.data_ids)
         self.holdings = Holdings(database, schema)
+        self.queries = Queries(database, schema)
 
     @classmethod
     def create(cls, path: Path, universe: Mapping[str, object], *, durability: str) -> Registry:
@@ -75,6 +79,7 @@ class Registry:
         schema = Schema(parsed)
         elements = [element for element in parsed.elements.values() if element.has_records]
         tables = [*schema.metadata.sorted_tables, *(schema.records(element) for element in elements)]
+        tables += [schema.overlaps(element) for element in elements if element.spatial]
         meta = {"schema": str(SCHEMA_VERSION), "catalogue": "1", "universe": _as_json(universe)}
         _reserve(path)
         database = Database(path, writable=True, durability=durability, create=True)

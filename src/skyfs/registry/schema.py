@@ -13,6 +13,9 @@
         └──< provenance                       which datasets it was made from
 
     record_<element>                          what is known of each dimension value
+    overlap_<element>                         (cell, own) → identity: where on the sky its regions are
+    attachment                                side tables, whose rows are record_<name>
+    captured                                  header values of datasets
     symbol                                    texts that repeat: extensions, stores, folders
 
 ``member`` is clustered by (type, collection, stored, levels), so that finding one, listing a level, and all
@@ -31,7 +34,7 @@ from sqlalchemy.engine import Dialect
 from ..errors import BadDefinition
 from ..model.dimensions import Column, DimensionGroup, Element, Universe
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Stand for no bound in the columns of validity ranges and timespans: comparisons need no case for null then.
 MIN_NS, MAX_NS = -(2**63), 2**63 - 1
@@ -47,6 +50,16 @@ class Bytes(sa.LargeBinary):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> None:
         """Leave values alone."""
+
+
+class Number(sa.types.UserDefinedType[float]):
+    """An integer or a float, kept as what it is where the database can."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Give the type's name in SQL."""
+        return "NUMERIC"
 
 
 _COLUMN_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
@@ -89,6 +102,7 @@ class Schema:
     metadata: sa.MetaData = field(default_factory=sa.MetaData)
     _groups: dict[tuple[int, tuple[str, ...]], GroupTables] = field(default_factory=dict)
     _records: dict[str, sa.Table] = field(default_factory=dict)
+    _overlaps: dict[str, sa.Table] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Declare the tables that every registry has, and refuse names that our own columns have."""
@@ -115,6 +129,25 @@ class Schema:
         if element.name not in self._records:
             self._records[element.name] = _record_table(self.metadata, element, self.universe)
         return self._records[element.name]
+
+    def overlaps(self, element: Element) -> sa.Table:
+        """Give the index of an element's regions: cells of the sphere → identities of records.
+
+        Two regions can overlap only where they share a cell with ``own_a + own_b >= 1``
+        (`skyfs.model.region.covering`).
+        """
+        if element.name not in self._overlaps:
+            keys = [_dimension_column(self.universe, name) for name in element.identity]
+            self._overlaps[element.name] = sa.Table(
+                f"overlap_{element.name}",
+                self.metadata,
+                sa.Column("cell", sa.BigInteger, nullable=False),
+                sa.Column("own", sa.Integer, nullable=False),
+                *keys,
+                sa.PrimaryKeyConstraint("cell", "own", *element.identity),
+                sqlite_with_rowid=False,
+            )
+        return self._overlaps[element.name]
 
 
 def _check_names(element: Element) -> None:
@@ -155,6 +188,13 @@ def _declare_names(metadata: sa.MetaData) -> None:
         sa.Column("calibration", sa.Boolean, nullable=False),
         sa.Column("immutable", sa.Boolean, nullable=False),
         sa.Column("capture", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "attachment",
+        metadata,
+        sa.Column("name", sa.Text, primary_key=True),
+        # The element that its rows are records of, as JSON.
+        sa.Column("definition", sa.Text, nullable=False),
     )
 
 
@@ -198,6 +238,17 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         sa.Column("created_ms", sa.BigInteger, nullable=False),
         # The required values as a JSON list without its brackets: the way back from an id to its members.
         sa.Column("data_id", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "captured",
+        metadata,
+        sa.Column("dataset_id", _Id),
+        sa.Column("name_id", _Id),
+        # One of the two: numbers and texts compare with their own kind only. Of true and false both.
+        sa.Column("number", Number),
+        sa.Column("text", sa.Text),
+        sa.PrimaryKeyConstraint("dataset_id", "name_id"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -287,7 +338,8 @@ def _record_table(metadata: sa.MetaData, element: Element, universe: Universe) -
     constraints += [sa.UniqueConstraint(*element.requires, alternate) for alternate in element.alternates]
     # Blanks, because no name of an element has them: the name is nobody else's.
     constraints += [
-        sa.Index(f"record {element.name} {level}", *element.requires, level) for level in grouping
+        sa.Index(f"record {element.name} {level}", *element.requires, level, element.name)
+        for level in grouping
     ]
     return sa.Table(f"record_{element.name}", metadata, *columns, *constraints)
 

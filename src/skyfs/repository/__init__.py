@@ -7,11 +7,12 @@ from .base import Collections
 from .changing import Changing
 from .collecting import Collecting
 from .defining import Defining
+from .importing import Importing
 
 __all__ = ["Collections", "Repository"]
 
 
-class Repository(Defining, Collecting, Asking, Changing):
+class Repository(Defining, Collecting, Asking, Changing, Importing):
     """A repository of datasets.
 
     Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it,

@@ -2,27 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import fnmatch
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from uuid import UUID
 
 from ..abc.source import ByteSource
-from ..errors import BadDataId, NotFound, Unsupported
+from ..errors import BadArgument, BadDataId, NotFound, Unsupported
 from ..model.dataid import coerce
 from ..model.dataset import DatasetRef, Location, Resolved
 from ..model.dimensions import Element
 from ..model.paths import Address, parse
 from ..model.timespan import Timespan, to_tai_ns
+from ..querying import DataIdQuery, DatasetQuery, RecordQuery
+from ..querying.conditions import Asked
 from .base import Base, Collections
 
 
 class Asking(Base):
     """Finds and reads datasets."""
 
-    def records(self, element: str, **conditions: object) -> Iterator[dict[str, object]]:
-        """Give the records of an element whose columns equal the conditions, in order of identity."""
-        found = self.registry.universe.element(element)
-        return self.registry.records.select(
-            element, {name: self._typed(found, name, value) for name, value in conditions.items()}
+    def query(
+        self,
+        dataset_type: str | Iterable[str],
+        *,
+        collections: Collections = None,
+        where: str | None = None,
+        bind: Mapping[str, object] | None = None,
+        find_first: bool = True,
+        exclude: Iterable[object] | None = None,
+        **data_id: object,
+    ) -> DatasetQuery:
+        """Ask for datasets; nothing is read before the answer is iterated over.
+
+        Parameters
+        ----------
+        dataset_type
+            A name, a glob, or several.
+        collections
+            Names or globs to search in order; chains are followed. Default: those the repository was opened
+            with.
+        where
+            An expression: ``visit.exposure_time > 30 AND band IN ('g', 'r')``.
+        bind
+            Values of its ``:names``: numbers, texts, times, sky coordinates, regions, UUIDs, and inside of IN
+            sequences of them.
+        find_first
+            Give of each data ID only what the first collection has; False: all.
+        exclude
+            What to leave out: paths, ids or references; or the name of a file that lists paths or ids.
+        **data_id
+            Values of dimensions.
+
+        Raises
+        ------
+        InvalidQuery
+            When the expression is not well formed, or names what there is not; the message has the place.
+        NotFound
+            When a type or collection does not exist.
+        """
+        query = DatasetQuery(
+            self.registry,
+            Asked(where, bind, data_id),
+            types=self._types_named(dataset_type),
+            collections=self._collections_named(collections),
+            find_first=find_first,
+            excluded=self._ids(exclude),
         )
+        query.question()
+        return query
+
+    def data_ids(
+        self,
+        dimensions: Iterable[str],
+        *,
+        where: str | None = None,
+        bind: Mapping[str, object] | None = None,
+        order_by: str | Iterable[str] | None = None,
+        **data_id: object,
+    ) -> DataIdQuery:
+        """Ask which data IDs are possible by the records, whether or not there are datasets.
+
+        Dimensions with regions are joined where these overlap, exposures and visits by their definition.
+        Parameters and errors are those of `query`.
+        """
+        group = self.registry.universe.group([dimensions] if isinstance(dimensions, str) else dimensions)
+        query = DataIdQuery(self.registry, Asked(where, bind, data_id, _names(order_by)), group=group)
+        query.question()
+        return query
+
+    def records(
+        self,
+        element: str,
+        *,
+        where: str | None = None,
+        bind: Mapping[str, object] | None = None,
+        order_by: str | Iterable[str] | None = None,
+        **conditions: object,
+    ) -> RecordQuery:
+        """Ask for the records of an element, or the rows of a side table, in order of identity.
+
+        Conditions are values of dimensions, or of the records' own columns. Other parameters and errors are
+        those of `query`.
+        """
+        side = self.registry.current().sides.get(element)
+        found = side or self.registry.universe.element(element)
+        own = {name: value for name, value in conditions.items() if _is_column(found, name)}
+        typed = {name: self._typed(found, name, value) for name, value in own.items()}
+        text = " AND ".join(
+            [*([f"({where})"] if where else []), *(_demand(found, name, typed) for name in typed)]
+        )
+        bound = {
+            **(bind or {}),
+            **{f"own_{name}": value for name, value in typed.items() if value is not None},
+        }
+        given = {name: value for name, value in conditions.items() if name not in own}
+        asked = Asked(text or None, bound, given, _names(order_by))
+        query = RecordQuery(self.registry, asked, element=found)
+        query.question()
+        return query
 
     def _typed(self, element: Element, name: str, value: object) -> object:
         """Give a condition's value the type of its column, as text is what paths and command lines have."""
@@ -144,6 +242,52 @@ class Asking(Base):
             return found[dataset.id]
         return self.resolve(dataset, collections=collections, time=time, **given)
 
+    def _types_named(self, names: str | Iterable[str]) -> tuple[str, ...]:
+        known = self.registry.current()
+        found: dict[str, None] = {}
+        for name in [names] if isinstance(names, str) else names:
+            matching = (
+                fnmatch.filter(sorted(known.types), name) if _is_glob(name) else [known.type(name).type.name]
+            )
+            found |= dict.fromkeys(matching)
+        if not found:
+            raise NotFound(
+                f"no dataset type {names!r}", todo=f"there are {', '.join(sorted(known.types)[:20])}"
+            )
+        return tuple(found)
+
+    def _collections_named(self, collections: Collections) -> tuple[str, ...]:
+        known = self.registry.current()
+        found: dict[str, None] = {}
+        for name in self._searched(collections):
+            matching = (
+                sorted(known.collections) if _is_glob(name) else [known.collection(name).collection.name]
+            )
+            found |= dict.fromkeys(fnmatch.filter(matching, name) if _is_glob(name) else matching)
+        return tuple(found)
+
+    def _ids(self, exclude: Iterable[object] | None) -> frozenset[UUID]:
+        if exclude is None:
+            return frozenset()
+        if isinstance(exclude, str | Path):
+            exclude = _lines(Path(exclude))
+        return frozenset(self._id(one) for one in exclude)
+
+    def _id(self, one: object) -> UUID:
+        if isinstance(one, UUID):
+            return one
+        if isinstance(one, DatasetRef):
+            return one.id
+        text = str(one)
+        if text.startswith("/"):
+            return self.resolver.dataset(parse(text)).resolved.ref.id
+        try:
+            return UUID(text)
+        except ValueError:
+            raise BadArgument(
+                f"exclude {text!r}", "neither a path nor an id", "paths begin with '/'"
+            ) from None
+
 
 _FROM_TEXT: Mapping[str, Callable[[str], object]] = {
     "int": int,
@@ -161,3 +305,34 @@ def _span(time: object) -> Timespan | None:
         return Timespan.of(*time)
     moment = to_tai_ns(time)
     return None if moment is None else Timespan(moment, moment + 1)
+
+
+def _is_glob(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadArgument(
+            f"exclude={str(path)!r}", str(error), "name a file with a path or an id a line"
+        ) from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _names(order_by: str | Iterable[str] | None) -> tuple[str, ...]:
+    if order_by is None:
+        return ()
+    return (order_by,) if isinstance(order_by, str) else tuple(order_by)
+
+
+def _is_column(element: Element, name: str) -> bool:
+    """Tell whether a name is of the records' own columns: what identifies a record may be a dimension's."""
+    return (
+        any(column.name == name for column in (*element.keys, *element.metadata)) or name in element.implies
+    )
+
+
+def _demand(element: Element, name: str, typed: Mapping[str, object]) -> str:
+    return f"{element.name}.{name} IS NULL" if typed[name] is None else f"{element.name}.{name} = :own_{name}"

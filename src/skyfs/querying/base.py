@@ -1,0 +1,107 @@
+"""What all queries can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar
+
+from ..errors import BadArgument
+from ..model.query import Expression
+from ..registry.queries.question import Question
+from ..registry.registry import Registry
+from .conditions import Asked
+from .tables import make_table
+from .wording import said
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Query(ABC, Generic[T]):
+    """A lazy question; each method that narrows it gives a new one. Iterating asks anew each time."""
+
+    registry: Registry
+    asked: Asked
+    limited: int | None = None
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[T]:
+        """Give the answers, read in pages."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """Count the answers."""
+
+    @abstractmethod
+    def question(self) -> Question:
+        """Give what is asked of the registry."""
+
+    @abstractmethod
+    def row(self, answer: T) -> Mapping[str, object]:
+        """Give an answer as a row of a table."""
+
+    def any(self) -> bool:
+        """Tell whether there is an answer."""
+        return next(iter(self.limit(1)), None) is not None
+
+    def where(self, expression: str, **bind: object) -> Self:
+        """Demand another expression besides."""
+        asked = self.asked
+        text = f"({asked.where}) AND ({expression})" if asked.where else expression
+        return self._narrowed(replace(asked, where=text, bind={**(asked.bind or {}), **bind}))
+
+    def order_by(self, *names: str) -> Self:
+        """Sort by columns: ``visit.exposure_time``, ``visit.timespan.begin``; ``-`` in front: descending."""
+        return self._narrowed(replace(self.asked, order=names))
+
+    def limit(self, n: int) -> Self:
+        """Give only the first ``n``."""
+        if n < 0:
+            raise BadArgument(f"limit({n!r})", "no whole number from 0", "give how many are wanted")
+        return self._changed(limited=n if self.limited is None else min(n, self.limited))
+
+    def to_table(self, kind: str = "astropy") -> Any:  # noqa: ANN401 - a table of the library asked for
+        """Give all answers as a table: ``astropy``, ``pandas`` or ``arrow``."""
+        return make_table([self.row(answer) for answer in self], self.columns(), kind)
+
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Give the names of the columns of `to_table`."""
+
+    def explain(self) -> str:
+        """Say in words why there is no answer, or how many there are."""
+        if self.any():
+            return f"{self.count()} found"
+        reason = self._nothing_at_all()
+        if reason is not None:
+            return reason
+        return self._guilty()
+
+    def _nothing_at_all(self) -> str | None:
+        """Say why there would be no answer without any condition either."""
+        return None if self._with(()).any() else "there is nothing, whatever the conditions"
+
+    def _guilty(self) -> str:
+        """Find the conditions that leave nothing."""
+        conditions = self.question().conditions
+        for condition in conditions:
+            if not self._with((condition,)).any():
+                return f"nothing has {said(condition)}"
+        for number in range(2, len(conditions) + 1):
+            if not self._with(conditions[:number]).any():
+                some = " and ".join(said(condition) for condition in conditions[: number - 1])
+                return f"some have {some}, but none of these has {said(conditions[number - 1])}"
+        return "there is nothing in the limit asked for"
+
+    def _with(self, conditions: tuple[Expression, ...]) -> Query[T]:
+        return self._changed(asked=replace(self.asked, only=conditions, order=()), limited=None)
+
+    def _changed(self, **changes: object) -> Self:
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def _narrowed(self, asked: Asked) -> Self:
+        narrowed = self._changed(asked=asked)
+        narrowed.question()
+        return narrowed

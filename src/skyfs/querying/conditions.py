@@ -1,0 +1,136 @@
+"""What users give to a query → conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from ..errors import BadArgument, BadDataId, NotFound
+from ..model.dataid import Value, coerce
+from ..model.dimensions import Element, Universe
+from ..model.query import Binary, Expression, Literal, Name, Order
+from ..registry.queries.names import Vocabulary
+from ..registry.queries.question import Question, conjuncts, demanded
+from ..registry.queries.shape import normal
+from ..registry.registry import Registry
+
+Given = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query is asked with.
+
+    Attributes
+    ----------
+    where
+        An expression; several are joined by AND.
+    bind
+        Values of its ``:names``.
+    given
+        Values of dimensions.
+    only
+        Conditions to ask instead of all these.
+    """
+
+    where: str | None = None
+    bind: Given | None = None
+    given: Given | None = None
+    order: tuple[str, ...] = ()
+    only: tuple[Expression, ...] | None = None
+
+    def question(
+        self, registry: Registry, vocabulary: Vocabulary, subject: Element | None = None
+    ) -> Question:
+        """Give the question.
+
+        Raises
+        ------
+        InvalidQuery
+            When the expression is not well formed, or names what there is not.
+        BadDataId
+            When a given name is no dimension, or its value does not fit.
+        """
+        vocabulary = replace(vocabulary, text=self.where or "")
+        conditions = self.only
+        if conditions is None:
+            given = [_equal(vocabulary, name, value) for name, value in (self.given or {}).items()]
+            conditions = (*given, *self._expressions())
+        fixed = demanded(vocabulary, conditions)
+        told = _grouping(registry, fixed)
+        conditions = (*conditions, *(_same(name, value) for name, value in told.items()))
+        order = tuple(_order(text) for text in self.order)
+        question = Question(vocabulary, conditions, order, {**fixed, **told}, subject)
+        for _ in question.all_references():
+            pass  # each name means something
+        return question
+
+    def _expressions(self) -> Iterable[Expression]:
+        if not self.where:
+            if self.bind:
+                raise BadArgument(
+                    "bind= without where=", f"{', '.join(self.bind)} is given", "give the expression"
+                )
+            return ()
+        from ..model.query_bind import prepare
+        from ..model.query_text import parse
+
+        prepared = prepare(parse(self.where), self.bind or {}, self.where)
+        return [normal(one) for one in conjuncts(prepared)]
+
+
+def _same(name: str, value: Value) -> Expression:
+    return Binary("=", Name((name,)), Literal(value))
+
+
+def _equal(vocabulary: Vocabulary, name: str, value: object) -> Expression:
+    """Give the condition of ``name=value``: a dimension, or a column that identifies a value of one."""
+    universe = vocabulary.universe
+    if universe.has(name) and universe.element(name).is_dimension:
+        return _same(name, coerce(universe.element(name), value))
+    owners = [
+        element
+        for element in universe.elements.values()
+        if name in element.alternates and element.is_dimension
+    ]
+    near_owners = [one for one in owners if one.name in vocabulary.group.required] or owners
+    if len(near_owners) != 1 or not isinstance(value, str | int):
+        todo = _nearest(universe, name) if not owners else f"use where={owners[0].name}.{name} = ..."
+        raise BadDataId(f"bad data ID: {name}={value!r}", f"no dimension {name!r}", todo)
+    return Binary("=", Name((near_owners[0].name, name)), Literal(value))
+
+
+def _nearest(universe: Universe, name: str) -> str:
+    near = get_close_matches(name, universe.elements, 3)
+    return f"did you mean {', '.join(near)}?" if near else "other columns go into where="
+
+
+def _grouping(registry: Registry, fixed: Mapping[str, Value]) -> dict[str, Value]:
+    """Give the values of grouping levels that follow from the values demanded: the night of a visit."""
+    universe = registry.universe
+    found: dict[str, Value] = {}
+    for name in fixed:
+        levels = universe.grouping.get(name, ())
+        element = universe.element(name)
+        if not levels or any(part not in fixed for part in element.identity):
+            continue
+        try:
+            implied = registry.records.implied(element, tuple(fixed[part] for part in element.identity))
+        except NotFound:
+            continue  # then nothing matches
+        for level in levels:
+            value = implied[level]
+            if value is not None and level not in fixed:
+                found[level] = value
+    return found
+
+
+def _order(text: str) -> Order:
+    descending = text.startswith("-")
+    parts = tuple(text.removeprefix("-").split("."))
+    if not all(parts):
+        raise BadArgument(
+            f"order_by {text!r}", "no name", "give names such as visit.timespan.begin or -visit"
+        )
+    return Order(Name(parts), descending)
