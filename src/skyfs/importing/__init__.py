@@ -1,0 +1,1 @@
+"""Exports of Rubin data butlers, taken in."""

@@ -1,0 +1,133 @@
+"""Skymaps from configurations: a mapping or a YAML file with a name, a kind and what the kind needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..errors import BadConfig, BadDefinition
+from ..model.quoting import shown
+from ..yamlfile import read_yaml
+from .definition import Skymap
+from .grid import GridSettings
+from .healpix import Healpix
+from .polygons import polygons_of
+from .reading import Settings
+from .rings import Rings
+
+_COMMON = ("name", "kind")
+_GRID = (
+    "projection",
+    "pixelScale",
+    "patchInnerDimensions",
+    "patchBorder",
+    "tractOverlap",
+    "rotation",
+)
+_MOST_RINGS = 2_000
+_FINEST_HEALPIX = 6
+_MOST_PATCHES = 1_000_000
+_WIDEST_DEG = 75.0
+"""Corners of a square tract stay in front of the tangent plane, and patches near them have an area."""
+
+
+def read_skymap(path: str | Path) -> Skymap:
+    """Read a skymap from a YAML file.
+
+    Raises
+    ------
+    BadDefinition
+        When it is not YAML, or no configuration of a skymap.
+    NotFound
+        When there is no such file.
+    """
+    try:
+        given = read_yaml(Path(path))
+    except BadConfig as error:
+        raise BadDefinition(error.asked, error.found, error.todo) from None
+    return skymap_of(given, str(path))
+
+
+def skymap_of(configuration: Mapping[str, object], origin: str = "the skymap") -> Skymap:
+    """Make the skymap that a configuration describes.
+
+    Parameters
+    ----------
+    configuration
+        ``name``, ``kind`` (``rings``, ``healpix`` or ``polygons``) and the keys of the kind.
+    origin
+        What messages call it.
+
+    Raises
+    ------
+    BadDefinition
+        When a key is unknown or missing, or a value is of no use.
+    """
+    settings = Settings(configuration, origin)
+    kind = settings.text("kind")
+    if kind not in _KINDS:
+        raise BadDefinition(origin, f"unknown kind {shown(kind)}", f"there are {', '.join(_KINDS)}")
+    known, make = _KINDS[kind]
+    settings.only(*_COMMON, *known)
+    return make(settings)
+
+
+def _rings(settings: Settings) -> Rings:
+    rings = settings.count("numRings", least=1, most=_MOST_RINGS)
+    start = settings.number("raStart", 0.0)
+    grid = _grid(settings, 90 / (rings + 1))
+    configuration = _canonical(settings, grid) | {"numRings": rings, "raStart": start}
+    return Rings(settings.text("name"), configuration, grid, rings, start)
+
+
+def _healpix(settings: Settings) -> Healpix:
+    order = settings.count("log2NSide", least=0, most=_FINEST_HEALPIX)
+    grid = _grid(settings, 60 / 2**order)
+    configuration = _canonical(settings, grid) | {"log2NSide": order}
+    return Healpix(settings.text("name"), configuration, grid, order)
+
+
+def _grid(settings: Settings, half_size_deg: float) -> GridSettings:
+    if settings.text("projection", "TAN") != "TAN":
+        found = f"projection: {shown(settings.text('projection'))}"
+        raise BadDefinition(settings.origin, found, "TAN is the only one")
+    width, height = settings.counts("patchInnerDimensions", 2, least=1)
+    grid = GridSettings(
+        settings.number("pixelScale", least=1e-6),
+        (width, height),
+        settings.count("patchBorder", least=0),
+        settings.number("tractOverlap", least=0),
+        settings.number("rotation", 0.0),
+    )
+    reach_deg = half_size_deg + grid.tract_overlap_deg
+    if reach_deg > _WIDEST_DEG:
+        found = f"a tract reaches {reach_deg:g} degrees from its middle"
+        raise BadDefinition(settings.origin, found, "take more tracts, or less tractOverlap")
+    half = math.tan(math.radians(reach_deg))
+    patches = grid.count(0, half) * grid.count(1, half)
+    if patches > _MOST_PATCHES:
+        found = f"a tract has {patches} patches"
+        raise BadDefinition(settings.origin, found, "take a larger pixelScale or patchInnerDimensions")
+    return grid
+
+
+def _canonical(settings: Settings, grid: GridSettings) -> dict[str, object]:
+    """Give what tells one skymap from another, in one spelling."""
+    return {
+        "name": settings.text("name"),
+        "kind": settings.text("kind"),
+        "projection": "TAN",
+        "pixelScale": grid.pixel_scale_arcsec,
+        "patchInnerDimensions": list(grid.patch_inner),
+        "patchBorder": grid.patch_border,
+        "tractOverlap": grid.tract_overlap_deg,
+        "rotation": grid.rotation_deg,
+    }
+
+
+_KINDS: dict[str, tuple[tuple[str, ...], Callable[[Settings], Skymap]]] = {
+    "rings": (("numRings", "raStart", *_GRID), _rings),
+    "healpix": (("log2NSide", *_GRID), _healpix),
+    "polygons": (("tracts",), polygons_of),
+}
