@@ -95,7 +95,7 @@ class Query(ABC, Generic[T]):
                 return f"some have {some}, but none of these has {said(conditions[number - 1])}"
         return "there is nothing in the limit asked for"
 
-    def _with(self, conditions: tuple[Expression, ...]) -> Query[T]:
+    def _with(self, conditions: tuple[Expression, ...]) -> Self:
         return self._changed(asked=replace(self.asked, only=conditions, order=()), limited=None)
 
     def _changed(self, **changes: object) -> Self:

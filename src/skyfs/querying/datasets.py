@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cmp_to_key, partial
 from itertools import islice
 from typing import Any, Self
@@ -101,6 +101,24 @@ class DatasetQuery(Query[DatasetRef]):
             if places:
                 keys = [(name, str(value)) for name, value in found[ref.id].ref.data_id.levels]
                 yield str(Address.dataset(ref.run, ref.type.name, keys, places[0].extension))
+
+    def _nothing_at_all(self) -> str | None:
+        if self._with(()).any():
+            return None
+        snapshot = self.registry.current()
+        names = ", ".join(self.types)
+        everywhere = replace(self._with(()), collections=tuple(snapshot.collections), _known={})
+        holding = sorted({part.collections[0].collection.name for part in everywhere.parts()})
+        if not holding:
+            return f"no collection has any {names}"
+        return f"no {names} in {', '.join(self.collections)}; there are some in {', '.join(holding[:5])}"
+
+    def parts(self) -> Iterator[Part]:
+        """Give the collections that hold the types."""
+        snapshot = self.registry.current()
+        for entry in self._entries(snapshot):
+            searched = self._search(snapshot, entry).collections
+            yield from self.registry.queries.parts(entry, searched, find_first=self.find_first)
 
     def _changed(self, **changes: object) -> Self:
         # What was known of the other query is not known of this one.

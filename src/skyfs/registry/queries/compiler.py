@@ -56,7 +56,7 @@ _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "*": lambda a, b: a * b,
     "%": lambda a, b: a % b,
     # True division, of integers too.
-    "/": lambda a, b: sa.cast(a, sa.Float).op("/")(b),
+    "/": lambda a, b: sa.cast(a, sa.Float) / sa.cast(b, sa.Float),
 }
 _BOUND = {
     "int": sa.BigInteger,

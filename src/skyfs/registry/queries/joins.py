@@ -108,7 +108,10 @@ def _placed(layout: Layout, sources: Sequence[Source], first: Sequence[Step]) ->
         return _greedy(layout, sources, first)
     best: list[tuple[float, list[Step]]] = []
     _try(layout, list(sources), list(first), (1.0, 0.0), best)
-    return best[0][1]
+    work, steps = best[0]
+    if work == float("inf"):
+        raise LookupError(next(source.name for source in sources if source.pixels))
+    return steps
 
 
 def _try(
@@ -131,8 +134,6 @@ def _try(
         for fanout, step in _choices(layout, source, bound, placed):
             more = rows * fanout
             _try(layout, others, [*steps, step], (more, done + max(more, 1.0)), best)
-    if not best:
-        best.append((float("inf"), _greedy(layout, waiting, steps)))
 
 
 def _greedy(layout: Layout, sources: Sequence[Source], first: Sequence[Step]) -> list[Step]:

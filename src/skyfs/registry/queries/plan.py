@@ -25,7 +25,7 @@ from .joins import (
     record_columns,
 )
 from .names import Reference, names_in, nodes
-from .question import Question, rejects_null
+from .question import Question, demanded, rejects_null
 from .tables import Tables
 
 # Members that are no more than these are gone through first.
@@ -132,11 +132,20 @@ class Plan:
         if step.source.member:
             self._take_members()
         elif step.source.pixels:
+            if step.via is None and step.source.name not in self.tables.values:
+                self.tables.values[step.source.name] = self._given(step.source.name)
             self.tables.add_pixels(step.source.name, step)
         else:
             self.tables.add_records(
                 elements.get(step.source.name) or self._universe.element(step.source.name), step
             )
+
+    def _given(self, dimension: str) -> _Column:
+        """Give the parameter of the condition that demands a value of a dimension."""
+        for index, node in enumerate(self._question.conditions):
+            if isinstance(node, Binary) and dimension in demanded(self._vocabulary, (node,)):
+                return sa.bindparam(f"c{index}_v0", type_=sa.BigInteger())
+        raise LookupError(dimension)
 
     def _take_members(self) -> None:
         if self.members is None or self.member is None:
