@@ -85,7 +85,7 @@ class Finder:
                     levels[level] = value
         if implied and all(name in levels for name in entry.group.required):
             self._registry.data_ids.check_agreement(entry.group, levels, implied)
-        return Wanted(entry, LevelFilter(levels, {}), implied, span)
+        return Wanted(entry, LevelFilter(levels, {}, span), implied, span)
 
     def first(
         self, order: Iterable[CollectionEntry], found: Iterable[Found], wanted: Wanted
@@ -143,9 +143,8 @@ class Finder:
         return {name: value for name, value in known.items() if name in entry.group.required}
 
     def _timespan(self, element: Element, levels: Mapping[str, Value]) -> Timespan:
-        same = {name: levels[name] for name in element.identity}
-        span = next(self._registry.records.select(element.name, same)).get("timespan")
-        if not isinstance(span, Timespan):
+        span = self._registry.records.timespan(element, tuple(levels[name] for name in element.identity))
+        if span is None:
             raise NotFound(
                 f"the time of {element.name} {levels[element.name]!r}",
                 "its record has no timespan",

@@ -8,12 +8,10 @@ import os
 import random
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import sqlalchemy as sa
 
 import skyfs
 from skyfs.errors import StoreError
@@ -23,6 +21,7 @@ from skyfs.mount.failures import Refusal
 from skyfs.mount.nodes import FRESH_S, KERNEL_S, UNCHANGED_S
 from skyfs.mount.operations import Operations
 from skyfs.repository import Repository
+from skyfs.testing.statements import statements_run
 from skyfs.tree import Node, Tree
 
 from .conftest import Sky, define, raw_path
@@ -43,20 +42,6 @@ def operations(tree: Tree) -> Iterator[Operations]:
     operations = Operations(tree)
     yield operations
     operations.close()
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(*args: object) -> None:
-        seen.append(str(args[2]))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def refused(request: Callable[[], object]) -> int:
@@ -354,7 +339,7 @@ def test_ls_of_any_length_is_as_many_statements(tmp_path: Path, count: int) -> N
         tree = Tree(repo)
         Operations(tree).readdir(folder)  # collections and types are read
         operations = Operations(tree)
-        with statements() as seen:
+        with statements_run() as seen:
             names = [name for name, _ in operations.readdir(folder)]
             for name in names:
                 operations.getattr(f"{folder}/{name}")
@@ -375,11 +360,11 @@ def test_nodes_are_kept_for_half_a_second(empty: Repository) -> None:
     operations = Operations(Tree(empty), clock=clock)
     operations.getattr(PUT)
     clock.now_s += FRESH_S * 0.9
-    with statements() as seen:
+    with statements_run() as seen:
         operations.getattr(PUT)
     assert not seen
     clock.now_s += FRESH_S * 0.2
-    with statements() as seen:
+    with statements_run() as seen:
         operations.getattr(PUT)
     assert seen
     assert FRESH_S + KERNEL_S <= 1
@@ -392,15 +377,15 @@ def test_nodes_are_kept_longer_while_nothing_is_committed(empty: Repository) -> 
     operations = Operations(Tree(empty), clock=clock, stamp=lambda: state[0])
     operations.getattr(PUT)
     clock.now_s += UNCHANGED_S - 1
-    with statements() as seen:
+    with statements_run() as seen:
         operations.getattr(PUT)
     assert not seen
     state[0] = 2
-    with statements() as seen:
+    with statements_run() as seen:
         operations.getattr(PUT)
     assert seen
     clock.now_s += UNCHANGED_S
-    with statements() as seen:
+    with statements_run() as seen:
         operations.getattr(PUT)
     assert seen
 

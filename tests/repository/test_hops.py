@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 import skyfs
 from skyfs.abc.source import ByteSource
@@ -19,6 +18,7 @@ from skyfs.registry.lookup import Lookup
 from skyfs.repository import Repository
 from skyfs.stores.local import LocalStore
 from skyfs.testing.snapshot import snapshot
+from skyfs.testing.statements import statements_run
 
 from .conftest import data_id
 
@@ -27,9 +27,6 @@ from .conftest import data_id
 def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     """Count statements, lookups, opens and reads."""
     counts = {"sql": 0, "resolve": 0, "open": 0, "read": 0}
-
-    def statement(*_: object) -> None:
-        counts["sql"] += 1
 
     def count(owner: type, name: str, counter: str) -> None:
         original = getattr(owner, name)
@@ -44,11 +41,9 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
         count(Lookup, "datasets", "resolve")
         count(LocalStore, "open", "open")
         count(Formats, "read", "read")
-        sa.event.listen(sa.Engine, "before_cursor_execute", statement)
-        try:
+        with statements_run() as statements:
             yield counts
-        finally:
-            sa.event.remove(sa.Engine, "before_cursor_execute", statement)
+            counts["sql"] = len(statements)
 
 
 def test_a_read_takes_one_hop_through_each_room(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

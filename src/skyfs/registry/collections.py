@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -45,6 +45,7 @@ class Collections:
             # Another process may have registered it before this transaction began.
             known = self._registered(dataset_type)
             if known is None:
+                self._check_free(dataset_type.name)
                 self._insert_type(dataset_type, self._group_id(dataset_type))
                 self._catalogue.bump()
                 known = self.current().type(dataset_type.name)
@@ -103,6 +104,26 @@ class Collections:
             self._catalogue.bump()
             self.current().flatten([name])
 
+    def edit_chain(self, name: str, change: Callable[[tuple[str, ...]], Sequence[str]]) -> None:
+        """Give a CHAINED collection the children that ``change`` makes of those it has.
+
+        Nobody else changes it meanwhile.
+
+        Raises
+        ------
+        NotFound
+            When there is no such collection, or a child does not exist.
+        NotAllowed
+            When it is no chain.
+        BadDefinition
+            When the chain would contain itself.
+        """
+        with self._database.transaction():
+            found = self.current().collection(name).collection
+            if found.kind is not CollectionKind.CHAINED:
+                raise NotAllowed(f"change the chain {name!r}", f"it is {found.kind}", "name a chain")
+            self.set_chain(name, change(found.children))
+
     def set_locked(self, name: str, *, locked: bool) -> None:
         """Lock or unlock a RUN."""
         with self._database.transaction():
@@ -160,6 +181,10 @@ class Collections:
             raise Conflict(f"dataset type {dataset_type.name!r}", found, "choose another name")
         return known
 
+    def _check_free(self, name: str) -> None:
+        if name in self.current().sides:
+            raise Conflict(f"dataset type {name!r}", "a side table has the name", "choose another name")
+
     def _created(self, collection: Collection) -> CollectionEntry | None:
         known = self.current().collections.get(collection.name)
         if known is not None and known.collection.kind is not collection.kind:
@@ -213,4 +238,5 @@ def writable_run(entry: CollectionEntry) -> CollectionEntry:
 def _describe(dataset_type: DatasetType) -> str:
     dimensions = ", ".join(dataset_type.group.required)
     calibration = ", calibration" if dataset_type.calibration else ""
-    return f"({dimensions}) {dataset_type.storage_class}{calibration}"
+    capture = "".join(f", {name}={source}" for name, source in dataset_type.capture)
+    return f"({dimensions}) {dataset_type.storage_class}{calibration}{capture}"

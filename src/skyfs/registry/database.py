@@ -245,6 +245,14 @@ class Database:
             except _FOREIGN as error:
                 self._fail("write to", error)
 
+    def undefine(self, table: sa.Table) -> None:
+        """Drop a table, inside of a transaction."""
+        connection = self._writer().connection
+        try:
+            table.drop(connection)
+        except _FOREIGN as error:
+            self._fail("write to", error)
+
     def close(self) -> None:
         """Close the connections."""
         if self._pid == os.getpid():

@@ -15,20 +15,20 @@ import sqlalchemy as sa
 
 from ..errors import Conflict, Exists, NotAllowed
 from ..model.collection import CollectionKind
-from ..model.dataid import DataId
+from ..model.dataid import DataId, Value
 from ..model.dataset import DatasetRef, Location
 from ..model.timespan import Timespan
 from .artifacts import Artifacts
+from .captured import Captured, Values
 from .catalogue import Catalogue, CollectionEntry, Snapshot, TypeEntry
 from .collections import writable_run
 from .database import Database
+from .dataset_rows import DatasetRow, DatasetRows
 from .members import Levels, Members, Place, Row
 from .record_rows import bounds, timespan
 from .schema import Schema
 from .statement import Statement
 from .symbols import Symbols
-
-_IDS_PER_READ = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,7 @@ class NewDataset:
     ref: DatasetRef
     locations: tuple[Location, ...] = ()
     inputs: tuple[UUID, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What the registry knows of a dataset by its id."""
-
-    id: int
-    type_id: int
-    run_id: int
-    data_id: str
-    stored: int
+    captured: Values = ()
 
 
 class Datasets:
@@ -58,6 +48,7 @@ class Datasets:
         self._database = database
         self._catalogue = catalogue
         self._artifacts = Artifacts(database, schema, symbols)
+        self._captured = Captured(database, schema, symbols)
         self._members = Members(database, schema)
         dataset, provenance = schema["dataset"], schema["provenance"]
         self._insert_dataset, self._insert_edges = Statement.insert(dataset), Statement.insert(provenance)
@@ -68,7 +59,7 @@ class Datasets:
             Statement(dataset.delete().where(dataset.c.id == sa.bindparam("a_dataset")), ["a_dataset"]),
         ]
         self._last_ids = _last_ids(schema)
-        self._by_uuid = _by_uuid(schema)
+        self._rows = DatasetRows(database, schema)
 
     # -- insert ----------------------------------------------------------------------------------------
 
@@ -115,7 +106,7 @@ class Datasets:
         """
         with self._database.transaction():
             snapshot = self._catalogue.current()
-            row = self._rows([dataset.ref])[0]
+            row = self._rows.of([dataset.ref])[0]
             place = _own_place(snapshot, dataset.ref, row)
             writable_run(place.collection)
             levels = dataset.ref.data_id.row
@@ -160,6 +151,9 @@ class Datasets:
         placed = [(row_id, dataset.ref, place) for row_id, dataset in datasets for place in dataset.locations]
         if placed:
             self._artifacts.place(placed, first_artifact)
+        captured = [(row_id, dataset.captured) for row_id, dataset in datasets if dataset.captured]
+        if captured:
+            self._captured.insert(captured)
 
     def _explain_clash(self, place: Place, rows: Sequence[Levels], ids: Sequence[bytes], first: int) -> None:
         """Raise the error that tells why rows could not be inserted; some may be there, from ``first`` on."""
@@ -174,7 +168,7 @@ class Datasets:
             if any(member.dataset_id < first for member in self._members.find(place, (*row, 0))):
                 todo = "use replace=True to put another in its place"
                 raise Exists(_named(place, row), "it is there already", todo) from None
-        taken = [UUID(bytes=uuid) for uuid, row in self._read_rows(ids).items() if row.id < first]
+        taken = [UUID(bytes=uuid) for uuid, row in self._rows.read(ids).items() if row.id < first]
         raise Conflict(
             f"dataset {', '.join(map(str, taken[:1]))}", "the id is taken by another dataset"
         ) from None
@@ -215,13 +209,25 @@ class Datasets:
                     raise NotAllowed(what, "it is no calibration type", "register it with calibration=True")
                 self._add(place, [(*row[:-1], *range_ns, row[-1]) for row in members], stored=stored)
 
+    def decertify(
+        self, type_name: str, collection_name: str, span: Timespan, levels: Mapping[str, Value]
+    ) -> int:
+        """Take a range of time out of a CALIBRATION collection; what lies before and after it stays.
+
+        ``levels`` narrows it to some data IDs. Gives how many certified ranges it met.
+        """
+        with self._database.transaction():
+            snapshot = self._catalogue.current()
+            collection = _of_kind(snapshot, collection_name, CollectionKind.CALIBRATION)
+            return self._members.cut(Place(snapshot.type(type_name), collection), levels, bounds(span))
+
     def untag(self, refs: Iterable[DatasetRef], collection_name: str) -> None:
         """Take datasets out of a TAGGED collection; those that are not in it are passed by."""
         with self._database.transaction():
             snapshot = self._catalogue.current()
             collection = _of_kind(snapshot, collection_name, CollectionKind.TAGGED)
             wanted = list(refs)
-            known = self._read_rows([ref.id.bytes for ref in wanted])
+            known = self._rows.read([ref.id.bytes for ref in wanted])
             members: dict[Place, list[Row]] = {}
             for ref in wanted:
                 row = known.get(ref.id.bytes)
@@ -247,7 +253,7 @@ class Datasets:
         """Sort datasets by type and whether they are stored, as members of a collection."""
         snapshot, wanted = self._catalogue.current(), list({ref.id: ref for ref in refs}.values())
         members: dict[tuple[Place, int], list[Row]] = {}
-        for ref, row in zip(wanted, self._rows(wanted), strict=True):
+        for ref, row in zip(wanted, self._rows.of(wanted), strict=True):
             entry = _own_place(snapshot, ref, row).entry
             members.setdefault((Place(entry, collection), row.stored), []).append((*ref.data_id.row, row.id))
         for (place, _), some in members.items():
@@ -289,7 +295,7 @@ class Datasets:
         wanted = list({ref.id: ref for ref in refs}.values())
         with self._database.transaction():
             snapshot = self._catalogue.current()
-            rows = self._rows(wanted)
+            rows = self._rows.of(wanted)
             members: dict[Place, list[Row]] = {}
             for ref, row in zip(wanted, rows, strict=True):
                 place = _own_place(snapshot, ref, row)
@@ -297,6 +303,8 @@ class Datasets:
             for place, some in members.items():
                 self._remove_members(snapshot, place, some)
             self._artifacts.drop([row.id for row in rows])
+            if any(place.entry.type.capture for place in members):
+                self._captured.drop([row.id for row in rows])
             for statement in self._delete:
                 self._database.write_many(statement, [(row.id,) for row in rows])
         return [ref.id for ref in wanted]
@@ -315,22 +323,6 @@ class Datasets:
 
     # -- rows ------------------------------------------------------------------------------------------
 
-    def _rows(self, refs: Sequence[DatasetRef]) -> list[_Row]:
-        """Give the row of each dataset, or raise Conflict."""
-        known = self._read_rows([ref.id.bytes for ref in refs])
-        missing = next((ref for ref in refs if ref.id.bytes not in known), None)
-        if missing is not None:
-            what = f"{missing.type.name} {missing.data_id!r} of {missing.run!r}"
-            raise Conflict(what, "it was removed meanwhile", "look it up again")
-        return [known[ref.id.bytes] for ref in refs]
-
-    def _read_rows(self, ids: Sequence[bytes]) -> dict[bytes, _Row]:
-        found: dict[bytes, _Row] = {}
-        for start in range(0, len(ids), _IDS_PER_READ):
-            rows = self._database.read(self._by_uuid, {"uuids": list(ids[start : start + _IDS_PER_READ])})
-            found |= {uuid: _Row(*row) for uuid, *row in rows}
-        return found
-
     def _next_ids(self) -> tuple[int, int]:
         dataset, artifact = self._database.read(self._last_ids)[0]
         return (dataset or 0) + 1, (artifact or 0) + 1
@@ -339,14 +331,6 @@ class Datasets:
 def _last_ids(schema: Schema) -> sa.Select[Any]:
     last = [sa.select(sa.func.max(schema[name].c.id)).scalar_subquery() for name in ("dataset", "artifact")]
     return sa.select(*last)
-
-
-def _by_uuid(schema: Schema) -> sa.Select[Any]:
-    dataset, location = schema["dataset"], schema["location"]
-    stored = sa.exists().where(location.c.dataset_id == dataset.c.id)
-    columns = [dataset.c[name] for name in ("uuid", "id", "type_id", "run_id", "data_id")]
-    found = sa.select(*columns, sa.case((stored, 1), else_=0))
-    return found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
 
 
 def _grouped(datasets: Iterable[NewDataset]) -> Mapping[tuple[str, str, int], list[NewDataset]]:
@@ -373,7 +357,7 @@ def _quoted(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _own_place(snapshot: Snapshot, ref: DatasetRef, row: _Row) -> Place:
+def _own_place(snapshot: Snapshot, ref: DatasetRef, row: DatasetRow) -> Place:
     """Give the membership of a dataset in its RUN, or raise Conflict when the reference is not of it."""
     place = Place(
         snapshot.types_by_id[row.type_id], snapshot.collections[snapshot.collection_names[row.run_id]]
@@ -390,7 +374,7 @@ def _own_place(snapshot: Snapshot, ref: DatasetRef, row: _Row) -> Place:
 def _of_kind(snapshot: Snapshot, name: str, kind: CollectionKind) -> CollectionEntry:
     entry = snapshot.collection(name)
     if entry.collection.kind is not kind:
-        verb = "tag" if kind is CollectionKind.TAGGED else "certify"
+        verb = "tag" if kind is CollectionKind.TAGGED else "change validity"
         raise NotAllowed(f"{verb} in {name!r}", f"it is {entry.collection.kind}", f"name a {kind} collection")
     return entry
 

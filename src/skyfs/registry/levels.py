@@ -14,8 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..model.dataid import Value
+from ..model.timespan import Timespan
 from .catalogue import TypeEntry
+from .record_rows import bounds
 from .schema import Schema
+from .statement import Selection
 
 _HEAD = ("type_id", "collection_id", "stored")
 _MAX_KEPT = 1_000
@@ -32,18 +35,23 @@ class LevelFilter:
         Values of levels that are given.
     like
         Patterns with ``*`` and ``?`` on levels; they may let through more than asked, never less.
+    span
+        A time that validity ranges must overlap.
     """
 
     exact: Mapping[str, Value]
     like: Mapping[str, str]
+    span: Timespan | None = None
 
-    def shape(self) -> tuple[frozenset[str], frozenset[str]]:
+    def shape(self) -> tuple[frozenset[str], frozenset[str], bool]:
         """Give what the statement depends on."""
-        return frozenset(self.exact), frozenset(self.like)
+        return frozenset(self.exact), frozenset(self.like), self.span is not None
 
     def params(self) -> dict[str, object]:
         """Give the values to bind."""
         params: dict[str, object] = {f"is_{name}": value for name, value in self.exact.items()}
+        if self.span is not None:
+            params["span_begin"], params["span_end"] = bounds(self.span)
         return params | {f"like_{name}": _like(pattern) for name, pattern in self.like.items()}
 
 
@@ -106,11 +114,12 @@ class Statements:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._kept: dict[tuple[object, ...], sa.Select[Any]] = {}
+        self._kept: dict[tuple[object, ...], Selection] = {}
+        self._kept_by_uuid: sa.Select[Any] | None = None
 
     def values(
         self, entry: TypeEntry, scope: Scope, filters: LevelFilter, depth: int, *, valid: bool
-    ) -> sa.Select[Any]:
+    ) -> Selection:
         """Select (type, collection, first ``depth`` levels) of all directories that hold datasets, sorted."""
         key = (entry.tables, "values", scope.shape(), *filters.shape(), depth, valid)
         found = self._kept.get(key)
@@ -122,7 +131,7 @@ class Statements:
 
     def datasets(
         self, entry: TypeEntry, scope: Scope, filters: LevelFilter, *, valid: bool, after: bool
-    ) -> sa.Select[Any]:
+    ) -> Selection:
         """Select a page of datasets and where they lie, in the order of the table's key.
 
         With ``after``, those that come after bound values of `free` levels.
@@ -137,14 +146,15 @@ class Statements:
 
     def by_uuid(self) -> sa.Select[Any]:
         """Select datasets by id, with their data IDs as stored."""
-        found = self._kept.get(("by_uuid",))
-        return self._keep(("by_uuid",), self._by_uuid()) if found is None else found
+        if self._kept_by_uuid is None:
+            self._kept_by_uuid = self._by_uuid()
+        return self._kept_by_uuid
 
-    def _keep(self, key: tuple[object, ...], statement: sa.Select[Any]) -> sa.Select[Any]:
+    def _keep(self, key: tuple[object, ...], statement: sa.Select[Any]) -> Selection:
         if len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
-        self._kept[key] = statement
-        return statement
+        self._kept[key] = found = Selection(statement)
+        return found
 
     def _values(
         self, entry: TypeEntry, scope: Scope, filters: LevelFilter, depth: int, *, valid: bool
@@ -176,6 +186,11 @@ class Statements:
             conditions = _conditions(table, levels[-1:], filters)
         else:
             conditions = [*scope.conditions(table), *_conditions(table, levels, filters)]
+        if valid and filters.span is not None:
+            conditions += [
+                table.c.begin_ns < sa.bindparam("span_end"),
+                table.c.end_ns > sa.bindparam("span_begin"),
+            ]
         if after:
             names = free(levels, filters, valid=valid)
             row = [table.c[name] for name in names]

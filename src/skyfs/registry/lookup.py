@@ -34,7 +34,7 @@ _COLLECTIONS_PER_READ = 1_000
 # Columns of a row before its levels: type, collection, stored.
 _HEAD_COLUMNS = 3
 
-_Rows = Sequence[AnyRow]
+_Rows = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Lookup:
     def _prefixes(self, question: _Question, depth: int) -> _Rows:
         entry, scope, filters = question.entry, question.scope, question.filters
         statement = self._statements.values(entry, scope, filters, depth, valid=question.valid)
-        return self._database.read(statement, scope.params() | filters.params())
+        return self._database.select(statement, scope.params() | filters.params())
 
     def _pages(self, question: _Question) -> Iterator[_Rows]:
         rows = self._page(question, {})
@@ -191,7 +191,7 @@ class Lookup:
             like = {name: pattern for name, pattern in filters.like.items() if name == levels[-1]}
             narrow = Scope((type_id,), (collection_id,), scope.stored)
             yield from self._pages(
-                _Question(question.entry, narrow, LevelFilter(exact, like), question.valid)
+                _Question(question.entry, narrow, LevelFilter(exact, like, filters.span), question.valid)
             )
 
     def _following(self, question: _Question, rows: _Rows) -> Iterator[_Rows]:
@@ -222,7 +222,7 @@ class Lookup:
         statement = self._statements.datasets(entry, scope, filters, valid=question.valid, after=bool(after))
         params = scope.params()
         params.update(filters.params(), limit=_PAGE_ROWS, **after)
-        return self._database.read(statement, params)
+        return self._database.select(statement, params)
 
     # -- rows ------------------------------------------------------------------------------------------
 

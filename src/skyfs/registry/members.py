@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,21 @@ class Members:
             self.tidy(place)
         return count
 
+    def cut(self, place: Place, levels: Mapping[str, Value], span: tuple[int, int]) -> int:
+        """Take a range of time out of the validity of members; give how many of them it met."""
+        table, (begin, end), (type_id, collection_id) = place.table, span, place.ids
+        met = [table.c.type_id == type_id, table.c.collection_id == collection_id]
+        met += [table.c.stored.in_((0, 1)), *(table.c[name] == value for name, value in levels.items())]
+        met += [table.c.begin_ns < end, table.c.end_ns > begin]
+        rows = self._database.read(sa.select(table).where(*met))
+        self._database.write(table.delete().where(*met))
+        for stored in (0, 1):
+            self.insert(
+                place, list(_left([row for row in rows if row.stored == stored], span)), stored=stored
+            )
+        self.tidy(place)
+        return len(rows)
+
     def store(self, place: Place, row: Row) -> int:
         """Mark a declared member as stored; give how many there were."""
         statement = self._statement("store", place, _storing)
@@ -166,6 +181,16 @@ def _adding_summary(summary: sa.Table) -> Statement:
         ~there
     )
     return Statement(summary.insert().inline().from_select(list(_HEAD), values), _SUMMARY)
+
+
+def _left(rows: Iterable[AnyRow], span: tuple[int, int]) -> Iterator[Row]:
+    """Give what is left of members with validity when a range is taken out."""
+    for row in rows:
+        *levels, begin, end, dataset_id = row[len(_HEAD) :]
+        if begin < span[0]:
+            yield (*levels, begin, span[0], dataset_id)
+        if end > span[1]:
+            yield (*levels, span[1], end, dataset_id)
 
 
 def _names(table: sa.Table) -> list[str]:

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from ..errors import BadDataId, BadDefinition, Conflict, NotFound
 from ..model.dataid import Value
 from ..model.dimensions import Element, Universe
+from ..model.timespan import Timespan
 from .database import Database
-from .record_rows import Record, from_row, from_values, plain, to_row
+from .record_rows import Record, from_row, from_values, plain, timespan, to_row
 from .regions import Regions
 from .schema import Schema
-from .statement import AnyRow, Statement
+from .statement import AnyRow, Selection, Statement
 
 _Key = tuple[Value, ...]
 _Row = dict[str, object]
@@ -37,15 +38,16 @@ class Records:
         self._schema = schema
         self._universe: Universe = schema.universe
         self._known: dict[str, dict[_Key, _Implied]] = {}
-        self._selects: dict[tuple[str, ...], sa.Select[Any]] = {}
-        self._inserts: dict[str, Statement] = {}
+        self._selects: dict[tuple[object, ...], sa.Select[Any]] = {}
+        self._selections: dict[tuple[str, ...], Selection] = {}
+        self._inserts: dict[sa.Table, Statement] = {}
         self._regions = Regions(database, schema)
 
-    def insert(self, element_name: str, records: Iterable[Record], *, replace: bool = False) -> int:
-        """Insert records in one transaction; equal ones that are there already are no change.
+    def insert(self, named: str | Element, records: Iterable[Record], *, replace: bool = False) -> int:
+        """Insert records of an element, or rows of a side table, in one transaction.
 
-        Values that a record implies and that need nothing beyond their key (a band, a night, a group) are
-        added on the way. Gives the number of new records.
+        Equal ones that are there already are no change. Values that a record implies and that need nothing
+        beyond their key (a band, a night, a group) are added on the way. Gives the number of new records.
 
         Raises
         ------
@@ -56,14 +58,14 @@ class Records:
         Conflict
             When another record has the identity, and ``replace`` is False or what is implied would change.
         """
-        element = self._universe.element(element_name)
+        element = self._universe.element(named) if isinstance(named, str) else named
         table = self._recorded_table(element)
         rows = [to_row(self._universe, table, element, record) for record in records]
         with self._database.transaction():
             self._add_parents(element, rows)
             new = self._unknown(element, rows, replace=replace)
             self._mark(element)
-            statement = self._insert_statement(element, table)
+            statement = self._insert_statement(table)
             columns = table.c.keys()
             self._database.write_many(statement, [tuple([row[name] for name in columns]) for row in new])
             if element.spatial:
@@ -113,6 +115,12 @@ class Records:
             raise NotFound(f"no {element.name} {key[-1]!r}", f"{_named(element, key)} is not recorded", todo)
         return dict(zip(element.implies, found, strict=True))
 
+    def timespan(self, element: Element, key: _Key) -> Timespan | None:
+        """Give the timespan of a record; None when it has none, or there is no record."""
+        statement = self._by(element, element.identity, ("timespan_begin", "timespan_end"))
+        rows = self._database.select(statement, dict(zip(element.identity, key, strict=True)))
+        return timespan(*rows[0]) if rows and rows[0][0] is not None else None
+
     def by_alternate(self, element: Element, column: str, requires: _Key, value: object) -> Value:
         """Give the primary key of the record that has an alternate key.
 
@@ -129,7 +137,7 @@ class Records:
             values = (*requires, plain(element, column, kind, value))
         except BadDefinition as error:
             raise BadDataId(f"bad data ID: {column}={value!r}", error.found, error.todo) from None
-        rows = self._database.read(
+        rows = self._database.select(
             self._by(element, names, (element.name,)), dict(zip(names, values, strict=True))
         )
         if not rows:
@@ -207,7 +215,7 @@ class Records:
         if key in known:
             return known[key]
         statement = self._by(element, element.identity, element.implies or element.identity[-1:])
-        rows = self._database.read(statement, dict(zip(element.identity, key, strict=True)))
+        rows = self._database.select(statement, dict(zip(element.identity, key, strict=True)))
         if not rows:
             return None
         implied = tuple(rows[0]) if element.implies else ()
@@ -235,29 +243,30 @@ class Records:
         marked = scratch.get("records")
         return marked if isinstance(marked, frozenset) else frozenset()
 
-    def _by(self, element: Element, names: Sequence[str], columns: Sequence[str]) -> sa.Select[Any]:
-        key = (element.name, "one", *names, "", *columns)
-        if key not in self._selects:
+    def _by(self, element: Element, names: Sequence[str], columns: Sequence[str]) -> Selection:
+        key = (element.name, *names, "", *columns)
+        if key not in self._selections:
             table = self._table(element)
             conditions = [table.c[name] == sa.bindparam(name) for name in names]
-            self._selects[key] = sa.select(*(table.c[name] for name in columns)).where(*conditions)
-        return self._selects[key]
+            found = sa.select(*(table.c[name] for name in columns)).where(*conditions)
+            self._selections[key] = Selection(found)
+        return self._selections[key]
 
     def _by_last(
         self, element: Element, leading: Sequence[str], last: str, columns: Sequence[str]
     ) -> sa.Select[Any]:
-        key = (element.name, "many", *leading, last, "", *columns)
+        table = self._table(element)
+        key = (table, "many", *leading, last, "", *columns)
         if key not in self._selects:
-            table = self._table(element)
             conditions = [table.c[name] == sa.bindparam(name) for name in leading]
             among = table.c[last].in_(sa.bindparam("values", expanding=True))
             self._selects[key] = sa.select(*(table.c[name] for name in columns)).where(*conditions, among)
         return self._selects[key]
 
-    def _insert_statement(self, element: Element, table: sa.Table) -> Statement:
-        if element.name not in self._inserts:
-            self._inserts[element.name] = Statement.insert(table)
-        return self._inserts[element.name]
+    def _insert_statement(self, table: sa.Table) -> Statement:
+        if table not in self._inserts:
+            self._inserts[table] = Statement.insert(table)
+        return self._inserts[table]
 
     def _table(self, element: Element) -> sa.Table:
         return self._schema.records(element)

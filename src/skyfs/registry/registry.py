@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ..errors import BadDefinition, Exists, StoreError, VersionError
 from ..model.dimensions import Universe
+from .captured import Captured
 from .catalogue import Catalogue, Snapshot
 from .collections import Collections
 from .database import Database
@@ -20,9 +21,11 @@ from .dataids import DataIds
 from .datasets import Datasets
 from .holdings import Holdings
 from .lookup import Lookup
+from .provenance import Provenance
 from .queries.queries import Queries
 from .records import Records
 from .schema import SCHEMA_VERSION, Schema
+from .sides import Sides
 from .statement import Statement
 from .symbols import Symbols
 
@@ -38,12 +41,18 @@ class Registry:
         Makes and changes collections and dataset types.
     records
         Dimension records.
+    sides
+        Attaches side tables.
     data_ids
         Completes and checks data IDs.
     datasets
         Inserts, tags, certifies and removes datasets.
+    captured
+        Values that were read from the bytes of datasets.
     lookup
         Finds and lists datasets.
+    provenance
+        Tells what datasets were made from.
     queries
         Answers questions.
     holdings
@@ -58,9 +67,12 @@ class Registry:
         symbols = Symbols(database, schema)
         self.collections = Collections(database, schema, catalogue)
         self.records = Records(database, schema)
+        self.sides = Sides(database, schema, catalogue, self.records)
         self.data_ids = DataIds(universe, self.records)
         self.datasets = Datasets(database, schema, catalogue, symbols)
+        self.captured = Captured(database, schema, symbols)
         self.lookup = Lookup(database, schema, catalogue, symbols, self.data_ids)
+        self.provenance = Provenance(database, schema)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
 

@@ -101,13 +101,13 @@ class Schema:
     universe: Universe
     metadata: sa.MetaData = field(default_factory=sa.MetaData)
     _groups: dict[tuple[int, tuple[str, ...]], GroupTables] = field(default_factory=dict)
-    _records: dict[str, sa.Table] = field(default_factory=dict)
+    _records: dict[str, tuple[Element, sa.Table]] = field(default_factory=dict)
     _overlaps: dict[str, sa.Table] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Declare the tables that every registry has, and refuse names that our own columns have."""
         for element in self.universe.elements.values():
-            _check_names(element)
+            check_names(element)
         for declare in (_declare_names, _declare_collections, _declare_datasets, _declare_places):
             declare(self.metadata)
 
@@ -125,16 +125,18 @@ class Schema:
         return self._groups[key]
 
     def records(self, element: Element) -> sa.Table:
-        """Give the table of an element's records."""
-        if element.name not in self._records:
-            self._records[element.name] = _record_table(self.metadata, element, self.universe)
-        return self._records[element.name]
+        """Give the table of an element's records, or of a side table's rows."""
+        kept = self._records.get(element.name)
+        # A side table may be detached, and another one attached by its name.
+        if kept is None or (kept[0] is not element and kept[0] != element):
+            kept = self._records[element.name] = (element, _record_table(element, self.universe))
+        return kept[1]
 
     def overlaps(self, element: Element) -> sa.Table:
         """Give the index of an element's regions: cells of the sphere → identities of records.
 
         Two regions can overlap only where they share a cell with ``own_a + own_b >= 1``
-        (`skyfs.model.region.covering`).
+        (`skyfs.model.region_cells.covering`).
         """
         if element.name not in self._overlaps:
             keys = [_dimension_column(self.universe, name) for name in element.identity]
@@ -150,7 +152,8 @@ class Schema:
         return self._overlaps[element.name]
 
 
-def _check_names(element: Element) -> None:
+def check_names(element: Element) -> None:
+    """Refuse names of columns that are taken, or that our own columns have."""
     columns = [
         *element.identity,
         *element.alternates,
@@ -324,7 +327,7 @@ def _membership(name: str, group: DimensionGroup, validity: tuple[str, ...]) -> 
     )
 
 
-def _record_table(metadata: sa.MetaData, element: Element, universe: Universe) -> sa.Table:
+def _record_table(element: Element, universe: Universe) -> sa.Table:
     grouping = universe.grouping.get(element.name, ())
     columns = [_dimension_column(universe, name) for name in element.identity]
     columns += [_column(column) for column in element.keys[1:]]
@@ -341,7 +344,7 @@ def _record_table(metadata: sa.MetaData, element: Element, universe: Universe) -
         sa.Index(f"record {element.name} {level}", *element.requires, level, element.name)
         for level in grouping
     ]
-    return sa.Table(f"record_{element.name}", metadata, *columns, *constraints)
+    return sa.Table(f"record_{element.name}", sa.MetaData(), *columns, *constraints)
 
 
 def _column(column: Column) -> sa.Column[object]:

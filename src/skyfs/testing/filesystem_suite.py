@@ -11,7 +11,6 @@ import os
 import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 from random import Random
@@ -19,7 +18,6 @@ from typing import Any
 
 import fsspec
 import pytest
-import sqlalchemy as sa
 from fsspec.callbacks import Callback
 from fsspec.implementations.local import LocalFileSystem
 
@@ -30,23 +28,9 @@ from skyfs.model.selectors import split_selectors
 from skyfs.repository import Repository
 
 from .filesystem_sample import SAMPLE_GROUPS, Sample, fill
+from .statements import statements_run
 
 Opener = Callable[[Repository], SkyFileSystem]
-
-
-@contextmanager
-def counting() -> Iterator[list[str]]:
-    """Give the list of SQL statements that are run meanwhile."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        statements.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def mirror(files: dict[str, bytes], root: Path) -> LocalFileSystem:
@@ -259,7 +243,7 @@ class FileSystemSuite:
             (lambda: fs.glob(f"{self.prefix}/*"), 0),
         ]
         for call, groups in calls:
-            with counting() as statements:
+            with statements_run() as statements:
                 call()
             # One more tells which types are in which collections; validity ranges are in tables of their own.
             members = [text for text in statements if "member_" in text or "valid_" in text]
@@ -270,7 +254,7 @@ class FileSystemSuite:
         name = f"{self.prefix}{sample.one}"
         fs.cat(name)
         for call in (fs.cat, fs.exists, fs.ukey):
-            with counting() as statements:
+            with statements_run() as statements:
                 call(name)
             assert len(statements) == 1
 

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-import sqlalchemy as sa
 
 from skyfs.errors import BadDefinition, Conflict, Locked, NotAllowed, NotFound, ReadOnly, StoreError
 from skyfs.model.collection import Collection, CollectionKind
@@ -35,6 +34,7 @@ from .registry_sky import CALIBRATIONS, CAMERA, RUNS, TAGS, Sky, location, take_
 from .registry_suite_datasets import DatasetSuite
 from .registry_suite_lookup import LookupSuite
 from .registry_suite_records import RecordSuite
+from .statements import statements_run
 
 Reopen = Callable[..., Registry]
 
@@ -351,15 +351,9 @@ class RegistrySuite(CatalogueSuite, RecordSuite, DatasetSuite, LookupSuite, Tran
 
     @pytest.fixture
     def statements(self) -> Iterator[list[str]]:
-        """Give a list that grows by each statement that SQLAlchemy runs from now on."""
-        seen: list[str] = []
-
-        def note(*call: object) -> None:
-            seen.append(str(call[2]))
-
-        sa.event.listen(sa.Engine, "before_cursor_execute", note)
-        yield seen
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        """Give a list that grows by each statement from now on."""
+        with statements_run() as seen:
+            yield seen
 
     def test_a_snapshot_names_what_it_holds(self, sky: Sky) -> None:
         snapshot: Snapshot = sky.registry.current()

@@ -177,10 +177,9 @@ class Plan:
             inner[subject.name] = subject
         for dimension in self.group.required:
             others = [name for name in self.group.required if name != dimension]
-            if not (dimension in self._own and set(others) <= self._own):
-                inner |= (
-                    self._telling(dimension, others) if dimension in universe.group(others).implied else {}
-                )
+            if dimension in universe.group(others).implied and not {dimension, *others} <= self._own:
+                # Members that have a band must agree with the visit that is asked for.
+                inner |= self._telling(dimension, others, own=False)
         for node in self._question.conditions:
             if rejects_null(node):
                 inner |= self._told_by(self._vocabulary.meaning(name) for name in names_in(node))
@@ -214,10 +213,13 @@ class Plan:
                 found |= self._telling(reference.column, self.group.required)
         return {name: one for name, one in found.items() if one.has_records or one.spatial}
 
-    def _telling(self, dimension: str, known: Iterable[str]) -> dict[str, Element]:
-        """Give the elements whose records lead from known dimensions to the value of another one."""
+    def _telling(self, dimension: str, known: Iterable[str], *, own: bool = True) -> dict[str, Element]:
+        """Give the elements whose records lead from known dimensions to the value of another one.
+
+        When ``own``, what the members have themselves is known.
+        """
         known = set(known)
-        if dimension in known or dimension in self._own:
+        if dimension in known or (own and dimension in self._own):
             return {}
         found: dict[str, Element] = {}
         waiting = [dimension]
