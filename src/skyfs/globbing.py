@@ -13,17 +13,19 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from .errors import BadDataId, BadPath, NotFound
-from .model.collection import CollectionKind
 from .model.dataid import Value, coerce
 from .model.dimensions import Element
 from .model.paths import Address, parse
 from .model.quoting import decode, encode_name, encode_value, extension_at_end
 from .registry.catalogue import CollectionEntry, Snapshot, TypeEntry
 from .registry.levels import LevelFilter
-from .tree import Node, Tree
+from .tree import Node, Tree, service_path
 
 _MAGIC = re.compile(r"[*?\[]")
+_TREES = (".hive", ".where")
 _PLAIN_SERVICES = ((".repo",), (".by-id",), (".records",), (".where",))
+# Expressions are not listed: no pattern stands for one.
+_ANY_EXPRESSION = re.compile(r"[*?]+")
 
 
 def find(tree: Tree, address: Address, *, max_depth: int | None = None) -> list[Node]:
@@ -38,7 +40,7 @@ def find(tree: Tree, address: Address, *, max_depth: int | None = None) -> list[
     max_depth
         How many parts a path may have more than the address.
     """
-    if address.service[:1] in _PLAIN_SERVICES:
+    if address.service in _PLAIN_SERVICES:
         return _browse(tree, address, max_depth)
     parts = tuple(str(address).strip("/").split("/"))[len(address.service) :]
     parts = parts if parts != ("",) else ()
@@ -72,7 +74,8 @@ def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) 
         How many parts the first ``**`` may stand for.
     """
     parts = tuple(pattern.strip("/").split("/"))
-    service = parts[:1] if parts[0].startswith(".") else ()
+    service = _service(parts)
+    typed = "".join(f"/{part}" for part in parts[: len(service)])
     depth: int | None = len(parts)
     if "**" in parts:
         first = parts.index("**")
@@ -81,8 +84,17 @@ def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) 
     slash = pattern.endswith(("/", "/**"))
     nodes = _below(tree, service, parts, depth)
     matches = re.compile(regex).match
-    found = {node.path: node for node in nodes if matches(_matched(node, slash=slash))}
+    # An expression may be typed with signs that canonical paths encode; the pattern has it as typed.
+    top = service_path(service)
+    found = {node.path: node for node in nodes if matches(typed + _matched(node, slash=slash)[len(top) :])}
     return [found[path] for path in sorted(found)]
+
+
+def _service(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the service directory that a pattern begins with."""
+    if parts[0] == ".where" and len(parts) > 1 and not _ANY_EXPRESSION.fullmatch(parts[1]):
+        return parse("/".join(parts[:2])).service
+    return parts[:1] if parts[0].startswith(".") else ()
 
 
 def _matched(node: Node, *, slash: bool) -> str:
@@ -91,10 +103,10 @@ def _matched(node: Node, *, slash: bool) -> str:
 
 
 def _below(tree: Tree, service: tuple[str, ...], parts: tuple[str, ...], depth: int | None) -> Iterator[Node]:
-    if service and service != (".hive",):
+    if service and (service[0] not in _TREES or service == (".where",)):
         yield from _browse(tree, Address(service=service), None) if service in _PLAIN_SERVICES else ()
         return
-    yield tree.folder("/" + "/".join(service))
+    yield tree.folder(service_path(service) or "/")
     width = len(service)
     yield from _Scan(tree, Reach(parts[width:], None if depth is None else depth - width, service)).nodes()
 
@@ -124,7 +136,7 @@ class Reach:
     depth
         How many parts paths may have; None: any number.
     service
-        ``()`` or ``(".hive",)``, which counts for neither.
+        ``()``, ``(".hive",)`` or ``(".where", expression)``, which counts for neither.
     """
 
     parts: tuple[str, ...]
@@ -165,8 +177,9 @@ class _Scan:
     def __init__(self, tree: Tree, reach: Reach) -> None:
         self._tree = tree
         self._reach = reach
-        self._hive = bool(reach.service)
-        self._top = "".join(f"/{name}" for name in reach.service)
+        self._shown = tree.shown(reach.service)
+        self._hive = reach.service == (".hive",)
+        self._top = service_path(reach.service)
         self._folders: set[str] = set()
 
     def nodes(self) -> Iterator[Node]:
@@ -183,7 +196,7 @@ class _Scan:
         """Read collection and type names off the pattern; ask about the rest."""
         shown = [one for one in self._tree.collections(snapshot) if self._may_match(_names(one))]
         questions: dict[_Question, _Scope] = {}
-        for name, type_names in self._tree.held(snapshot, shown).items():
+        for name, type_names in self._shown.held(snapshot, shown).items():
             collection = snapshot.collections[name]
             offset = self._enter(_names(collection))
             for type_name in type_names if self._within(offset) else ():
@@ -233,7 +246,7 @@ class _Scan:
         like = Address(service=self._reach.service)
         shown, types = list(scope.collections.values()), list(scope.types.values())
         width = len(self._reach.service)
-        for collection, resolved in self._tree.select(snapshot, shown, types, question.filters):
+        for collection, resolved in self._shown.datasets(snapshot, shown, types, question.filters):
             node = self._tree.node(collection.collection.name, resolved, like)
             self._climb([node.path.rpartition("/")[0]])
             if self._within(node.path.count("/") - width):
@@ -243,14 +256,12 @@ class _Scan:
         """Give the paths of folders below types."""
         types = list(scope.types.values())
         levels, depth = types[0].group.levels, question.depth or 0
-        shown_as = _shown_as(snapshot, scope)
-        lookup = self._tree.repository.registry.lookup
-        members = [snapshot.collections[name] for name in shown_as]
-        for found in lookup.directories(snapshot, types, members, question.filters, depth):
+        shown = list(scope.collections.values())
+        for found in self._shown.directories(snapshot, types, shown, question.filters, depth):
             values = zip(levels[:depth], found.values, strict=True)
             below = "".join(f"/{level}={encode_value(str(value))}" for level, value in values)
-            for name in shown_as[found.collection]:
-                yield f"{self._top}/{'/'.join(_names(snapshot.collections[name]))}/{found.type_name}{below}"
+            names = "/".join(_names(snapshot.collections[found.collection]))
+            yield f"{self._top}/{names}/{found.type_name}{below}"
 
     def _climb(self, paths: Iterator[str] | Sequence[str]) -> None:
         """Note folders, and those above them."""
@@ -259,17 +270,6 @@ class _Scan:
             while path not in self._folders and path != self._top:
                 self._folders.add(path)
                 path = path.rpartition("/")[0]
-
-
-def _shown_as(snapshot: Snapshot, scope: _Scope) -> dict[str, list[str]]:
-    """Give, for each collection that holds members, the collections of the pattern that show them."""
-    calibrations = any(entry.type.calibration for entry in scope.types.values())
-    found: dict[str, list[str]] = {}
-    for name in scope.collections:
-        for member in snapshot.flatten([name]):
-            if calibrations or member.collection.kind is not CollectionKind.CALIBRATION:
-                found.setdefault(member.collection.name, []).append(name)
-    return found
 
 
 def _names(entry: CollectionEntry) -> tuple[str, ...]:

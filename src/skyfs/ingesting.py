@@ -6,12 +6,23 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
+from uuid import UUID
 
 from .abc.source import ByteSource
 from .abc.store import Adoption
-from .errors import BadArgument, BadContent, IsDirectory, NotFound, StoreError, UnknownFormat
+from .errors import (
+    BadArgument,
+    BadContent,
+    IsDirectory,
+    NotFound,
+    StoreError,
+    UnknownFormat,
+    Unsupported,
+)
 from .formats.catalog import Formats
+from .formats.fits_part import part_of
 from .model.dataset import DatasetRef, Location
 from .stores.local import LocalStore
 from .writing import Target, Writer
@@ -34,11 +45,18 @@ class IngestFile:
         What it is: values of the type's dimensions.
     extension
         Its format, when the file's name does not tell.
+    id
+        The dataset's id, when it follows from what it is, as a raw's does; None: a new one.
+    part
+        The HDU that it is, of a FITS file that holds many datasets; such files stay where they are (mode
+        ``direct``). None: the whole file.
     """
 
     path: str | os.PathLike[str]
     data_id: Mapping[str, object]
     extension: str | None = None
+    id: UUID | None = None
+    part: int | None = None
 
 
 class Ingester:
@@ -60,11 +78,15 @@ class Ingester:
             return []
         paths = [os.path.abspath(os.fspath(file.path)) for file in files]
         targets = [
-            Target(type_name, run, file.data_id, self._extension(path, file.extension), (), replace)
+            Target(type_name, run, file.data_id, self._extension(path, file.extension), (), replace, file.id)
             for path, file in zip(paths, files, strict=True)
         ]
-        for path, target in zip(paths, targets, strict=True):
-            self._check(path, target.extension)
+        for path, extension in dict.fromkeys(zip(paths, (one.extension for one in targets), strict=True)):
+            self._check(path, extension)
+        targets = [
+            self._capture(path, target, file.part)
+            for path, target, file in zip(paths, targets, files, strict=True)
+        ]
         inside = [
             mode == "direct" or (mode == "auto" and Path(path).is_relative_to(self._root)) for path in paths
         ]
@@ -74,7 +96,13 @@ class Ingester:
             )
         pairs = list(zip(paths, targets, strict=True))
         if inside[0]:
-            return self._writer.refer([(self._location(path, target), target) for path, target in pairs])
+            places = [
+                self._location(path, target, file.part)
+                for (path, target), file in zip(pairs, files, strict=True)
+            ]
+            return self._writer.refer(list(zip(places, targets, strict=True)))
+        if any(file.part is not None for file in files):
+            raise Unsupported(f"ingest parts with mode {mode!r}", "the file holds others too", "mode direct")
         return self._writer.adopt(pairs, Adoption.COPY if mode == "auto" else Adoption(mode))
 
     def _extension(self, path: str, given: str | None) -> str:
@@ -94,6 +122,15 @@ class Ingester:
         except BadContent as error:
             raise BadContent(f"ingest {path!r}", str(error), error.todo) from None
 
+    def _capture(self, path: str, target: Target, part: int | None) -> Target:
+        """Read what the type captures from a file, or from one dataset of many in it."""
+        if not self._writer.captures(target.type_name):
+            return target
+        with self._open(path) as whole:
+            source = whole if part is None else part_of(whole, target.extension, part)
+            captured = self._writer.capture(target.type_name, source, target.extension)
+        return changed(target, captured=captured)
+
     def _open(self, path: str) -> ByteSource:
         if os.path.isdir(path):
             raise IsDirectory(f"ingest {path!r}", "it is a directory", "name the files in it")
@@ -102,11 +139,15 @@ class Ingester:
         except (NotFound, StoreError) as error:
             raise type(error)(f"ingest {path!r}", error.found or str(error), error.todo) from None
 
-    def _location(self, path: str, target: Target) -> Location:
+    def _location(self, path: str, target: Target, part: int | None) -> Location:
         # The real path: a folder that is a link may come to point elsewhere.
         key = os.path.realpath(path)[1:]
         found = self._files.stat(key)
-        return Location(IN_PLACE, key, target.extension, found.size, found.mtime_ns, owned=False)
+        size = found.size
+        if part is not None:
+            with self._open(path) as whole:
+                size = part_of(whole, target.extension, part).size
+        return Location(IN_PLACE, key, target.extension, size, found.mtime_ns, part=part, owned=False)
 
 
 def extension_of(name: str, formats: Formats) -> str | None:

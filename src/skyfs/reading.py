@@ -8,6 +8,7 @@ from .abc.source import ByteSource
 from .abc.store import Store
 from .errors import NoBytes, NotFound
 from .formats.catalog import Formats
+from .formats.fits_part import part_of
 from .model.dataset import Location, Resolved
 from .registry.registry import Registry
 
@@ -64,7 +65,19 @@ class Reader:
                 failures.append(f"the repository has no store {place.store!r}")
                 continue
             try:
-                return place, store.open(place.key)
+                return place, _opened(store, place)
             except NotFound as error:
                 failures.append(str(error))
         raise NotFound(f"open {named}", "; ".join(failures), "check the repository: skyfs check")
+
+
+def _opened(store: Store, place: Location) -> ByteSource:
+    """Open the bytes at a location: the whole file, or one dataset of many in it."""
+    whole = store.open(place.key)
+    if place.part is None:
+        return whole
+    try:
+        return part_of(whole, place.extension, place.part)
+    except BaseException:
+        whole.close()
+        raise

@@ -10,12 +10,13 @@ import io
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
 from .abc.source import ByteSource
 from .abc.store import Adoption, Batch, Content, Store
+from .capturing import capture
 from .errors import BadDataId, Exists, NotAllowed, NotFound, ReadOnly
 from .formats.catalog import Formats
 from .model.collection import Collection, CollectionKind
@@ -24,6 +25,7 @@ from .model.dataset import DatasetRef, DatasetType, Location, Resolved
 from .model.dimensions import DimensionGroup
 from .model.ids import new_ids
 from .model.template import default_key, unique_key
+from .registry.captured import Values
 from .registry.collections import writable_run
 from .registry.datasets import NewDataset
 from .registry.levels import LevelFilter
@@ -52,6 +54,10 @@ class Target:
         Ids of the datasets that it was made from.
     replace
         Whether it may take the place of one that is there.
+    id
+        Its id when that follows from what it is; None: a new one.
+    captured
+        Values that were read from the bytes.
     """
 
     type_name: str
@@ -60,6 +66,8 @@ class Target:
     extension: str
     inputs: tuple[UUID, ...] = ()
     replace: bool = False
+    id: UUID | None = None
+    captured: Values = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +190,25 @@ class Writer:
             unit.add(draft.batch)
             if draft.check:
                 self._formats.check(_Written(draft.file), draft.plan.target.extension)
+            plan = self._with_captured(draft.plan, draft.file)
             draft.file.close()
-            return self._commit(draft.batch, [draft.plan])[0]
+            return self._commit(draft.batch, [plan])[0]
+
+    def captures(self, type_name: str) -> bool:
+        """Tell whether values are read from the bytes of a type's datasets."""
+        entry = self._registry.current().types.get(type_name)
+        return entry is not None and bool(entry.type.capture)
+
+    def capture(self, type_name: str, source: ByteSource, extension: str) -> Values:
+        """Read what the dataset type, if it is known, says to capture.
+
+        Raises
+        ------
+        BadContent
+            When the bytes are damaged.
+        """
+        entry = self._registry.current().types.get(type_name)
+        return capture(self._formats, entry.type.capture, source, extension) if entry else ()
 
     def adopt(self, files: Sequence[tuple[str, Target]], how: Adoption) -> list[DatasetRef]:
         """Take existing local files in as datasets, all or none."""
@@ -246,7 +271,8 @@ class Writer:
         if old is not None and old.locations and not target.replace:
             what = f"write {target.type_name} {data_id!r} to {target.run!r}"
             raise Exists(what, "it exists already", "put another in its place with replace")
-        kept_id = old.ref.id if old is not None and not old.locations else UUID(bytes=new_ids(1)[0])
+        kept_id = old.ref.id if old is not None and not old.locations else target.id
+        kept_id = UUID(bytes=new_ids(1)[0]) if kept_id is None else kept_id
         ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
         key = (
             unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
@@ -299,6 +325,12 @@ class Writer:
         row = tuple(values[name] for name in group.levels)
         return row, tuple(missing)  # type: ignore[arg-type]
 
+    def _with_captured(self, plan: _Plan, file: BinaryIO) -> _Plan:
+        if not plan.ref.type.capture:
+            return plan
+        captured = self.capture(plan.ref.type.name, _Written(file), plan.target.extension)
+        return replace(plan, target=replace(plan.target, captured=captured))
+
     # -- committing ------------------------------------------------------------------------------------
 
     def _commit(self, batch: Batch, plans: Sequence[_Plan]) -> list[DatasetRef]:
@@ -313,7 +345,7 @@ class Writer:
                 self._prepare(plan)
             new: list[NewDataset] = []
             for plan, place in zip(plans, places, strict=True):
-                dataset = NewDataset(plan.ref, (place,), plan.target.inputs)
+                dataset = NewDataset(plan.ref, (place,), plan.target.inputs, plan.target.captured)
                 if plan.old is None:
                     new.append(dataset)
                 elif plan.old.locations:

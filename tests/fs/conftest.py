@@ -20,6 +20,14 @@ def staged(repo: Repository) -> set[str]:
     return {str(path) for path in (repo.root / "data/.skyfs/staging").rglob("*") if path.is_file()}
 
 
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
+    """The sample, for tests that change nothing."""
+    root = tmp_path_factory.mktemp("standing") / "sky"
+    with skyfs.create(root, name="standing", options={"durability": "process"}) as repository:
+        yield fill(repository)
+
+
 @pytest.fixture
 def sample(tmp_path: Path) -> Iterator[Sample]:
     """The sample, this test's own."""

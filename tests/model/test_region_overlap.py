@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lsst.sphgeom import Angle, Box, Circle, Ellipse, IntersectionRegion, LonLat, UnionRegion, UnitVector3d
+from lsst.sphgeom import (
+    Angle,
+    Box,
+    Circle,
+    ConvexPolygon,
+    Ellipse,
+    IntersectionRegion,
+    LonLat,
+    UnionRegion,
+    UnitVector3d,
+)
 
 from skyfs.errors import BadArgument
 from skyfs.model.region import box, circle, decode, encode, point, polygon
@@ -34,7 +44,7 @@ def test_simple_regions_overlap_when_an_edge_is_inside_the_other(place: list[flo
     found = []
     for _ in range(30):
         a, b = (any_region(rng, unit(np.array(place, float)), size, SIMPLE) for _ in range(2))
-        one, two = edge(a, 1200), edge(b, 1200)
+        one, two = edge(a, 800), edge(b, 800)
         witness = bool(holds(b, one).any() or holds(a, two).any())
         answer = overlaps(encode(a), encode(b))
         assert answer == overlaps(encode(b), encode(a))
@@ -194,6 +204,40 @@ def test_thin_ellipses_overlap_where_they_are_and_not_where_their_circles_are() 
     for other in (box(3, 3, 5, 5), circle(3, 3, 2.9), polygon([(1, 1), (4, 1), (1, 4)])):
         assert not overlaps(along, other)
         assert not overlaps(across, other)
+
+
+@pytest.mark.parametrize("size", [1e-2, 1e-4, 1e-5])
+def test_small_thin_ellipses_overlap_what_they_reach_into(size: float) -> None:
+    rng = np.random.default_rng(round(1 / size))
+    for _ in range(40):
+        centre = UnitVector3d(*map(float, unit(rng.normal(size=3))))
+        ellipse = Ellipse(centre, Angle(size), Angle(size / 50), Angle(rng.uniform(0, 7)))
+        tip = edge(ellipse, 400)[int(rng.integers(400))]
+        # A triangle from a point of the edge outwards, and a little inwards.
+        middle = np.array([centre.x(), centre.y(), centre.z()])
+        away = unit(tip - middle)
+        aside = np.cross(middle, away)
+        for inwards in (1, -1):
+            first = tip - inwards * 1e-4 * (tip - middle)
+            corners = [first, tip + size * (2 * away + aside), tip + size * (2 * away - aside)]
+            triangle = ConvexPolygon([UnitVector3d(*map(float, unit(corner))) for corner in corners])
+            assert holds(ellipse, unit(first)[None]).any() == (inwards > 0)
+            assert overlaps(encode(ellipse), encode(triangle)) or inwards < 0
+
+
+def test_an_edge_that_nearly_touches_an_arcsecond_ellipse_twice_crosses_it() -> None:
+    foci = (
+        (0.07669837406896798, 0.05263874106865631, 0.9956638601224228),
+        (
+            0.07670563659846515,
+            0.052613654209546765,
+            0.9956646266212046,
+        ),
+    )
+    ellipse = Ellipse(UnitVector3d(*foci[0]), UnitVector3d(*foci[1]), Angle(1.4230966303818704e-05))
+    area = Box.fromRadians(0.601261390784413, 1.4776318955480743, 0.6013169813130265, 1.4776549362464972)
+    assert holds(area, edge(ellipse, 4000)).any()
+    assert overlaps(encode(ellipse), encode(area))
 
 
 @pytest.mark.parametrize("empty", [Circle.empty(), Box.empty(), Ellipse.empty(), UnionRegion()])

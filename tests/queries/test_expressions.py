@@ -223,5 +223,5 @@ def test_what_does_not_fit_is_shown(survey: Survey, text: str, place: int, messa
     """An error has the place, what is wrong and what would do."""
     dimensions = ["visit", "exposure", "detector"]
     with pytest.raises(InvalidQuery, match=f"character {place}") as caught:
-        survey.repo.data_ids(dimensions, where=text).count()
+        survey.repo.data_ids(dimensions, where=text)
     assert message in str(caught.value)

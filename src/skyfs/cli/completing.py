@@ -23,7 +23,8 @@ _skyfs_completion() {
     COMPREPLY=()
     while read -r line; do
         case "$line" in
-            plain,*) COMPREPLY+=("${line#plain,}"); [[ "$line" == */ ]] && compopt -o nospace ;;
+            plain,*) COMPREPLY+=("$(printf %q "${line#plain,}")")
+                [[ "$line" == *[/=] ]] && compopt -o nospace ;;
             file,*) compopt -o default ;;
             dir,*) compopt -o dirnames ;;
         esac

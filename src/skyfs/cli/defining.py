@@ -1,57 +1,19 @@
-"""``records``, ``collections``, ``types`` and ``register``: what a repository knows besides datasets."""
+"""``collections``, ``types`` and ``register``: what a repository knows besides datasets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import click
 
 from ..errors import BadArgument
 from ..model.collection import Collection, CollectionKind
-from ..model.timespan import Timespan
 from ..repository import Repository
 from .arguments import pairs
 from .printing import print_json, print_table
 from .session import Session
 
 _KINDS = [kind.value for kind in CollectionKind]
-
-
-@click.command()
-@click.argument("element")
-@click.argument("conditions", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--insert", "file", metavar="FILE", help="Insert the records of a .json, .yaml or .csv file.")
-@click.option("--replace", "replacing", is_flag=True, help="With --insert: change records that are there.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; --insert takes it back.")
-@click.pass_obj
-def records(
-    session: Session,
-    *,
-    element: str,
-    conditions: Sequence[str],
-    file: str | None,
-    replacing: bool,
-    as_json: bool,
-) -> None:
-    """Show the records of a dimension ELEMENT whose columns have the given values, or insert records."""
-    if file is not None:
-        if conditions:
-            raise click.UsageError("--insert takes the values from FILE: leave KEY=VALUE out")
-        from .record_files import read_records
-
-        repository = session.repository(writable=True)
-        rows = read_records(Path(file), repository.registry.universe.element(element))
-        click.echo(
-            f"{repository.insert(element, rows, replace=replacing)} new of {len(rows)} {element} records"
-        )
-        return
-    found = list(session.repository().records(element, **pairs(conditions)))
-    shown = [{key: _plain(value) for key, value in record.items()} for record in found]
-    if as_json:
-        print_json(shown)
-    else:
-        _print_records(shown)
 
 
 @click.command()
@@ -174,17 +136,3 @@ def _flags(row: Mapping[str, object]) -> str:
     found = ["calibration"] if row["calibration"] else []
     found += [f"{key}={value}" for key, value in captured.items()] if isinstance(captured, dict) else []
     return " ".join(found)
-
-
-def _plain(value: object) -> object:
-    """Give a value that JSON has: regions in hexadecimal, timespans as paths spell them."""
-    if isinstance(value, Timespan):
-        return str(value)
-    return value.hex() if isinstance(value, bytes) else value
-
-
-def _print_records(rows: Iterable[Mapping[str, object]]) -> None:
-    listed = list(rows)
-    # A region is hundreds of digits; it is in the JSON.
-    header = [name for name in listed[0] if name != "region"] if listed else []
-    print_table([[row[name] for name in header] for row in listed], header, named=True)

@@ -37,7 +37,7 @@ def print_table(rows: Sequence[Sequence[object]], header: Sequence[str], *, name
     """
     if not to_person():
         for row in [header, *rows] if named else rows:
-            click.echo("\t".join(map(_cell, row)))
+            click.echo("\t".join(map(cell, row)))
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -45,7 +45,7 @@ def print_table(rows: Sequence[Sequence[object]], header: Sequence[str], *, name
 
     table = Table(*header, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*(_cell(value).replace("[", r"\[") for value in row))
+        table.add_row(*(cell(value).replace("[", r"\[") for value in row))
     Console().print(table)
 
 
@@ -54,5 +54,6 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Write a value so that it stays in its column."""
     return "" if value is None else str(value).replace("\t", " ").replace("\n", " ")

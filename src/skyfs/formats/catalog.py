@@ -280,6 +280,25 @@ class Formats:
             raise Unsupported(f"header of a {extension!r} file", "the format has no header")
         return found.header(source)
 
+    def document(self, source: ByteSource, extension: str) -> object:
+        """Give the mapping or list that a document is.
+
+        Raises
+        ------
+        Unsupported
+            When files of the format are no documents.
+        BadContent
+            When the bytes are damaged.
+        """
+        found = self.format(extension)
+        if not {"Dict", "List"} <= set(found.storage_classes):
+            raise Unsupported(f"the document in a {extension!r} file", "the format has none")
+        try:
+            return found.read(source, "Dict")
+        except BadContent:
+            # It is a list, or damaged as a list too.
+            return found.read(source, "List")
+
     def _read(self, source: ByteSource, extension: str, storage_class: str) -> object:
         python_type = self._python_type(storage_class)
         if storage_class == _BYTES:

@@ -164,7 +164,7 @@ class LookingFileSystem(NamedFileSystem):
     def ukey(self, path: str) -> str:
         """Give a text that changes when, and only when, the dataset at the path is replaced."""
         _, _, node = self._lookup(path)
-        parts: list[object] = [node.path, node.size, node.content]
+        parts: list[object] = [node.path, node.size, node.content and node.content.data]
         if node.named is not None:
             resolved = node.named.resolved
             parts = [resolved.ref.id, node.named.component, node.named.extension]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -10,6 +10,7 @@ from ..errors import BadArgument, BadDataId, NotFound
 from ..model.dataid import Value, coerce
 from ..model.dimensions import Element, Universe
 from ..model.query import Binary, Expression, Literal, Name, Order
+from ..registry.queries.compiler import check
 from ..registry.queries.names import Vocabulary
 from ..registry.queries.question import Question, conjuncts, demanded
 from ..registry.queries.shape import normal
@@ -56,17 +57,22 @@ class Asked:
         conditions = self.only
         if conditions is None:
             given = [_equal(vocabulary, name, value) for name, value in (self.given or {}).items()]
-            conditions = (*given, *self._expressions())
+            expressions = self._expressions()
+            for expression in expressions:
+                check(expression, vocabulary)
+            conditions = (*given, *expressions)
         fixed = demanded(vocabulary, conditions)
         told = _grouping(registry, fixed)
         conditions = (*conditions, *(_same(name, value) for name, value in told.items()))
         order = tuple(_order(text) for text in self.order)
         question = Question(vocabulary, conditions, order, {**fixed, **told}, subject)
-        for _ in question.all_references():
-            pass  # each name means something
+        for one in order:
+            kind = vocabulary.meaning(one.name).kind
+            if kind in ("region", "bytes"):
+                raise vocabulary.error(one.name, f"a {kind} has no order", "sort by another column")
         return question
 
-    def _expressions(self) -> Iterable[Expression]:
+    def _expressions(self) -> Sequence[Expression]:
         if not self.where:
             if self.bind:
                 raise BadArgument(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import Any
 
-from ..errors import SkyfsError
+from ..errors import BadArgument, InvalidQuery, SkyfsError
 
 _raised = threading.local()
 
@@ -84,11 +84,17 @@ def _cells(region: bytes) -> str:
 def _pixels(name: str, region: bytes) -> str:
     from ..model.pixels import pixels
 
-    return json.dumps(pixels(name, region))
+    try:
+        return json.dumps(pixels(name, region))
+    except BadArgument as error:
+        raise InvalidQuery("bad query", str(error), "name a coarser pixelization, or fewer regions") from None
 
 
 @lru_cache(maxsize=65_536)
-def _region(name: str, pixel: int) -> bytes:
+def _region(name: str, pixel: int) -> bytes | None:
     from ..model.pixels import pixel_region
 
-    return pixel_region(name, pixel)
+    try:
+        return pixel_region(name, pixel)
+    except BadArgument:
+        return None  # there is no such pixel: nothing overlaps it

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from .asking import Asking
+from .attaching import Attaching
 from .base import Collections
 from .changing import Changing
 from .collecting import Collecting
 from .defining import Defining
+from .discovering import Discovering
 from .importing import Importing
+from .running import Running
 
 __all__ = ["Collections", "Repository"]
 
 
-class Repository(Defining, Collecting, Asking, Changing, Importing):
+class Repository(Defining, Attaching, Running, Collecting, Discovering, Changing, Importing):
     """A repository of datasets.
 
     Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from ..errors import BadDataId
 from ..model.collection import Collection, CollectionKind
 from ..model.dataset import DatasetRef
 from ..model.timespan import Timespan
@@ -28,6 +29,29 @@ class Collecting(Base):
     def chain(self, name: str, children: Iterable[str]) -> None:
         """Give a CHAINED collection its search order, making it when it is new."""
         self.registry.collections.set_chain(name, list(children))
+
+    def prepend(self, chain: str, children: Iterable[str]) -> None:
+        """Put collections at the head of a chain, which is made when it is new; those in it move there.
+
+        Several programs may change a chain at once: none undoes what another one did.
+        """
+        new = list(dict.fromkeys(children))
+        self._edit_chain(chain, lambda old: [*new, *(name for name in old if name not in new)])
+
+    def append(self, chain: str, children: Iterable[str]) -> None:
+        """Put collections at the end of a chain, as `prepend` at its head."""
+        new = list(dict.fromkeys(children))
+        self._edit_chain(chain, lambda old: [*(name for name in old if name not in new), *new])
+
+    def unchain(self, chain: str, children: Iterable[str]) -> None:
+        """Take collections out of a chain; those that are not in it are passed by, nothing is removed."""
+        gone = set(children)
+        self.registry.collections.edit_chain(chain, lambda old: [name for name in old if name not in gone])
+
+    def _edit_chain(self, chain: str, change: Callable[[tuple[str, ...]], Sequence[str]]) -> None:
+        with self.transaction():
+            self.registry.collections.create(Collection(chain, CollectionKind.CHAINED))
+            self.registry.collections.edit_chain(chain, change)
 
     def lock(self, run: str, *, locked: bool = True) -> None:
         """Lock a RUN: nobody may write to it or remove from it. ``locked=False`` unlocks."""
@@ -55,6 +79,49 @@ class Collecting(Base):
         with self.transaction():
             self.create_collection(collection, CollectionKind.CALIBRATION)
             self.registry.datasets.certify(refs, collection, Timespan.of(begin, end))
+
+    def decertify(
+        self,
+        collection: str,
+        type_name: str,
+        begin: object = None,
+        end: object = None,
+        **data_id: object,
+    ) -> int:
+        """Take a range of time out of what a CALIBRATION collection certifies of a type.
+
+        Certified ranges that reach beyond it are cut: what lies before ``begin``, or from ``end`` on, stays.
+        Datasets stay in their RUNs.
+
+        Parameters
+        ----------
+        begin, end
+            Times as for `certify`; None is no bound.
+        **data_id
+            Only for these values of dimensions; default: for all.
+
+        Returns
+        -------
+        int
+            How many certified ranges were removed or cut.
+
+        Raises
+        ------
+        NotFound
+            When type or collection do not exist.
+        NotAllowed
+            When the collection is of another kind.
+        BadDataId
+            When a name is no dimension of the type.
+        """
+        entry = self.registry.current().type(type_name)
+        levels, implied = self.registry.data_ids.split(entry.group, data_id)
+        if implied:
+            found = f"{next(iter(implied))} is no dimension of {type_name}, it only follows from them"
+            raise BadDataId(
+                f"decertify {type_name} {data_id!r}", found, f"give {', '.join(entry.group.levels)}"
+            )
+        return self.registry.datasets.decertify(type_name, collection, Timespan.of(begin, end), levels)
 
 
 def _matching(names: Iterable[str], pattern: str) -> list[str]:

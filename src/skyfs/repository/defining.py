@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+from ..model.capture import check_capture
 from ..model.dataset import DatasetType
 from .base import Base
 
@@ -34,15 +35,18 @@ class Defining(Base):
         calibration
             Whether its datasets can be certified for ranges of time.
         capture
-            Values to read from the bytes at put: name → ``header:KEYWORD`` or ``json:/pointer``.
+            Values to read from the bytes when a dataset is stored: name → ``header:KEYWORD`` or
+            ``json:/pointer``. Queries call them ``type.name``.
 
         Raises
         ------
         Conflict
             When the name is taken by a different type.
         BadDefinition
-            When a dimension or storage class is unknown.
+            When a dimension or storage class is unknown, or a value to capture is not well named.
         """
+        for value, source in (capture or {}).items():
+            check_capture(value, source)
         self.formats.storage_class(storage_class)
         group = self.registry.universe.group(dimensions)
         captured = tuple(sorted((capture or {}).items()))

@@ -12,7 +12,7 @@ A backend's test derives a machine and says how a registry is made and its table
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,6 +119,15 @@ class Model:
         self.valid[name] = members
         return True
 
+    def decertify(self, type_name: str, name: str, span: Timespan, levels: Mapping[str, object]) -> None:
+        """Take a range of time out of validity."""
+        for one, valid in list(self.valid[name]):
+            ref = self.refs[one]
+            same = all(ref.data_id[level] == value for level, value in levels.items())
+            if ref.type.name == type_name and same and valid.overlaps(span):
+                self.valid[name].remove((one, valid))
+                self.valid[name] |= {(one, rest) for rest in _outside(valid, span)}
+
     def remove(self, refs: Sequence[DatasetRef]) -> bool:
         """Remove datasets from everywhere."""
         if any(ref.id not in self.refs or ref.run in self.locked for ref in refs):
@@ -219,6 +228,23 @@ class RegistryMachine(RuleBasedStateMachine):
         refs, span = self._several(data, calibration=True), Timespan(begin, end)
         act = lambda: self.sky.registry.datasets.certify(refs, name, span)  # noqa: E731 - both in one line
         self._both(act, lambda model: model.certify(refs, name, span))
+
+    @rule(
+        name=st.sampled_from(CALIBRATIONS),
+        begin=_TIMES,
+        end=_TIMES,
+        wanted=st.sampled_from(
+            [("flat", {}), ("flat", {"physical_filter": next(iter(FILTERS))}), ("bias", {})]
+        ),
+    )
+    def decertify(
+        self, name: str, begin: int | None, end: int | None, wanted: tuple[str, dict[str, Any]]
+    ) -> None:
+        if begin is not None and end is not None and begin >= end:
+            begin, end = end, begin + 1
+        span, (type_name, levels) = Timespan(begin, end), wanted
+        self.sky.registry.datasets.decertify(type_name, name, span, levels)
+        self.model.decertify(type_name, name, span, levels)
 
     @rule(name=st.sampled_from((*TAGS, *CALIBRATIONS)))
     def clear(self, name: str) -> None:
@@ -335,6 +361,14 @@ class RegistryMachine(RuleBasedStateMachine):
         assert (not refused) == allowed, refused or "not refused"
         if allowed:
             self.model = model
+
+
+def _outside(valid: Timespan, cut: Timespan) -> Iterator[Timespan]:
+    """Give what lies before and after a range that is cut out."""
+    if cut.begin_ns is not None and (valid.begin_ns is None or valid.begin_ns < cut.begin_ns):
+        yield Timespan(valid.begin_ns, cut.begin_ns)
+    if cut.end_ns is not None and (valid.end_ns is None or valid.end_ns > cut.end_ns):
+        yield Timespan(cut.end_ns, valid.end_ns)
 
 
 def _part(ref: DatasetRef) -> Location:

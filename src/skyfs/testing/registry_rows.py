@@ -75,9 +75,10 @@ class _Tables:
             if not valid
         )
         yield from (f"two members of one data ID: {key}" for key, count in data_ids.items() if count > 1)
-        for row in self._read("provenance"):
-            if row["dataset_id"] not in self.datasets:
-                yield f"provenance of nothing: {dict(row)}"
+        for table in ("provenance", "captured"):
+            for row in self._read(table):
+                if row["dataset_id"] not in self.datasets:
+                    yield f"{table} of nothing: {dict(row)}"
 
     def _check_summary(self) -> Iterator[str]:
         columns = ("collection_id", "type_id", "stored")

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from skyfs.errors import Conflict, Exists, Locked, NotAllowed, NotFound
-from skyfs.model.dataset import DatasetRef
+from skyfs.model.dataset import DatasetRef, DatasetType
 from skyfs.model.ids import new_ids
 from skyfs.model.timespan import ALWAYS, Timespan
 from skyfs.registry.datasets import NewDataset
@@ -256,6 +256,86 @@ class DatasetSuite:
         with pytest.raises(Conflict, match="overlapping"):
             sky.registry.datasets.certify([sky.put("bias", RUNS[1], detector=0)], CALIBRATION, Timespan(1, 2))
 
+    @pytest.mark.parametrize(
+        ("certified", "cut", "left"),
+        [
+            ((0, 9), (3, 5), [(0, 3), (5, 9)]),
+            ((0, 9), (0, 5), [(5, 9)]),
+            ((0, 9), (5, 20), [(0, 5)]),
+            ((0, 9), (0, 9), []),
+            ((0, 9), (None, None), []),
+            ((0, 9), (9, 12), [(0, 9)]),
+            ((3, 9), (None, 3), [(3, 9)]),
+            ((None, None), (3, 5), [(None, 3), (5, None)]),
+            ((None, 5), (None, 3), [(3, 5)]),
+            ((5, None), (7, None), [(5, 7)]),
+        ],
+    )
+    def test_decertified_ranges_are_cut(
+        self,
+        sky: Sky,
+        certified: tuple[int | None, int | None],
+        cut: tuple[int | None, int | None],
+        left: list[tuple[int | None, int | None]],
+    ) -> None:
+        ref, other = sky.put("bias", detector=0), sky.put("bias", detector=1)
+        for one in (ref, other):
+            sky.registry.datasets.certify([one], CALIBRATION, Timespan(*certified))
+        number = sky.registry.datasets.decertify("bias", CALIBRATION, Timespan(*cut), {"detector": 0})
+        assert number == (left != [certified])
+        found = {one.resolved.ref.valid for one in sky.found("bias", [CALIBRATION], detector=0)}
+        assert found == {Timespan(*span) for span in left}
+        (beside,) = sky.found("bias", [CALIBRATION], detector=1)
+        assert beside.resolved.ref.valid == Timespan(*certified)
+        # What was cut out is free for another one.
+        again = sky.put("bias", RUNS[1], detector=0)
+        if number:
+            sky.registry.datasets.certify([again], CALIBRATION, _met(Timespan(*certified), Timespan(*cut)))
+
+    def test_decertified_of_all_data_ids_declared_ones_too(self, sky: Sky) -> None:
+        refs = [sky.put("bias", detector=0), sky.declare("bias", detector=1)]
+        flat = sky.put("flat", detector=0, physical_filter="g-1")
+        sky.registry.datasets.certify([*refs, flat], CALIBRATION, Timespan(0, 9))
+        assert sky.registry.datasets.decertify("bias", CALIBRATION, Timespan(3, 20), {}) == 2
+        spans = {one.resolved.ref.valid for one in sky.found("bias", [CALIBRATION], declared=True)}
+        assert spans == {Timespan(0, 3)}
+        assert len(sky.found("bias", [CALIBRATION])) == 1
+        assert sky.registry.datasets.decertify("bias", CALIBRATION, ALWAYS, {}) == 2
+        (kept,) = sky.found("flat", [CALIBRATION])
+        assert kept.resolved.ref.valid == Timespan(0, 9)
+        assert sky.registry.datasets.decertify("flat", CALIBRATION, ALWAYS, {}) == 1
+        sky.registry.collections.remove(CALIBRATION)
+        assert len(sky.ids("bias", [RUN], declared=True)) == 2
+
+    def test_only_calibrations_are_decertified(self, sky: Sky) -> None:
+        for name in (RUN, TAG):
+            with pytest.raises(NotAllowed, match="name a CALIBRATION collection"):
+                sky.registry.datasets.decertify("bias", name, ALWAYS, {})
+        with pytest.raises(NotFound, match="no dataset type"):
+            sky.registry.datasets.decertify("bais", CALIBRATION, ALWAYS, {})
+
+    # -- captured --------------------------------------------------------------------------------------
+
+    def test_captured_values_are_kept_and_go_with_the_dataset(self, sky: Sky) -> None:
+        group = sky.registry.universe.group(["detector"])
+        captured = DatasetType("captured", group, "Dict", capture=(("a", "json:/a"),))
+        sky.registry.collections.register(captured)
+        values = [("a", 2.5), ("b", "x'"), ("c", True), ("d", -(2**63)), ("e", ""), ("f", False), ("g", "1")]
+        refs = [sky.ref("captured", detector=number) for number in (0, 1)]
+        new = [NewDataset(refs[0], (location(refs[0]),), (), values), NewDataset(refs[1])]
+        sky.registry.datasets.insert(new)
+        found = sky.registry.captured.of(refs[0].id)
+        assert found == dict(values)
+        assert [type(found[name]) for name, _ in values] == [type(value) for _, value in values]
+        assert sky.registry.captured.of(refs[1].id) == {}
+        later = NewDataset(refs[1], (location(refs[1]),), (), [("a", 7)])
+        sky.registry.datasets.store(later)
+        assert sky.registry.captured.of(refs[1].id) == {"a": 7}
+        sky.registry.datasets.remove([refs[0]])
+        assert sky.registry.captured.of(refs[0].id) == {}
+        sky.registry.datasets.insert([NewDataset(refs[0], (location(refs[0]),))])
+        assert sky.registry.captured.of(refs[0].id) == {}
+
     # -- remove ----------------------------------------------------------------------------------------
 
     def test_a_removed_dataset_is_nowhere(self, sky: Sky) -> None:
@@ -368,3 +448,10 @@ class DatasetSuite:
             assert sky.by_id(ref) == found.resolved
         found_all = sky.found("flat", [RUN], detector=0)
         assert [one.resolved.ref.data_id["physical_filter"] for one in found_all] == sorted(odd)
+
+
+def _met(first: Timespan, second: Timespan) -> Timespan:
+    """Give what two ranges have in common."""
+    begins = [one.begin_ns for one in (first, second) if one.begin_ns is not None]
+    ends = [one.end_ns for one in (first, second) if one.end_ns is not None]
+    return Timespan(max(begins, default=None), min(ends, default=None))

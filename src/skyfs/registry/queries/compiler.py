@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ...errors import InvalidQuery
 from ...model.query import Binary, Call, Expression, In, IsNull, Literal, Name, Pair, Range, Unary
 from ..schema import MAX_NS, MIN_NS
+from .names import Vocabulary
 from .shape import kind_of, slots
 
 _Column = sa.ColumnElement[Any]
@@ -299,6 +300,23 @@ class Compiler:
         )
         inside = sa.and_(subject.sql >= first, subject.sql <= last)
         return inside if item.step == 1 else sa.and_(inside, (subject.sql - first) % step == 0)
+
+
+def check(condition: Expression, vocabulary: Vocabulary) -> None:
+    """Check that names mean something and kinds go together.
+
+    Raises
+    ------
+    InvalidQuery
+        When they do not.
+    """
+
+    def find(name: Name) -> Term:
+        kind = vocabulary.meaning(name).kind
+        other: _Column | None = sa.column("other") if kind in ("timespan", "captured") else None
+        return Term(kind, sa.column("value"), other)
+
+    Compiler(condition, find, vocabulary.error).condition()
 
 
 def _boolean(condition: Any) -> sa.ColumnElement[bool]:  # noqa: ANN401 - operators of columns are not typed

@@ -442,10 +442,6 @@ class Plan:
         found: list[tuple[_Column, bool]] = []
         for one in orders:
             term = self.term(one.name)
-            if term.kind in ("region", "bytes"):
-                raise self._vocabulary.error(
-                    one.name, f"a {term.kind} has no order", "sort by another column"
-                )
             columns = [term.sql] if term.other is None else [term.sql, term.other]
             found += [(column, one.descending) for column in columns]
         return found

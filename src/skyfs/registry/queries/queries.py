@@ -25,6 +25,9 @@ _ALL = -1
 # Columns of a row before its levels.
 _HEAD = 3
 
+# Of a question without dimensions there is one answer, or none.
+_ONE: sa.ColumnElement[Any] = sa.literal_column("1")
+
 Row = tuple[Any, ...]
 Params = dict[str, object]
 
@@ -77,15 +80,17 @@ class Queries:
 
         def select(plan: Plan) -> sa.Select[Any]:
             columns = [plan.tables.values[name] for name in question.group.levels]
-            return _ordered(plan, question, columns)
+            return _ordered(plan, question, columns or [_ONE])
 
-        yield from self._spooled(question, ("data_ids",), select, limit)
+        width = len(question.group.levels)
+        for row in self._spooled(question, ("data_ids",), select, limit):
+            yield row[:width]
 
     def count_data_ids(self, question: Question) -> int:
         """Count data IDs."""
 
         def select(plan: Plan) -> sa.Select[Any]:
-            return _counted(plan, [plan.tables.values[name] for name in question.group.required])
+            return _counted(plan, [plan.tables.values[name] for name in question.group.required] or [_ONE])
 
         return self._number(question, ("count data_ids",), select)
 
@@ -331,11 +336,11 @@ def _ordered(
     by: list[sa.ColumnElement[Any]] = [column.desc() if down else column for column, down in order]
     conditions = plan.conditions()
     found = sa.select(*columns).select_from(plan.source()).where(*conditions)
-    identity = identity or columns
+    identity = [column for column in identity or columns if column is not _ONE]
     if plan.distinct:
         # What is sorted by may be of other dimensions: of several values any one.
         by = [sa.func.min(column).desc() if down else sa.func.min(column) for column, down in order]
-        found = found.group_by(*identity)
+        found = found.group_by(*identity) if identity else found.distinct()
     return found.order_by(*by, *identity).limit(sa.bindparam("limit"))
 
 

@@ -1,0 +1,253 @@
+"""Questions to a registry: skyfs beside lsst-daf-butler, at 10^5 and 10^6 registered datasets.
+
+``python benchmarks/discovery.py --peer .venv-peer/bin/python [--sizes 100000 1000000] [--huge] [--json FILE]``
+
+Each side is a process of its own (`sides/`) with the same records, datasets and questions. The sides take
+turns at every question, so that both see the same load, and must give the same answers. ``--huge`` measures
+skyfs alone at 10^7, for the growth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "sides"))
+
+import content  # noqa: E402 - found by the line above
+
+HUGE = 10**7
+# Visits inserted or declared in one call.
+CHUNK = 100
+# More regions of detectors than of these visits take the peer too long to insert.
+MOST_PLACED = 500
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One question, by both sides."""
+
+    size: int
+    what: str
+    skyfs_ms: float
+    peer_ms: float | None = None
+    target: float | None = None
+    growth_mb: float | None = None
+    peer_growth_mb: float | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, in how many rounds of how many calls, and how many times faster skyfs should be."""
+
+    what: str
+    do: str
+    target: float
+    rounds: int
+    calls: int = 1
+    # The target from 10^6 datasets.
+    larger: float | None = None
+
+
+QUESTIONS = [
+    Question("find one", "find_one", 30, 5, 50),
+    Question("one visit (200 datasets)", "one_visit", 20, 5, 5, larger=150),
+    Question("expression over a record's column", "by_column", 5, 3),
+    Question("count", "count", 20, 3, 3),
+    Question("iterate over references", "iterate", 4, 3),
+    Question("visit and detector over a patch", "over_patch", 10, 3, 3),
+    Question("datasets over a point", "at_point", 10, 3, 3),
+    Question("calibration by time", "calibration_at", 20, 5, 20),
+    Question("calibration by exposure", "calibration_of", 20, 5, 20),
+]
+
+
+class Process:
+    """One side, in a process of its own."""
+
+    def __init__(self, python: str, side: str, folder: Path) -> None:
+        source = str(HERE.parent / "src")
+        self._process = subprocess.Popen(
+            [python, str(HERE / "sides" / "worker.py"), side, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"} | ({"PYTHONPATH": source} if side == "ours" else {}),
+        )
+
+    def ask(self, do: str, calls: Sequence[Sequence[object]]) -> Any:  # noqa: ANN401 - JSON
+        """Call a method of the side some times; give the answers, and the seconds that each took."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps({"do": do, "with": calls}), file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{do}: the process ended with status {self._process.wait()}")
+        return json.loads(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.communicate()
+
+
+class Contest:
+    """Both sides (or skyfs alone) with a survey of one size."""
+
+    def __init__(self, sides: Sequence[Process], size: int, folder: Path) -> None:
+        self._sides, self._size, self._folder = sides, size, folder
+        self._visits = size // content.DETECTORS
+        self._chance = random.Random(size)  # noqa: S311 - the same questions every time
+
+    def figures(self) -> Iterator[Figure]:
+        """Fill, ask, and give what was measured."""
+        yield from self._fill()
+        for question in QUESTIONS:
+            yield self._asked(question)
+        content.write_export(self._folder / "export.yaml")
+        spent = self._all("import_export")
+        yield self._figure("import an export of 2000 datasets", spent, 5)
+
+    def _fill(self) -> Iterator[Figure]:
+        self._all("define")
+        spent = [0.0 for _ in self._sides]
+        placed = [0.0 for _ in self._sides]
+        last = min(self._visits, MOST_PLACED)
+        for first, end in _chunks(self._visits):
+            self._all("observe", first, end, self._visits)
+        for first, end in _chunks(last):
+            placed = [a + b for a, b in zip(placed, self._all("place", first, end), strict=True)]
+        for first, end in _chunks(self._visits):
+            spent = [a + b for a, b in zip(spent, self._all("declare", first, end), strict=True)]
+        each = 1000 / self._size
+        yield self._figure("bulk declare, µs each", [one * each for one in spent], 10)
+        each = 1000 / last / content.DETECTORS
+        yield self._figure("region of a detector inserted, µs each", [one * each for one in placed], None)
+        self._all("certify")
+
+    def _all(self, do: str, *arguments: object) -> list[float]:
+        """Let each side do something; give its seconds."""
+        return [sum(one["seconds"]) for one in self._answers(do, [arguments])]
+
+    def _answers(self, do: str, calls: Sequence[Sequence[object]]) -> list[Any]:
+        found = [side.ask(do, calls) for side in self._sides]
+        for one in found[1:]:
+            if one["answers"] != found[0]["answers"]:
+                raise SystemExit(f"{do}{calls}: {found[0]['answers']} here, {one['answers']} there")
+        return found
+
+    def _asked(self, question: Question) -> Figure:
+        seconds: list[list[float]] = [[] for _ in self._sides]
+        growth = [0.0 for _ in self._sides]
+        self._answers(question.do, [self._arguments(question.do)])  # statements are prepared by the first
+        for _ in range(question.rounds):
+            calls = [self._arguments(question.do) for _ in range(question.calls)]
+            for index, one in enumerate(self._answers(question.do, calls)):
+                seconds[index] += one["seconds"]
+                growth[index] = max(growth[index], one["growth_bytes"] / 1e6)
+        target = question.larger if question.larger and self._size >= 10**6 else question.target
+        medians = [statistics.median(some) for some in seconds]
+        return self._figure(question.what, medians, target, growth if question.do == "iterate" else ())
+
+    def _arguments(self, do: str) -> tuple[int, ...]:
+        chance = self._chance
+        match do:
+            case "find_one":
+                return chance.randrange(self._visits), chance.randrange(content.DETECTORS)
+            case "one_visit":
+                return (chance.randrange(self._visits),)
+            case "calibration_at":
+                return chance.randrange(content.CALIBRATION_DAYS), chance.randrange(
+                    content.CALIBRATED_DETECTORS
+                )
+            case "calibration_of":
+                calibrated = content.CALIBRATION_DAYS * content.VISITS_A_NIGHT
+                visit = chance.randrange(min(self._visits, calibrated)) // 4 * 4 + content.BANDS.index("r")
+                return visit, chance.randrange(content.CALIBRATED_DETECTORS)
+        return ()
+
+    def _figure(
+        self, what: str, seconds: Sequence[float], target: float | None, growth: Sequence[float] = ()
+    ) -> Figure:
+        ours, *theirs = [one * 1000 for one in seconds]
+        peer = theirs[0] if theirs else None
+        mine, *others = growth or (None,)
+        figure = Figure(self._size, what, ours, peer, target, mine, others[0] if others else None)
+        print(f"{figure.size:.0e} {row(figure)}", file=sys.stderr)
+        return figure
+
+
+def _chunks(count: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, count, CHUNK):
+        yield first, min(first + CHUNK, count)
+
+
+def row(one: Figure) -> str:
+    """Give a figure as a row of a Markdown table."""
+    peer = "" if one.peer_ms is None else f"{one.peer_ms:.3g}"
+    ratio = "" if one.peer_ms is None else f"{one.peer_ms / one.skyfs_ms:.1f}"
+    target = "" if one.target is None or one.peer_ms is None else f"{one.target:g}"
+    growth = "" if one.growth_mb is None else f"{one.growth_mb:.0f}"
+    growth += "" if one.peer_growth_mb is None else f" / {one.peer_growth_mb:.0f}"
+    return f"| {one.what} | {one.skyfs_ms:.3g} | {peer} | {ratio} | {target} | {growth} |"
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Give the figures as Markdown tables, one for each size."""
+    lines: list[str] = []
+    for size in sorted({one.size for one in figures}):
+        lines += ["", f"### {size:.0e} datasets", ""]
+        lines += ["| | skyfs, ms | peer, ms | times | target | memory, MB |", "|---|---|---|---|---|---|"]
+        lines += [row(one) for one in figures if one.size == size]
+    return "\n".join(lines)
+
+
+def measure(size: int, peer: str | None, folder: Path) -> list[Figure]:
+    """Measure at one size."""
+    with Process(sys.executable, "ours", folder) as ours:
+        if peer is None:
+            return list(Contest([ours], size, folder).figures())
+        with Process(peer, "theirs", folder) as theirs:
+            return list(Contest([ours, theirs], size, folder).figures())
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100_000, 1_000_000])
+    parser.add_argument("--peer", help="Python that has lsst-daf-butler; default: that of .venv-peer")
+    parser.add_argument("--huge", action="store_true", help="skyfs alone at 10^7 too: an hour, 3 GB")
+    parser.add_argument("--folder", help="where the repositories are made; they are deleted afterwards")
+    parser.add_argument("--json", help="write the figures to this file")
+    options = parser.parse_args()
+    own = HERE.parent / ".venv-peer" / "bin" / "python"
+    peer = options.peer or (str(own) if own.exists() else None)
+    if peer is None:
+        print("No peer: skyfs alone. `make peer` installs it, --peer names its Python.", file=sys.stderr)
+    figures: list[Figure] = []
+    for size in [*options.sizes, *([HUGE] if options.huge else [])]:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            figures += measure(size, None if size == HUGE else peer, Path(folder))
+    if options.json:
+        Path(options.json).write_text(json.dumps([asdict(one) for one in figures], indent=1))
+    print(table(figures))
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"\n{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()};")
+    print(f"load average {load} at the end; medians. Memory: what iterating adds to the resident peak.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,372 @@
+"""Looking up, listing and opening by address."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..abc.source import ByteSource
+from ..converting import Converter
+from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound, Unsupported
+from ..formats.buffer import Buffer
+from ..model.dataset import Resolved
+from ..model.paths import Address
+from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
+from ..registry.levels import LevelFilter
+from ..registry.lookup import by_group
+from ..repository import Repository
+from ..resolving import Named
+from .attributes import attributes
+from .everything import Everything
+from .folders import Folder, is_below, read_folder
+from .matching import Matching
+from .naming import dataset_path
+from .node import Node
+from .services import PLAIN, Services
+from .shown import Shown
+
+# Expressions are kept with what is known of them; a mount is asked about one path of a tree after another.
+_MAX_EXPRESSIONS = 64
+
+
+class Tree:
+    """Looks up, lists and opens what a repository holds, by address.
+
+    Parameters
+    ----------
+    repository
+        What is shown.
+    collections
+        Show only these collections, and those below them; default: all.
+    """
+
+    def __init__(self, repository: Repository, collections: Sequence[str] | None = None) -> None:
+        self.repository = repository
+        self._visible = tuple(collections) if collections is not None else None
+        self._registry = repository.registry
+        self._converter = Converter(repository.reader, repository.formats)
+        self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
+        self._services = Services(repository, self.born_ns)
+        self._everything = Everything(repository.registry)
+        self._matching: OrderedDict[str, Matching] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # -- one -------------------------------------------------------------------------------------------
+
+    def lookup(self, address: Address) -> Node:
+        """Give the node at an address.
+
+        Raises
+        ------
+        NotFound
+            When there is nothing.
+        NoBytes
+            When the dataset is declared only.
+        InvalidQuery
+            When the expression of ``/.where/<expression>`` means nothing.
+        """
+        if address.service in PLAIN:
+            return self._virtual(address)
+        shown = self.shown(address.service)
+        if not address.head:
+            return self._directory(address)
+        try:
+            named = self.repository.resolver.dataset(address)
+            self._require_visible(named.collection, address)
+            self._require_shown(shown, named, address)
+            return self._file(address, named)
+        except NoBytes:
+            raise
+        except (NotFound, IsDirectory, Ambiguous):
+            if address.extension and address.keys:
+                raise
+        except BadDataId as error:
+            raise NotFound(f"nothing at {str(address)!r}", str(error)) from None
+        return self._existing_directory(address)
+
+    def open(self, address: Address) -> tuple[Node, ByteSource]:
+        """Open a file for reading; the caller closes the source.
+
+        Raises
+        ------
+        IsDirectory, NotFound, NoBytes
+            When there is no file with bytes.
+        """
+        node = self.lookup(address)
+        return node, self.open_node(node)
+
+    def open_node(self, node: Node) -> ByteSource:
+        """Open a file that was looked up; of a dataset no statement is run."""
+        if node.is_dir:
+            raise IsDirectory(f"open {node.path!r}", "it is a directory")
+        if node.content is not None:
+            return Buffer(node.content.data)
+        if node.named is None:
+            return Buffer(b"")
+        named = node.named
+        if self._is_stored(named):
+            return self.repository.open_bytes(named.resolved)[1]
+        return self._converter.open(named.resolved, named.component, named.extension)
+
+    def children(self, address: Address) -> list[Node]:
+        """List a folder, sorted by name.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        NotDirectory
+            When it is a file.
+        InvalidQuery
+            When the expression of ``/.where/<expression>`` means nothing.
+        """
+        if address.service in PLAIN:
+            found = list(self._services.files(address))
+        else:
+            found = list(self._children(self._registry.current(), address))
+        if not found and (address.head or address.keys) and not self.lookup(address).is_dir:
+            raise NotDirectory(f"list {str(address)!r}", "it is a file")
+        return sorted(found, key=lambda node: node.name)
+
+    def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
+        """Give all that is known of a dataset without opening it: ids, digest, values, records, captures.
+
+        Without ``records`` no statement is run.
+        """
+        return attributes(self.repository, node, records=records)
+
+    # -- many ------------------------------------------------------------------------------------------
+
+    def shown(self, service: tuple[str, ...]) -> Shown:
+        """Give which datasets a service directory shows; ``()`` is the tree itself.
+
+        Raises
+        ------
+        InvalidQuery
+            When its expression means nothing.
+        """
+        if service[:1] != (".where",):
+            return self._everything
+        expression = service[1]
+        with self._lock:
+            found = self._matching.setdefault(expression, Matching(self._registry, expression))
+            self._matching.move_to_end(expression)
+            if len(self._matching) > _MAX_EXPRESSIONS:
+                self._matching.popitem(last=False)
+        found.check(self._registry.current())
+        return found
+
+    def files(self, address: Address) -> Iterator[Node]:
+        """Give all files below a folder: one statement for each dimension group."""
+        if address.service in PLAIN:
+            yield from self._services.files(address)
+            return
+        snapshot = self._registry.current()
+        folder = self._folder(snapshot, address)
+        if folder is not None:
+            yield from self._leaves(snapshot, [folder.collection], [folder.entry], folder.filters, address)
+        else:
+            below = self._below(snapshot, address.head)
+            held = self.shown(address.service).held(snapshot, below)
+            names = {name for types in held.values() for name in types}
+            types = [snapshot.types[name] for name in sorted(names)]
+            yield from self._leaves(snapshot, below, types, LevelFilter({}, {}), address)
+        if address.head and not address.keys:
+            yield from self._own_leaf(snapshot, address)
+
+    def collections(self, snapshot: Snapshot) -> list[CollectionEntry]:
+        """Give the collections that are shown."""
+        entries = snapshot.collections.values()
+        if self._visible is None:
+            return list(entries)
+        return [one for one in entries if any(is_below(one.collection.name, name) for name in self._visible)]
+
+    def type_folder(self, address: Address) -> Node | None:
+        """Give the folder at or below a dataset type that an address names; None when it is empty."""
+        snapshot = self._registry.current()
+        folder = self._folder(snapshot, address)
+        found = folder is not None and self._has_content(snapshot, folder)
+        return self._directory(folder.canonical) if folder is not None and found else None
+
+    def collection_folder(self, address: Address) -> Node | None:
+        """Give the folder of collections that an address names; None when nothing is stored there."""
+        snapshot = self._registry.current()
+        shown = self.shown(address.service)
+        found = not address.keys and shown.held(snapshot, self._below(snapshot, address.head))
+        return self._directory(address) if found else None
+
+    def folder(self, path: str) -> Node:
+        """Give a folder that is known to exist, by its canonical path."""
+        return Node(path, is_dir=True, stored_ns=self.born_ns)
+
+    def node(self, collection: str, resolved: Resolved, like: Address) -> Node:
+        """Give the file of a dataset in a collection, in the tree that ``like`` is of."""
+        place = self.repository.reader.places(resolved)[0]
+        component = like.component if like.keys else None
+        named = Named(resolved, collection, component, place.extension)
+        path = dataset_path(named, like.service)
+        return Node(path, is_dir=False, stored_bytes=place.size, stored_ns=place.mtime_ns, named=named)
+
+    # -- inside: files ---------------------------------------------------------------------------------
+
+    def _is_stored(self, named: Named) -> bool:
+        places = self.repository.reader.places(named.resolved)
+        return named.component is None and places[0].extension == named.extension
+
+    def _require_visible(self, collection: str, address: Address) -> None:
+        if self._visible is not None and not any(is_below(collection, name) for name in self._visible):
+            raise NotFound(f"nothing at {str(address)!r}", "only some collections are shown here")
+
+    def _require_shown(self, shown: Shown, named: Named, address: Address) -> None:
+        if not shown.admits(self._registry.current(), named.collection, named.resolved):
+            raise NotFound(
+                f"no dataset {str(address)!r}", "there is one, but it does not match the expression"
+            )
+
+    def _file(self, address: Address, named: Named) -> Node:
+        ref = named.resolved.ref
+        if not named.resolved.locations:
+            raise NoBytes(
+                f"open {str(address)!r}", "it is declared, but no store has its bytes", "put or ingest them"
+            )
+        if address.selectors:
+            todo = "leave the selector out, and take the part of what get() gives"
+            raise Unsupported(f"open {str(address)!r}", "this version serves whole datasets", todo)
+        if address.inner:
+            raise NotFound(f"nothing at {str(address)!r}", "the dataset is one file")
+        if ref.valid is not None and "valid" not in dict(address.keys) and not address.extension:
+            raise NotFound(f"no file {str(address)!r}")
+        if address.service == (".hive",) and not address.extension and ref.type.group.required:
+            raise NotFound(f"no file {str(address)!r}")
+        place = self.repository.reader.places(named.resolved)[0]
+        if address.service != (".by-id",):
+            path = dataset_path(named, address.service)
+        else:
+            path = f"/.by-id/{ref.id}{named.extension}"
+        return self._sized(Node(path, False, place.size, place.mtime_ns, named), address)  # noqa: FBT003
+
+    def _sized(self, node: Node, address: Address) -> Node:
+        """Give a file the size that it has in the format asked for."""
+        named = node.named
+        if named is None or self._is_stored(named):
+            return node
+        if not self._converter.can(named.resolved, named.component, named.extension):
+            stored = self.repository.reader.places(named.resolved)[0].extension
+            found = f"it is stored as {stored!r}, which does not convert to {named.extension!r}"
+            raise NotFound(f"no file {str(address)!r}", found)
+        with self._converter.open(named.resolved, named.component, named.extension) as source:
+            return replace(node, stored_bytes=source.size)
+
+    def _own_leaf(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
+        """Give the file that the address itself is, when it is one."""
+        if self.repository.resolver.split(snapshot, address) is not None:
+            try:
+                node = self.lookup(address)
+            except NotFound:
+                return
+            if not node.is_dir:
+                yield node
+
+    # -- inside: folders -------------------------------------------------------------------------------
+
+    def _directory(self, address: Address) -> Node:
+        return self.folder(str(address))
+
+    def _existing_directory(self, address: Address) -> Node:
+        node = self.type_folder(address) or self.collection_folder(address)
+        if node is None:
+            found = "nothing there matches the expression" if address.service[:1] == (".where",) else ""
+            raise NotFound(f"nothing at {str(address)!r}", found)
+        return node
+
+    def _has_content(self, snapshot: Snapshot, folder: Folder) -> bool:
+        found = self.shown(folder.address.service).directories(
+            snapshot,
+            [folder.entry],
+            [folder.collection],
+            folder.filters,
+            folder.depth,
+            ranges=folder.is_full and not folder.in_hive,
+        )
+        return any(True for _ in found)
+
+    def _folder(self, snapshot: Snapshot, address: Address) -> Folder | None:
+        """Read an address as a folder at or below a dataset type, of a collection that is shown."""
+        found = read_folder(self.repository.finder, snapshot, address)
+        return found if found is not None and found.collection in self.collections(snapshot) else None
+
+    def _below(self, snapshot: Snapshot, head: Sequence[str]) -> list[CollectionEntry]:
+        """Give the collections whose names are, or lie below, a folder."""
+        shown = self.collections(snapshot)
+        return [one for one in shown if not head or is_below(one.collection.name, "/".join(head))]
+
+    def _children(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
+        shown = self.shown(address.service)
+        held = shown.held(snapshot, self._below(snapshot, address.head)) if not address.keys else {}
+        width = len(address.head)
+        own = "/".join(address.head)
+        names = {name.split("/")[width] for name in held if name != own}
+        types = [snapshot.types[name] for name in held.get(own, ())]
+        names |= {entry.type.name for entry in types if entry.group.required}
+        for name in names:
+            yield self._directory(replace(address, head=(*address.head, name)))
+        for entry in types:
+            if not entry.group.required:
+                yield from self._leaves(
+                    snapshot, [snapshot.collections[own]], [entry], LevelFilter({}, {}), address
+                )
+        folder = self._folder(snapshot, address)
+        if folder is not None:
+            yield from self._level(snapshot, folder)
+
+    def _level(self, snapshot: Snapshot, folder: Folder) -> Iterator[Node]:
+        """List a folder below a type: the next level, or the datasets."""
+        hive = folder.in_hive
+        last = folder.depth >= len(folder.entry.group.levels) - 1
+        if last and not (hive and not folder.is_full):
+            files = self._leaves(
+                snapshot, [folder.collection], [folder.entry], folder.filters, folder.canonical
+            )
+            yield from (node for node in files if hive or folder.is_full == _is_valid(node))
+        if not folder.is_full:
+            found = self.shown(folder.address.service).directories(
+                snapshot,
+                [folder.entry],
+                [folder.collection],
+                folder.filters,
+                folder.depth + 1,
+                ranges=last and not hive,
+            )
+            for value in {directory.values[-1] for directory in found}:
+                yield self._directory(folder.below(value))
+
+    def _leaves(
+        self,
+        snapshot: Snapshot,
+        collections: Sequence[CollectionEntry],
+        types: Sequence[TypeEntry],
+        filters: LevelFilter,
+        like: Address,
+    ) -> Iterator[Node]:
+        shown = self.shown(like.service)
+        for some in by_group(types).values():
+            for collection, resolved in shown.datasets(snapshot, collections, some, filters):
+                yield self.node(collection.collection.name, resolved, like)
+
+    # -- inside: service directories -------------------------------------------------------------------
+
+    def _virtual(self, address: Address) -> Node:
+        if address.service == (".by-id",) and address.head:
+            return self._file(address, self.repository.resolver.dataset(address))
+        if not address.head:
+            return self._directory(address)
+        node = self._services.file(address)
+        if node is None:
+            raise NotFound(f"nothing at {str(address)!r}", *self._services.known(address))
+        return node
+
+
+def _is_valid(node: Node) -> bool:
+    return node.named is not None and node.named.resolved.ref.valid is not None

@@ -1,0 +1,83 @@
+"""What ``/.where`` and ``/.records`` show after changes."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+from lsst.sphgeom import Angle, Circle, LonLat, UnitVector3d
+
+import skyfs
+from skyfs.fs import SkyFileSystem
+from skyfs.repository import Repository
+
+TOP = "/.where/visit %3D 101 AND detector < 3"
+TYPED = "/.where/visit = 101 AND detector < 3"
+NIGHT = "instrument=Cam/day_obs=20260101"
+READERS = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}
+
+
+def test_declared_datasets_are_not_shown(repo: Repository, fs: SkyFileSystem) -> None:
+    repo.declare("calexp", [{"instrument": "Cam", "visit": 101, "detector": 21}], run="Cam/later")
+    assert not fs.exists("/.where/detector = 21/Cam/later")
+    assert fs.exists("/.where/detector = 21/Cam/runs/a")
+
+
+def test_new_data_shows_at_once(repo: Repository, fs: SkyFileSystem) -> None:
+    before = fs.find(f"{TYPED}/u/new")
+    repo.put({"n": 1}, "calexp", run="u/new", instrument="Cam", visit=101, detector=2)
+    repo.put({"n": 1}, "calexp", run="u/new", instrument="Cam", visit=102, detector=2)
+    assert (before, fs.find(f"{TYPED}/u/new")) == (
+        [],
+        [f"{TOP}/u/new/calexp/{NIGHT}/visit=101/detector=2.json"],
+    )
+
+
+def test_times_are_two_columns_and_regions_hexadecimal(repo: Repository, fs: SkyFileSystem) -> None:
+    region = Circle(UnitVector3d(LonLat.fromDegrees(10, 20)), Angle.fromDegrees(1))
+    row = {"instrument": "Cam", "id": 500, "name": "v500", "physical_filter": "r", "day_obs": 20260101}
+    repo.insert(
+        "visit", [{**row, "timespan": ("2026-01-01T00:00:00", None), "region": region, "exposure_time": 30}]
+    )
+    for kind, read in READERS.items():
+        frame = read(io.BytesIO(fs.cat(f"/.records/visit.{kind}")))
+        (visit,) = frame[frame["id"] == 500].to_dict("records")
+        assert visit["timespan_begin"] == 1767225600 * 10**9
+        assert pd.isna(visit["timespan_end"])
+        assert bytes.fromhex(visit["region"]) == region.encode()
+        assert visit["exposure_time"] == 30.0
+    assert "timespan" not in frame
+
+
+def test_side_tables_are_there(repo: Repository, fs: SkyFileSystem) -> None:
+    rows = [
+        {"instrument": "Cam", "visit": 101, "seeing": 0.7},
+        {"instrument": "Cam", "visit": 102, "seeing": 0.9},
+    ]
+    repo.attach("quality", rows, on=["instrument", "visit"])
+    frame = pd.read_csv(io.BytesIO(fs.cat("/.records/quality.csv")))
+    assert frame.to_dict("records") == rows
+
+
+def test_new_records_show_at_once_and_nothing_else_changes_a_file(
+    repo: Repository, fs: SkyFileSystem
+) -> None:
+    path = "/.records/detector.csv"
+    before = fs.info(path)
+    repo.insert("instrument", [{"name": "Other"}])
+    assert fs.info(path) == before
+    repo.insert("detector", [{"instrument": "Other", "id": 7, "full_name": "new"}])
+    after = fs.info(path)
+    assert b'"Other",7,"new"' in fs.cat(path)
+    assert after["size"] > before["size"]
+    assert fs.ukey(path) != before
+
+
+def test_a_transaction_sees_its_own_records(repo: Repository, fs: SkyFileSystem) -> None:
+    path = "/.records/instrument.csv"
+    with repo.transaction(), skyfs.open(repo.root) as reader:
+        repo.insert("instrument", [{"name": "Other"}])
+        inside = fs.cat(path)
+        assert b"Other" not in skyfs.filesystem(reader).cat(path)
+    assert b"Other" in inside
+    assert fs.cat(path) == inside
