@@ -108,7 +108,7 @@ class DatasetQuery(Query[DatasetRef]):
         snapshot = self.registry.current()
         names = ", ".join(self.types)
         everywhere = replace(self._with(()), collections=tuple(snapshot.collections), _known={})
-        holding = sorted({part.collections[0].collection.name for part in everywhere.parts()})
+        holding = sorted({part.collection.collection.name for part in everywhere.parts()})
         if not holding:
             return f"no collection has any {names}"
         return f"no {names} in {', '.join(self.collections)}; there are some in {', '.join(holding[:5])}"

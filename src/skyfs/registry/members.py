@@ -1,4 +1,4 @@
-"""Rows of membership tables, and the summary of which types a collection holds."""
+"""Rows of membership tables, and the summary of how many of each type a collection holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from ..model.collection import CollectionKind
 from ..model.dataid import Value
@@ -54,10 +55,7 @@ class Members:
         self._summary = schema["summary"]
         self._kept: dict[tuple[object, ...], Statement] = {}
         self._finding: dict[sa.Table, sa.Select[Any]] = {}
-        self._add_summary, self._drop_summary = (
-            _adding_summary(self._summary),
-            Statement(_leaving(self._summary), _SUMMARY),
-        )
+        self._more, self._none, self._none_left = _counting(self._summary)
         self._held = sa.select(self._summary.c.stored).where(
             *(self._summary.c[name] == sa.bindparam(name) for name in _PLACE)
         )
@@ -77,17 +75,17 @@ class Members:
         statement = self._statement("add" if free else "insert", place, _adding if free else _inserting)
         head = (*place.ids, stored)
         count = self._database.write_many(statement, [(*head, *row) for row in rows])
-        if stored not in held:
-            self._database.write_many(self._add_summary, [head])
+        self._count(place, stored, count)
         return count
 
     def delete(self, place: Place, rows: Sequence[Row]) -> int:
         """Delete the members of these levels and dataset, whatever their validity; give their number."""
-        statement = self._statement("delete", place, _deleting)
-        count = self._database.write_many(statement, [(*place.ids, *row) for row in rows])
-        if count:
-            self.tidy(place)
-        return count
+        statement, total = self._statement("delete", place, _deleting), 0
+        for stored in (1, 0):
+            count = self._database.write_many(statement, [(*place.ids, stored, *row) for row in rows])
+            self._count(place, stored, -count)
+            total += count
+        return total
 
     def cut(self, place: Place, levels: Mapping[str, Value], span: tuple[int, int]) -> int:
         """Take a range of time out of the validity of members; give how many of them it met."""
@@ -98,19 +96,16 @@ class Members:
         rows = self._database.read(sa.select(table).where(*met))
         self._database.write(table.delete().where(*met))
         for stored in (0, 1):
-            self.insert(
-                place, list(_left([row for row in rows if row.stored == stored], span)), stored=stored
-            )
-        self.tidy(place)
+            some = [row for row in rows if row.stored == stored]
+            self._count(place, stored, -len(some))
+            self.insert(place, list(_left(some, span)), stored=stored)
         return len(rows)
 
     def store(self, place: Place, row: Row) -> int:
         """Mark a declared member as stored; give how many there were."""
-        statement = self._statement("store", place, _storing)
-        count = self._database.write_many(statement, [(*place.ids, *row)])
-        if count:
-            self._database.write_many(self._add_summary, [(*place.ids, 1)])
-            self.tidy(place)
+        count = self._database.write_many(self._statement("store", place, _storing), [(*place.ids, *row)])
+        self._count(place, 0, -count)
+        self._count(place, 1, count)
         return count
 
     def clear(self, place: Place) -> None:
@@ -119,12 +114,15 @@ class Members:
         type_id, collection_id = place.ids
         same = [table.c.type_id == type_id, table.c.collection_id == collection_id]
         self._database.write(table.delete().where(*same, table.c.stored.in_((0, 1))))
-        self.tidy(place)
+        self._database.write_many(self._none, [(*place.ids, stored) for stored in (0, 1)])
 
-    def tidy(self, place: Place) -> None:
-        """Forget in the summary what is no longer there."""
-        statement = self._statement("tidy", place, self._tidying)
-        self._database.write_many(statement, [(*place.ids, stored) for stored in (0, 1)])
+    def _count(self, place: Place, stored: int, change: int) -> None:
+        """Keep the number of members in the summary."""
+        if change:
+            head = (*place.ids, stored)
+            self._database.write_many(self._more, [(*head, change)])
+            if change < 0:
+                self._database.write_many(self._none_left, [head])
 
     def elsewhere(self, snapshot: Snapshot, entry: TypeEntry) -> list[Place]:
         """Give the TAGGED and CALIBRATION collections that hold a type."""
@@ -154,10 +152,6 @@ class Members:
             self._kept[key] = build(place.table, place.entry)
         return self._kept[key]
 
-    def _tidying(self, table: sa.Table, _: TypeEntry) -> Statement:
-        held = sa.exists().where(*(table.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
-        return Statement(_leaving(self._summary).where(~held), _SUMMARY)
-
 
 _PLACE = ("type_id", "collection_id")
 _HEAD = (*_PLACE, "stored")
@@ -171,16 +165,17 @@ def _elsewhere(collection: sa.Table, summary: sa.Table) -> sa.Select[Any]:
     return held.where(summary.c.type_id == sa.bindparam("type_id")).distinct()
 
 
-def _leaving(summary: sa.Table) -> sa.Delete:
-    return summary.delete().where(*(summary.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
-
-
-def _adding_summary(summary: sa.Table) -> Statement:
-    there = sa.exists().where(*(summary.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
-    values: sa.Select[*tuple[Any, ...]] = sa.select(*(sa.bindparam(f"a_{name}") for name in _HEAD)).where(
-        ~there
+def _counting(summary: sa.Table) -> tuple[Statement, Statement, Statement]:
+    """Give what changes a number, what forgets it, and what forgets it when nothing is left."""
+    bound: dict[str, Any] = {name: sa.bindparam(f"a_{name}") for name in (*_HEAD, "datasets")}
+    # The same in the dialects of SQLite and PostgreSQL.
+    new = insert(summary).values(**bound)
+    more = new.on_conflict_do_update(
+        index_elements=list(_HEAD), set_={"datasets": summary.c.datasets + new.excluded.datasets}
     )
-    return Statement(summary.insert().inline().from_select(list(_HEAD), values), _SUMMARY)
+    gone = summary.delete().where(*(summary.c[name] == sa.bindparam(f"a_{name}") for name in _HEAD))
+    empty = gone.where(summary.c.datasets == sa.literal_column("0"))
+    return Statement(more, [*_SUMMARY, "a_datasets"]), Statement(gone, _SUMMARY), Statement(empty, _SUMMARY)
 
 
 def _left(rows: Iterable[AnyRow], span: tuple[int, int]) -> Iterator[Row]:
@@ -234,9 +229,9 @@ def _adding(table: sa.Table, _: TypeEntry) -> Statement:
 
 
 def _deleting(table: sa.Table, entry: TypeEntry) -> Statement:
-    names = ("type_id", "collection_id", *entry.group.levels, "dataset_id")
+    names = (*_HEAD, *entry.group.levels, "dataset_id")
     same = [table.c[name] == sa.bindparam(f"a_{name}") for name in names]
-    return Statement(table.delete().where(*same, _either(table)), [f"a_{name}" for name in names])
+    return Statement(table.delete().where(*same), [f"a_{name}" for name in names])
 
 
 def _storing(table: sa.Table, entry: TypeEntry) -> Statement:

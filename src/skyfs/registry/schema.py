@@ -4,7 +4,7 @@
 
     collection ──< chain                      dataset_type >── dimension_group
         │                                          │
-        └──────< summary >─────────────────────────┘       which types a collection holds
+        └──────< summary >─────────────────────────┘       how many of each type a collection holds
         │
     member_<group>   (type, collection, stored, levels...) → dataset     clustered in path order
     valid_<group>    the same with a validity range, for CALIBRATION collections
@@ -226,7 +226,8 @@ def _declare_collections(metadata: sa.MetaData) -> None:
     summary = [sa.Column(name, _Id, nullable=False) for name in ("collection_id", "type_id")]
     stored = sa.Column("stored", sa.Integer, nullable=False)
     key = sa.PrimaryKeyConstraint("collection_id", "type_id", "stored")
-    sa.Table("summary", metadata, *summary, stored, key, sqlite_with_rowid=False)
+    number = sa.Column("datasets", sa.BigInteger, nullable=False)
+    sa.Table("summary", metadata, *summary, stored, number, key, sqlite_with_rowid=False)
 
 
 def _declare_datasets(metadata: sa.MetaData) -> None:

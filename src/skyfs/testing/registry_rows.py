@@ -82,10 +82,13 @@ class _Tables:
 
     def _check_summary(self) -> Iterator[str]:
         columns = ("collection_id", "type_id", "stored")
-        said = {tuple(row[name] for name in columns) for row in self._read("summary")}
-        true = {tuple(row[name] for name in columns) for row, _, _ in self.members}
-        yield from (f"the summary lacks {row}" for row in true - said)
-        yield from (f"the summary has {row}, of which there is none" for row in said - true)
+        said = {tuple(row[name] for name in columns): row["datasets"] for row in self._read("summary")}
+        true = Counter(tuple(row[name] for name in columns) for row, _, _ in self.members)
+        yield from (
+            f"the summary says {said.get(row)} of {row}, not {true[row]}"
+            for row in said.keys() | true.keys()
+            if said.get(row) != true[row]
+        )
 
     def _check_artifacts(self) -> Iterator[str]:
         artifacts = {row["id"]: row for row in self._read("artifact")}

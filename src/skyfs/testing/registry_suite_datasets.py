@@ -11,6 +11,7 @@ from skyfs.errors import Conflict, Exists, Locked, NotAllowed, NotFound
 from skyfs.model.dataset import DatasetRef, DatasetType
 from skyfs.model.ids import new_ids
 from skyfs.model.timespan import ALWAYS, Timespan
+from skyfs.registry.captured import Values
 from skyfs.registry.datasets import NewDataset
 
 from .registry_sky import (
@@ -320,7 +321,7 @@ class DatasetSuite:
         group = sky.registry.universe.group(["detector"])
         captured = DatasetType("captured", group, "Dict", capture=(("a", "json:/a"),))
         sky.registry.collections.register(captured)
-        values = [("a", 2.5), ("b", "x'"), ("c", True), ("d", -(2**63)), ("e", ""), ("f", False), ("g", "1")]
+        values: Values = [("a", 2.5), ("b", "x'"), ("c", True), ("d", -(2**63)), ("e", ""), ("f", False)]
         refs = [sky.ref("captured", detector=number) for number in (0, 1)]
         new = [NewDataset(refs[0], (location(refs[0]),), (), values), NewDataset(refs[1])]
         sky.registry.datasets.insert(new)

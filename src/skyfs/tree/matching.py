@@ -240,7 +240,7 @@ class Matching(Shown):
         kept = [one for one in searched if timed or not _is_calibration(one)]
         queries = self._registry.queries
         for part in queries.parts(entry, kept, find_first=limit != 0):
-            if part.stored == (1,) and (part.valid or not ranges):
+            if part.stored == 1 and (part.valid or not ranges):
                 yield from queries.datasets(question, entry, part, limit, timed=timed)
 
     def _question(self, snapshot: Snapshot, entry: TypeEntry, exact: dict[str, Value]) -> Question:

@@ -53,8 +53,7 @@ class Member:
     table: sa.Table
     group: DimensionGroup
     rows: float
-    n_collections: int
-    stored: tuple[int, ...]
+    stored: int
     timed: bool = False
 
     @property
@@ -153,15 +152,9 @@ class Plan:
         table = self.members
         self.tables.add(table)
         self.tables.conditions.append(table.c.type_id == sa.bindparam("type_id", type_=sa.BigInteger()))
-        ids = [
-            sa.bindparam(f"collection_{n}", type_=sa.BigInteger()) for n in range(self.member.n_collections)
-        ]
-        one_of = table.c.collection_id == ids[0] if len(ids) == 1 else table.c.collection_id.in_(ids)
-        self.tables.conditions.append(one_of)
-        stored: list[_Column] = [sa.literal_column(str(value)) for value in self.member.stored]
-        self.tables.conditions.append(
-            table.c.stored == stored[0] if len(stored) == 1 else table.c.stored.in_(stored)
-        )
+        collection = sa.bindparam("collection_id", type_=sa.BigInteger())
+        self.tables.conditions.append(table.c.collection_id == collection)
+        self.tables.conditions.append(table.c.stored == sa.literal_column(str(self.member.stored)))
         self.tables.agree({name: table.c[name] for name in self.member.group.levels})
 
     def _elements(self) -> tuple[dict[str, Element], list[Element]]:

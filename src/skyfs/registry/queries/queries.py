@@ -22,6 +22,7 @@ from .spool import Spool
 PAGE_ROWS = 20_000
 _MAX_KEPT = 1_000
 _ALL = -1
+_MANY_ROWS = 10**7
 # Columns of a row before its levels.
 _HEAD = 3
 
@@ -34,22 +35,25 @@ Params = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Collections that one statement answers for.
+    """What one statement answers for: datasets of a collection, with bytes or declared.
 
     Attributes
     ----------
+    rows
+        How many there are.
     earlier
         Collections that come before in the search: what these have is left out.
     """
 
-    collections: tuple[CollectionEntry, ...]
-    stored: tuple[int, ...]
+    collection: CollectionEntry
+    stored: int
+    rows: int
     earlier: tuple[CollectionEntry, ...] = ()
 
     @property
     def valid(self) -> bool:
         """Whether its members have validity ranges."""
-        return self.collections[0].collection.kind is CollectionKind.CALIBRATION
+        return self.collection.collection.kind is CollectionKind.CALIBRATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,10 @@ class Queries:
         self._kept: dict[Hashable, _Prepared] = {}
         summary = schema["summary"]
         self._summary = Selection(
-            sa.select(summary.c.collection_id, summary.c.stored).where(
+            sa.select(summary.c.collection_id, summary.c.stored, summary.c.datasets).where(
                 summary.c.type_id == sa.bindparam("type_id")
             )
         )
-        self._sizes: dict[str, Selection] = {}
 
     # -- data IDs and records --------------------------------------------------------------------------
 
@@ -128,26 +131,26 @@ class Queries:
 
     def parts(self, entry: TypeEntry, searched: Sequence[CollectionEntry], *, find_first: bool) -> list[Part]:
         """Split the collections that hold a type into what single statements answer for."""
-        held: dict[int, set[int]] = {}
-        for collection_id, stored in self._database.select(self._summary, {"type_id": entry.id}):
-            held.setdefault(collection_id, set()).add(stored)
+        held: dict[int, dict[int, int]] = {}
+        for collection_id, stored, rows in self._database.select(self._summary, {"type_id": entry.id}):
+            held.setdefault(collection_id, {})[stored] = rows
         holding = [one for one in searched if one.id in held]
         found: list[Part] = []
         for index, one in enumerate(holding):
             earlier = tuple(holding[:index]) if find_first else ()
-            found += [Part((one,), (stored,), earlier) for stored in sorted(held[one.id], reverse=True)]
+            here = held[one.id]
+            found += [Part(one, stored, here[stored], earlier) for stored in sorted(here, reverse=True)]
         return found
 
     def datasets(
         self, question: Question, entry: TypeEntry, part: Part, limit: int | None, *, timed: bool
     ) -> Iterator[Sequence[Row]]:
         """Give pages of (collection, RUN, UUID, levels..., [begin, end], columns to sort by...)."""
-        few = FEW if question.is_prefix(entry.group.levels) else self._size(entry, part)
-        shape = ("datasets", *_shape(question), *_part_shape(entry, part), few > FEW, timed)
+        shape = ("datasets", *_shape(question), *_part_shape(entry, part), part.rows > FEW, timed)
 
         def prepare(*, after: bool) -> _Prepared:
             def make() -> tuple[sa.Select[Any], bool]:
-                plan = self._plan(question, self._member(entry, part, few, timed=timed))
+                plan = self._plan(question, _member(entry, part, timed=timed))
                 return _datasets(plan, question, part, entry, after=after)
 
             return self._prepare((*shape, after), make)
@@ -178,11 +181,12 @@ class Queries:
 
     def count_datasets(self, question: Question, entry: TypeEntry, part: Part, *, timed: bool) -> int:
         """Count datasets."""
-        few = FEW if question.is_prefix(entry.group.levels) else self._size(entry, part)
-        shape = ("count", *_shape(question), *_part_shape(entry, part), few > FEW, timed)
+        if not question.conditions and not part.earlier:
+            return part.rows
+        shape = ("count", *_shape(question), *_part_shape(entry, part), part.rows > FEW, timed)
 
         def make() -> tuple[sa.Select[Any], bool]:
-            plan = self._plan(question, self._member(entry, part, few, timed=timed))
+            plan = self._plan(question, _member(entry, part, timed=timed))
             members = _members(plan)
             columns = [members.c.collection_id, members.c.dataset_id]
             columns += [members.c.begin_ns] if part.valid else []
@@ -208,27 +212,6 @@ class Queries:
             self._kept[shape] = found
         return found
 
-    def _member(self, entry: TypeEntry, part: Part, rows: int, *, timed: bool) -> Member:
-        table = entry.tables.valid if part.valid else entry.tables.member
-        size = rows if rows <= FEW else 10**7
-        return Member(table, entry.group, size, len(part.collections), part.stored, timed)
-
-    def _size(self, entry: TypeEntry, part: Part) -> int:
-        """Count members, up to a few."""
-        table = entry.tables.valid if part.valid else entry.tables.member
-        name = f"size {table.name}"
-        if name not in self._sizes:
-            same = [
-                table.c[column] == sa.bindparam(column) for column in ("type_id", "collection_id", "stored")
-            ]
-            some: sa.Select[Any] = (
-                sa.select(sa.literal_column("1").label("one")).select_from(table).where(*same)
-            )
-            some = some.limit(sa.bindparam("limit"))
-            self._sizes[name] = Selection(sa.select(sa.func.count()).select_from(some.subquery()))
-        params = {"type_id": entry.id, "collection_id": part.collections[0].id, "stored": part.stored[0]}
-        return int(self._database.select(self._sizes[name], params | {"limit": FEW + 1})[0][0])
-
     def _record_rows(self, element: Element) -> float:
         """Tell about how many records an element has: rows are numbered as they come."""
         table = self._schema.records(element)
@@ -251,7 +234,7 @@ def _shape(question: Question) -> tuple[Hashable, ...]:
 
 def _part_shape(entry: TypeEntry, part: Part) -> tuple[Hashable, ...]:
     earlier = [one.collection.kind is CollectionKind.CALIBRATION for one in part.earlier]
-    return entry.tables.member.name, part.valid, len(part.collections), part.stored, tuple(earlier)
+    return entry.tables.member.name, part.valid, part.stored, tuple(earlier)
 
 
 def _params(question: Question) -> Params:
@@ -264,9 +247,14 @@ def _params(question: Question) -> Params:
 
 
 def _part_params(entry: TypeEntry, part: Part) -> Params:
-    found: Params = {"type_id": entry.id}
-    found |= {f"collection_{index}": one.id for index, one in enumerate(part.collections)}
+    found: Params = {"type_id": entry.id, "collection_id": part.collection.id}
     return found | {f"earlier_{index}": one.id for index, one in enumerate(part.earlier)}
+
+
+def _member(entry: TypeEntry, part: Part, *, timed: bool) -> Member:
+    table = entry.tables.valid if part.valid else entry.tables.member
+    # Of many their number does not matter: the plan is kept.
+    return Member(table, entry.group, part.rows if part.rows <= FEW else _MANY_ROWS, part.stored, timed)
 
 
 def _members(plan: Plan) -> sa.FromClause:
