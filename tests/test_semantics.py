@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
+import json
 import os
 import re
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.io import fits
 
@@ -213,6 +216,41 @@ def test_services(fs: SkyFileSystem) -> None:
     """Service directories are hidden in the root and can be opened by name."""
     assert not [name for name in map(str, fs.ls("/", detail=False)) if name.startswith("/.")]
     assert b"name: sky" in fs.cat_file("/.repo/config.yaml")
+
+
+def test_where(repo: Repository, fs: SkyFileSystem) -> None:
+    """Below `/.where/<expression>` is the whole tree with what matches, and nothing else."""
+    repo.put({"n": 2}, "metrics", run="u/r1", **{**ID, "detector": 1})
+    top = "/.where/metrics.run = 'u%2Fr1' AND detector = 0"
+    assert [name.rpartition("'u%2Fr1' AND detector %3D 0")[2] for name in fs.find(top)] == [PATH]
+    assert fs.cat_file(top + PATH) == fs.cat_file(PATH)
+    assert len(fs.find("/.where/detector < 2")) == len(fs.find("/"))
+
+
+def test_where_not(fs: SkyFileSystem) -> None:
+    """What does not match the expression does not exist below `/.where/<expression>`, and canonical names there keep the expression."""  # noqa: E501 - the sentence of the page
+    with pytest.raises(NotFound):
+        fs.info(f"/.where/detector = 1{PATH}")
+    spelled = PATH.replace("day_obs=20131102/", "")
+    assert fs.info(f"/.where/detector = 0{spelled}")["name"] == f"/.where/detector %3D 0{PATH}"
+
+
+def test_where_error(fs: SkyFileSystem, mounted: Path) -> None:
+    """An expression that means nothing is an error with the place: "invalid argument" in a mount, a `ValueError` in Python."""  # noqa: E501 - the sentence of the page
+    with pytest.raises(ValueError, match=r"at character 1, '-->detectr = 0'.*did you mean detector"):
+        fs.ls("/.where/detectr = 0")
+    with pytest.raises(OSError, match="Invalid argument"):
+        (mounted / ".where" / "detectr = 0").stat()
+
+
+def test_records(repo: Repository, fs: SkyFileSystem) -> None:
+    """`/.records/<element>.csv`, `.ecsv`, `.json` and `.parquet` are the records of a dimension or the rows of a side table, as they are when the file is opened."""  # noqa: E501 - the sentence of the page
+    assert [row["id"] for row in json.loads(fs.cat_file("/.records/detector.json"))] == [0, 1, 2]
+    repo.insert("detector", [{"instrument": "HSC", "id": 9}])
+    for kind in ("csv", "ecsv"):
+        assert "9" in fs.cat_file(f"/.records/detector.{kind}").decode().splitlines()[-1]
+    repo.attach("quality", [{"instrument": "HSC", "exposure": 903334, "good": True}], on=["exposure"])
+    assert pd.read_parquet(io.BytesIO(fs.cat_file("/.records/quality.parquet")))["good"].all()
 
 
 def test_fresh(repo: Repository, fs: SkyFileSystem) -> None:

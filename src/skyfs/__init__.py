@@ -35,6 +35,7 @@ _HOMES = {
     "IngestFile": ("ingesting", "IngestFile"),
     "Timespan": ("model.timespan", "Timespan"),
     "Repository": ("repository", "Repository"),
+    "load_ipython_extension": ("ipython", "install"),  # `%load_ext skyfs`
 }
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from astropy.table import Table
 
 import skyfs
 
-if TYPE_CHECKING:
-    from .conftest import Command
+from .conftest import Command
 
 VISIT = 903334
 FLATS = "/HSC/calib/flat/instrument=HSC/detector=0/physical_filter=HSC-I"
@@ -43,7 +41,7 @@ def test_refused_changes_of_validity(run: Command) -> None:
     assert "overlapping range" in run.fails("certify", "HSC/calib", flat)
     assert "it is a folder" in run.fails("certify", "HSC/calib", "/HSC/calib/old/flat")
     assert "no dataset" in run.fails("certify", "HSC/calib", "/.repo/version")
-    assert "bad time" in run.fails("certify", "HSC/calib", flat, "--begin", "soon")
+    assert "bad time" in run.fails("certify", "HSC/calib", flat, "--begin", "soon", status=2)
     assert "it is RUN" in run.fails("decertify", "HSC/runs/a", "flat")
     assert "no dimension" in run.fails("decertify", "HSC/calib", "flat", "visits=1")
     assert "--begin TIME" in run.fails("decertify", "HSC/calib", "flat", "begin=2013", status=2)
@@ -70,7 +68,7 @@ def test_runs_begin(run: Command) -> None:
     assert listed == [f"u/me/test\tCHAINED\t\t\t{third} {first} HSC/defaults"]
     assert second not in "".join(run.lines("collections", "u/me/*"))
     assert "other inputs" in run.fails("begin-run", "u/me/test", "--input", "HSC/calib")
-    assert "choose one" in run.fails("begin-run", "u/me/test", "--extend", "--replace")
+    assert "choose one" in run.fails("begin-run", "u/me/test", "--extend", "--replace", status=2)
 
 
 @pytest.mark.parametrize("extension", [".csv", ".ecsv", ".parquet", ".fits"])

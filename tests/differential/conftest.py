@@ -20,7 +20,7 @@ from .question import Question
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-# The samples that the peer's package ships, in the combinations that belong together; "*": with our own export.
+# The samples that the peer's package ships, in the combinations that belong together; "*": with our own.
 WORLDS = {
     "cam": ("base.yaml", "spatial.yaml", "*datasets.yaml"),
     "rc2": ("hsc-rc2-subset-v0.yaml",),

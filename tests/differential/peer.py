@@ -4,6 +4,8 @@ Reads a JSON object a line: ``{"world": ..., "exports": [...]}`` makes a reposit
 `question.Question`. Answers each with a line: ``{"rows": ..., "count": ...}`` or ``{"error": ...}``.
 """
 
+# ruff: noqa: ANN401 - its types are not known here, and JSON has any
+
 from __future__ import annotations
 
 import json

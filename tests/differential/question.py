@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,3 +49,28 @@ class Question:
         parts += ["all" if not self.find_first else "", repr(self.bind) if self.bind else ""]
         parts += [repr(self.time) if self.time else ""]
         return f"{self.world}: " + " ".join(part for part in parts if part)
+
+
+CAM = "instrument = 'Cam1'"
+BOTH = "skymap = 'SkyMap1' AND instrument = 'Cam1'"
+
+
+def records(element: str, *wheres: str, world: str = "cam", camera: str = CAM) -> Iterable[Question]:
+    """Ask for records."""
+    for where in wheres:
+        text = f"{camera} AND ({where})" if camera else where
+        yield Question(world, "records", (element,), text)
+
+
+def data_ids(dimensions: str, *wheres: str, world: str = "cam", camera: str = CAM) -> Iterable[Question]:
+    """Ask for data IDs."""
+    for where in wheres:
+        text = f"{camera} AND ({where})" if camera and where else where or camera
+        yield Question(world, "data_ids", tuple(dimensions.split()), text)
+
+
+def datasets(of: str, collections: str, *wheres: str, find_first: bool = True) -> Iterable[Question]:
+    """Ask for datasets."""
+    for where in wheres:
+        names, searched = tuple(of.split()), tuple(collections.split())
+        yield Question("cam", "datasets", names, where, collections=searched, find_first=find_first)

@@ -32,7 +32,7 @@ CATALOGUES = {
     "run/b": [(visit, detector) for visit in (3, 4, 5, 6, 7) for detector in (2, 3)],
     "run/c": [(8, 1), (3, 2)],
 }
-# Which of the samples' calibrations are valid when: first four digits of the id, begin, end.
+# Which of the samples' calibrations are valid when: id, begin, end.
 BIASES = [
     ("e15ab039-bc8b-4135-87c5-90902a7c0b22", None, "2021-09-11 00:00:00"),
     ("51352db4-a47a-447c-b12d-a50b206b17cd", None, "2021-09-11 00:00:00"),
@@ -52,7 +52,7 @@ def catalogue_id(run: str, visit: int, detector: int) -> str:
     return f"00000000-0000-4000-8000-{RUNS.index(run) + 1:04d}{visit:04d}{detector:04d}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Region):
         return f"!<lsst.sphgeom.{type(value).__name__}> {{encoded: {value.encode().hex()}}}"
     if isinstance(value, str):
@@ -161,7 +161,9 @@ def _dimensions() -> str:
         for day in DAYS[1:]
     ]
     groups = [{"instrument": "Cam1", "name": f"g{number}"} for number in range(3)]
-    systems = [{"instrument": "Cam1", "id": number, "name": name} for number, name in enumerate(("one", "group"))]
+    systems = [
+        {"instrument": "Cam1", "id": number, "name": name} for number, name in enumerate(("one", "group"))
+    ]
     pairs = [(exposure, visit) for exposure, visit in EXPOSURES.items() if visit]
     definitions = [{"instrument": "Cam1", "exposure": one, "visit": visit} for one, visit in pairs]
     membership = [{"instrument": "Cam1", "visit": visit, "visit_system": visit % 2} for visit in range(1, 9)]
@@ -171,7 +173,8 @@ def _dimensions() -> str:
             _records("instrument", second),
             _records("physical_filter", [{"instrument": "Cam2", "name": "Cam2-R", "band": "r"}]),
             _records(
-                "detector", [{"instrument": "Cam2", "id": 2, "full_name": "X", "raft": None, "purpose": "SCIENCE"}]
+                "detector",
+                [{"instrument": "Cam2", "id": 2, "full_name": "X", "raft": None, "purpose": "SCIENCE"}],
             ),
             _records("day_obs", nights),
             _records("group", groups),
@@ -184,12 +187,12 @@ def _dimensions() -> str:
     )
 
 
-TYPES = """
-- {type: dataset_type, name: cat, dimensions: [instrument, visit, detector], storage_class: ArrowAstropy, is_calibration: false}
-- {type: dataset_type, name: raw, dimensions: [instrument, exposure, detector], storage_class: ExposureF, is_calibration: false}
-- {type: dataset_type, name: coadd, dimensions: [skymap, tract, patch, band], storage_class: ExposureF, is_calibration: false}
-- {type: dataset_type, name: catSummary, dimensions: [], storage_class: StructuredDataDict, is_calibration: false}
-"""
+_TYPES = {
+    "cat": ("instrument, visit, detector", "ArrowAstropy"),
+    "raw": ("instrument, exposure, detector", "ExposureF"),
+    "coadd": ("skymap, tract, patch, band", "ExposureF"),
+    "catSummary": ("", "StructuredDataDict"),
+}
 COLLECTIONS = """
 - {type: run, name: run/a}
 - {type: run, name: run/b}
@@ -205,9 +208,18 @@ COLLECTIONS = """
 """
 
 
+def _types() -> str:
+    return "".join(
+        f"- type: dataset_type\n  name: {name}\n  dimensions: [{dimensions}]\n"
+        f"  storage_class: {storage_class}\n  is_calibration: false\n"
+        for name, (dimensions, storage_class) in _TYPES.items()
+    )
+
+
 def _datasets(kind: str, run: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     listed = "".join(
-        f"  - dataset_id: [!uuid {uuid}]\n    path: placeholder\n    data_id:\n  {_yaml(own)}" for uuid, own in rows
+        f"  - dataset_id: [!uuid {uuid}]\n    path: placeholder\n    data_id:\n  {_yaml(own)}"
+        for uuid, own in rows
     )
     return f"- type: dataset\n  dataset_type: {kind}\n  run: {run}\n  records:\n{listed}"
 
@@ -218,19 +230,28 @@ def _all_datasets() -> str:
             "cat",
             run,
             [
-                (catalogue_id(run, visit, detector), {"instrument": "Cam1", "visit": visit, "detector": detector})
+                (
+                    catalogue_id(run, visit, detector),
+                    {"instrument": "Cam1", "visit": visit, "detector": detector},
+                )
                 for visit, detector in pairs
             ],
         )
         for run, pairs in CATALOGUES.items()
     ]
     raws = [
-        (f"00000000-0000-4000-9000-{number:08d}{detector:04d}", {"instrument": "Cam1", "exposure": number, "detector": detector})
+        (
+            f"00000000-0000-4000-9000-{number:08d}{detector:04d}",
+            {"instrument": "Cam1", "exposure": number, "detector": detector},
+        )
         for number in EXPOSURES
         for detector in (1, 2)
     ]
     coadds = [
-        (f"00000000-0000-4000-a000-00{tract:02d}{patch:04d}000{number}", {"skymap": "SkyMap1", "tract": tract, "patch": patch, "band": band})
+        (
+            f"00000000-0000-4000-a000-00{tract:02d}{patch:04d}000{number}",
+            {"skymap": "SkyMap1", "tract": tract, "patch": patch, "band": band},
+        )
         for tract in (0, 1)
         for patch in (0, 1, 2)
         for number, band in enumerate("gr")
@@ -247,19 +268,25 @@ def _end(moment: str | None) -> str:
 
 def _associations() -> str:
     best = [catalogue_id("run/a", 3, 2), catalogue_id("run/a", 1, 1), catalogue_id("run/b", 7, 3)]
-    tagged = "".join(f"  - !uuid {one}\n" for one in best)
-    text = f"- type: associations\n  collection: best\n  collection_type: TAGGED\n  dataset_ids:\n{tagged}"
-    for collection, spans in (("calib", [*BIASES, *FLATS[1:]]), ("calib2", [*FLATS[:1], *BIASES[3:4]])):
-        text += f"- type: associations\n  collection: {collection}\n  collection_type: CALIBRATION\n  validity_ranges:\n"
+    text = _association("best", "TAGGED") + "  dataset_ids:\n" + "".join(f"  - !uuid {one}\n" for one in best)
+    for collection, spans in (
+        ("calib", [*BIASES, *FLATS[1:]]),
+        ("calib2", [*FLATS[:1], *BIASES[3:4]]),
+    ):
+        text += _association(collection, "CALIBRATION") + "  validity_ranges:\n"
         # The peer takes the last of several entries of one timespan only.
         for begin, end in dict.fromkeys((begin, end) for _, begin, end in spans):
-            text += f"  - timespan: !lsst.daf.butler.Timespan\n      begin: {_end(begin)}\n      end: {_end(end)}\n"
-            text += "    dataset_ids:\n"
+            text += "  - timespan: !lsst.daf.butler.Timespan\n"
+            text += f"      begin: {_end(begin)}\n      end: {_end(end)}\n    dataset_ids:\n"
             text += "".join(f"    - !uuid {one}\n" for one, *span in spans if span == [begin, end])
     return text
 
 
+def _association(collection: str, kind: str) -> str:
+    return f"- type: associations\n  collection: {collection}\n  collection_type: {kind}\n"
+
+
 def export(samples: str) -> str:
-    """Give the export as text; with the datasets of a sample: the peer associates only what is in one export."""
-    own = [_dimensions(), TYPES, COLLECTIONS, _all_datasets(), _associations()]
+    """Give the export as text, with the datasets of a sample: the peer associates what is in one export."""
+    own = [_dimensions(), _types(), COLLECTIONS, _all_datasets(), _associations()]
     return HEAD + samples.split("\ndata:\n")[1] + indent("".join(own), "  ")

@@ -24,7 +24,7 @@ def staged(repo: Repository) -> set[str]:
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     """The sample, for tests that change nothing."""
     root = tmp_path_factory.mktemp("standing") / "sky"
-    with skyfs.create(root, name="standing", options={"durability": "process"}) as repository:
+    with skyfs.create(root, options={"durability": "process"}) as repository:
         yield fill(repository)
 
 

@@ -13,7 +13,7 @@ from skyfs.fs import SkyFileSystem
 from skyfs.model.paths import parse
 from skyfs.repository import Repository
 from skyfs.testing.filesystem_sample import Sample
-from skyfs.tree import Tree, matching
+from skyfs.tree import Node, Tree, matching
 
 TOP = "/.where/visit %3D 101 AND detector < 3"
 TYPED = "/.where/visit = 101 AND detector < 3"
@@ -52,7 +52,7 @@ def test_walk_and_find_give_what_matches(sample: Sample, fs: SkyFileSystem) -> N
     assert sorted(walked) == sorted(listed) == fs.find(TYPED)
 
 
-def _listed(tree: Tree, path: str) -> Iterator[object]:
+def _listed(tree: Tree, path: str) -> Iterator[Node]:
     for node in tree.children(parse(path)):
         if node.is_dir:
             yield from _listed(tree, node.path)
@@ -186,7 +186,7 @@ def test_only_visible_collections(sample: Sample) -> None:
 
 def test_names_carry_the_repository(repo: Repository) -> None:
     fs = skyfs.filesystem(repo)
-    assert fs.ls(f"standing{TYPED}/Cam/runs", detail=False) == [
-        f"standing{TOP}/Cam/runs/a",
-        f"standing{TOP}/Cam/runs/b",
+    assert fs.ls(f"{repo.name}{TYPED}/Cam/runs", detail=False) == [
+        f"{repo.name}{TOP}/Cam/runs/a",
+        f"{repo.name}{TOP}/Cam/runs/b",
     ]

@@ -51,7 +51,11 @@ def _store(repo: Repository) -> None:
     for number, (begin, end) in enumerate(halves):
         for name in ("HSC-I", "HSC-G"):
             for detector in range(3):
-                identity = {"instrument": "HSC", "physical_filter": name, "detector": detector}
+                identity: dict[str, Any] = {
+                    "instrument": "HSC",
+                    "physical_filter": name,
+                    "detector": detector,
+                }
                 flat = repo.put({}, "flat2", run=f"HSC/flats/{number}", **identity)
                 repo.certify([flat], CALIB, begin, end)
 
@@ -73,7 +77,7 @@ def sky(repo: Repository) -> Repository:
 
 
 def exposures(refs: Iterable[DatasetRef]) -> list[tuple[object, object]]:
-    return sorted((ref.data_id["exposure"], ref.data_id["detector"]) for ref in refs)  # type: ignore[type-var]
+    return sorted((ref.data_id["exposure"], ref.data_id["detector"]) for ref in refs)
 
 
 def candidates(repo: Repository, **changes: Any) -> Candidates:  # noqa: ANN401 - whatever candidates() takes
@@ -103,7 +107,7 @@ def test_calibrations_serve_the_exposures_that_they_are_valid_for(sky: Repositor
 
 
 def test_the_first_collection_calibrates(sky: Repository) -> None:
-    identity = {"instrument": "HSC", "physical_filter": "HSC-I", "detector": 0}
+    identity: dict[str, Any] = {"instrument": "HSC", "physical_filter": "HSC-I", "detector": 0}
     better = sky.put({}, "flat2", run="HSC/flats/better", **identity)
     sky.certify([better], "best", "2013-11-02T07:00:00", "2013-11-02T08:30:00")
     sky.chain("HSC/chain", ["best", *EVERYTHING])

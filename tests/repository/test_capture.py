@@ -13,7 +13,9 @@ from astropy.table import Table
 import skyfs
 from skyfs.errors import BadContent, BadDefinition, Conflict
 from skyfs.ingesting import IngestFile
+from skyfs.mount.operations import Operations
 from skyfs.repository import Repository
+from skyfs.tree import Tree
 
 ID: dict[str, Any] = {"instrument": "HSC", "exposure": 903334}
 HEADER = {"seeing": "header:SEEING", "ok": "header:OK", "object": "header:object", "no": "header:NOTHERE"}
@@ -54,6 +56,15 @@ def test_the_first_image_extension_is_read_when_the_primary_is_empty(raw: Reposi
     assert captured(raw, raw.path(ref)) == {"seeing": 2, "object": "M 33"}
 
 
+def test_a_mount_shows_them_as_extended_attributes(raw: Repository) -> None:
+    path = raw.path(raw.put(image(SEEING=1.25, OK=False), "raw", run="u/a", **ID, detector=0))
+    operations = Operations(Tree(raw))
+    assert operations.getxattr(path, "user.skyfs.raw.seeing") == b"1.25"
+    assert "user.skyfs.raw.ok" in operations.listxattr(path)
+    assert "user.skyfs.raw.object" not in operations.listxattr(path)
+    operations.close()
+
+
 @pytest.mark.parametrize("extension", [".json", ".yaml"])
 def test_pointers_are_followed(raw: Repository, extension: str) -> None:
     value = {"n": 2**40, "a": [{"b/c": "x"}], "flag": False, "name": "it's"}
@@ -61,7 +72,7 @@ def test_pointers_are_followed(raw: Repository, extension: str) -> None:
     found = captured(raw, raw.path(ref))
     assert found == {"n": 2**40, "deep": "x", "flag": False, "name": "it's"}
     assert found["flag"] is False
-    other = {"n": None, "a": [[1]], "flag": {}, "name": [1]}
+    other: dict[str, object] = {"n": None, "a": [[1]], "flag": {}, "name": [1]}
     ref = raw.put(other, "qa", run="u/a", extension=extension, **ID, detector=1)
     assert captured(raw, raw.path(ref)) == {}
 
@@ -117,13 +128,47 @@ def test_values_go_with_their_dataset(raw: Repository) -> None:
     assert captured(raw, raw.path(stored)) == {"seeing": 3}
 
 
+def test_metadata_of_tables_is_read(repo: Repository) -> None:
+    repo.register("table", ["detector"], "Table", capture={"a": "header:A", "b": "header:b", "c": "json:/A"})
+    table = Table({"x": [1, 2]}, meta={"A": 1.5, "b": "two\nlines", "long": "x" * 100_000})
+    for detector, extension in enumerate((".ecsv", ".parquet")):
+        identity: dict[str, Any] = {"instrument": "HSC", "detector": detector}
+        ref = repo.put(table, "table", run="u/a", extension=extension, **identity)
+        assert repo.registry.captured.of(ref.id) == {"a": 1.5, "b": "two\nlines"}
+        bare = repo.put(Table({"x": [1]}), "table", run="u/b", extension=extension, **identity)
+        assert repo.registry.captured.of(bare.id) == {}
+
+
 def test_formats_without_keywords_have_no_values(repo: Repository) -> None:
-    repo.register("table", ["exposure"], "Table", capture={"a": "header:A", "b": "json:/b"})
-    for extension, exposure in ((".parquet", 903334), (".fits", 903336)):
-        ref = repo.put(
-            Table({"x": [1, 2]}), "table", run="u/a", extension=extension, instrument="HSC", exposure=exposure
-        )
-        assert repo.registry.captured.of(ref.id) == {}
+    repo.register("array", ["exposure"], "Array", capture={"a": "header:A", "b": "json:/b"})
+    ref = repo.put(np.arange(3), "array", run="u/a", extension=".npy", **ID)
+    assert repo.registry.captured.of(ref.id) == {}
+
+
+_EXPORT = """
+description: Butler Data Repository Export
+version: 1.0.2
+universe_version: 8
+universe_namespace: daf_butler
+data:
+- {type: run, name: HSC/raw}
+- type: dataset
+  dataset_type: raw
+  run: HSC/raw
+  records:
+  - dataset_id: [!uuid 00000000-0000-4000-8000-000000000001]
+    data_id: [{instrument: HSC, exposure: 903334, detector: 0}]
+    path: raw.fits
+    formatter: some.Formatter
+"""
+
+
+def test_files_of_an_export_are_read(raw: Repository, tmp_path: Path) -> None:
+    image(SEEING=0.5).writeto(tmp_path / "raw.fits")
+    (tmp_path / "export.yaml").write_text(_EXPORT)
+    assert raw.import_export(tmp_path / "export.yaml").ingested == 1
+    (ref,) = raw.query("raw", collections="HSC/raw", where="raw.seeing < 1")
+    assert captured(raw, raw.path(ref)) == {"seeing": 0.5}
 
 
 def test_damaged_documents_are_refused(raw: Repository, tmp_path: Path) -> None:

@@ -178,9 +178,12 @@ def test_what_is_in_another_chain_is_not_pruned(repo: Repository, inputs: list[s
 
 def test_other_inputs_are_a_conflict(repo: Repository, inputs: list[str]) -> None:
     run = repo.begin_run(NAME, inputs)
-    for given in (["in/a"], ["in/all", "in/a"], [], run, NAME):
-        with pytest.raises(Conflict, match=r"input"):
+    for given in (["in/a"], ["in/all", "in/a"], []):
+        with pytest.raises(Conflict, match=r"other inputs: it has in/all, asked for"):
             repo.begin_run(NAME, given)
+    for own in (run, NAME):
+        with pytest.raises(Conflict, match="part of the chain itself"):
+            repo.begin_run(NAME, ["in/all", own])
     assert children(repo) == [run, *inputs]
     assert [one.name for one in repo.collections(f"{NAME}/*")] == [run]
 

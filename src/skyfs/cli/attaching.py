@@ -32,7 +32,7 @@ def attach(
     for key in values:
         repository.registry.universe.element(key)  # each is a dimension, none an option of attach()
     table = read_table(repository.formats, file)
-    new = repository.attach(name, table, on, replace=replace, **values)  # type: ignore[arg-type]
+    new = repository.attach(name, table, on, replace=replace, **values)
     click.echo(f"{new} new of {len(table)} rows")
 
 

@@ -24,7 +24,7 @@ _skyfs_completion() {
     while read -r line; do
         case "$line" in
             plain,*) COMPREPLY+=("$(printf %q "${line#plain,}")")
-                [[ "$line" == *[/=] ]] && compopt -o nospace ;;
+                if [[ "$line" == *[/=] ]]; then compopt -o nospace; fi ;;
             file,*) compopt -o default ;;
             dir,*) compopt -o dirnames ;;
         esac

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from .. import suggesting
 from ..errors import SkyfsError
 from .session import Session
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 
     from ..repository import Repository
 
-# Nobody reads more; and records are gone through until there are so many.
+# Nobody reads more.
 _MOST_ANSWERS = 1_000
-_MOST_RECORDS = 100_000
 
 # Gives the words there are, for the arguments before and what is typed of this one.
 _Words = Callable[["Repository", Mapping[str, object], str], Iterable[str]]
@@ -65,60 +65,43 @@ class NameType(click.ParamType):  # type: ignore[type-arg] # generic in new vers
 
 
 def _types(repository: Repository, _given: Mapping[str, object], _begun: str) -> Iterable[str]:
-    return (one.name for one in repository.types())
+    return suggesting.type_names(repository)
 
 
 def _collections(repository: Repository, _given: Mapping[str, object], _begun: str) -> Iterable[str]:
-    return (one.name for one in repository.collections())
+    return suggesting.collection_names(repository)
 
 
 def _elements(repository: Repository, _given: Mapping[str, object], _begun: str) -> Iterable[str]:
-    universe = repository.registry.universe
-    own = [name for name, one in universe.elements.items() if one.has_records]
-    return sorted([*own, *repository.registry.current().sides])
+    return suggesting.element_names(repository)
 
 
 def _of_types(repository: Repository, given: Mapping[str, object], begun: str) -> Iterable[str]:
     """Give ``dimension=``, and after that its values, for the types named before."""
-    types = [one for name in str(given.get("types") or "*").split(",") for one in repository.types(name)]
-    names = {name: None for one in types for name in (*one.group.required, *one.group.implied)}
+    names = suggesting.dimension_names(repository, str(given.get("types") or "*").split(","))
     return _assigned(repository, names, _pairs(given.get("data_id")), begun)
 
 
 def _dimensions(repository: Repository, given: Mapping[str, object], begun: str) -> Iterable[str]:
     """Give dimensions, and after ``=`` their values."""
-    universe = repository.registry.universe
-    names = [name for name, one in universe.elements.items() if one.is_dimension]
-    if "=" not in begun:
-        return sorted(names)
-    return _assigned(repository, names, _pairs(given.get("dimensions")), begun)
+    names = suggesting.dimension_names(repository)
+    return _assigned(repository, names, _pairs(given.get("dimensions")), begun) if "=" in begun else names
 
 
 def _columns(repository: Repository, given: Mapping[str, object], begun: str) -> Iterable[str]:
     """Give ``column=`` of the element named before, and after that the values of dimensions."""
-    name = str(given.get("element"))
-    registry = repository.registry
-    element = registry.current().sides.get(name) or registry.universe.element(name)
-    dimensions = [*element.identity, *element.implies]
-    if "=" in begun:
-        return _assigned(repository, dimensions, _pairs(given.get("conditions")), begun)
-    columns = [column for column in registry.records.columns(element) if column not in ("timespan", "region")]
-    return (f"{column}=" for column in dict.fromkeys([*dimensions, *columns]))
+    names = suggesting.column_names(repository, str(given.get("element")))
+    return _assigned(repository, names, _pairs(given.get("conditions")), begun)
 
 
 def _assigned(
     repository: Repository, names: Iterable[str], given: Mapping[str, str], begun: str
 ) -> Iterator[str]:
-    dimension, equals, _ = begun.partition("=")
+    name, equals, _ = begun.partition("=")
     if not equals:
-        yield from (f"{name}=" for name in names if name not in given)
-    elif dimension in names:
-        group = repository.registry.universe.group([dimension])
-        known: dict[str, Any] = {
-            name: value for name, value in given.items() if name in group.required and name != dimension
-        }
-        found = islice(repository.data_ids([dimension], **known), _MOST_RECORDS)
-        yield from dict.fromkeys(f"{dimension}={data_id[dimension]}" for data_id in found)
+        yield from (f"{one}=" for one in names if one not in given)
+    elif name in suggesting.dimension_names(repository):
+        yield from (f"{name}={value}" for value in suggesting.values(repository, name, given))
 
 
 def _pairs(given: object) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., None])
 _Query = TypeVar("_Query", bound="Query[Any]")
 
+# Not all that Python takes for one: 1_0 is the name of a detector, nan that of nothing.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 # A table cannot be drawn before its widest cell is known; what is longer is better asked with --limit.
 _TABLE_ROWS = 1_000
 
@@ -188,12 +191,9 @@ def _value(text: str) -> int | float | str:
     """Read a bound value: a number when it looks like one, else text; quotes make any text."""
     if len(text) > 1 and text[0] == text[-1] == "'":
         return text[1:-1]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    if _NUMBER.fullmatch(text) is None:
+        return text
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 def _given(arguments: Iterable[str]) -> dict[str, Any]:

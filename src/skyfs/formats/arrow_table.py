@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from astropy.table import Column, Table
 
-_META = b"table_meta_yaml"
+META = b"table_meta_yaml"
 _WIDTH = "table::len::"
 
 
@@ -37,7 +37,7 @@ def table_to_arrow(table: Table) -> pa.Table:
 
     with serialize_context_as("parquet"):
         encoded = serialize.represent_mixins_as_columns(table, exclude_classes=(MaskedColumn,))
-    metadata = {_META.decode(): "\n".join(meta.get_yaml_from_table(encoded))}
+    metadata = {META.decode(): "\n".join(meta.get_yaml_from_table(encoded))}
     arrays = []
     for name, column in encoded.columns.items():
         if column.dtype.kind in "US":
@@ -99,9 +99,9 @@ def arrow_to_table(arrow: pa.Table) -> Table:
     metadata = {
         key.decode(): value.decode()
         for key, value in (arrow.schema.metadata or {}).items()
-        if key == _META or key.startswith(_WIDTH.encode())
+        if key == META or key.startswith(_WIDTH.encode())
     }
-    header = _parse_header(metadata.get(_META.decode()))
+    header = _parse_header(metadata.get(META.decode()))
     attributes = {item["name"]: item for item in header.get("datatype", ())}
     table = Table(meta=header.get("meta"))
     for name, values in zip(arrow.column_names, arrow.columns, strict=True):

@@ -12,12 +12,15 @@ from skyfs.errors import BadArgument, BadContent
 
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
 from .masks import with_masks
+from .table_meta import meta_of
 from .text import check_text, decode_text
 
 if TYPE_CHECKING:
     from astropy.table import Column, Table
 
 _MAGIC = b"# %ECSV "
+# The header of most tables is shorter.
+_HEAD = 1 << 16
 
 
 class Ecsv(Format):
@@ -62,6 +65,25 @@ class Ecsv(Format):
         check_text(source, "ECSV")
         if source.read(max(source.size - 1, 0), source.size) not in (b"\n", b"\r"):
             raise BadContent("the ECSV file is truncated", "its last line has no end")
+
+    def header(self, source: ByteSource) -> Mapping[str, object]:
+        """Give the table's metadata; reads no further than the first row."""
+        _check_magic(source)
+        with Tolerance(), reading("ECSV"):
+            return meta_of(_comments(source))
+
+
+def _comments(source: ByteSource) -> list[str]:
+    """Give the lines in front of the names of columns, without their signs."""
+    size = _HEAD
+    while True:
+        text = source.read(0, min(size, source.size))
+        lines = text.split(b"\n")
+        number = next((n for n, line in enumerate(lines) if not line.startswith(b"#")), None)
+        if number is not None or size >= source.size:
+            # `# ` or, of an empty line, `#`.
+            return [decode_text(line[1:].removeprefix(b" "), "ECSV").rstrip("\r") for line in lines[:number]]
+        size *= 8
 
 
 def _refuse_surrounding_space(table: Table) -> None:

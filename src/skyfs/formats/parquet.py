@@ -9,8 +9,9 @@ from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 
-from .arrow_table import arrow_to_table, table_to_arrow
+from .arrow_table import META, arrow_to_table, table_to_arrow
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .table_meta import meta_of
 
 _MAGIC = b"PAR1"
 _OPTIONS = ("compression", "compression_level", "row_group_size")
@@ -60,3 +61,15 @@ class Parquet(Format):
             raise BadContent(
                 "the parquet file is truncated", f"its {size} bytes end with {tail!r}, not a footer and PAR1"
             )
+
+    def header(self, source: ByteSource) -> Mapping[str, object]:
+        """Give the table's metadata; reads the footer only."""
+        self.check(source)
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        length = int.from_bytes(source.read(source.size - 8, source.size - 4), "little")
+        footer = source.read(source.size - 8 - length, source.size)
+        with Tolerance(), reading("parquet"):
+            found = parquet.read_metadata(pa.BufferReader(_MAGIC + footer)).metadata or {}
+            return meta_of(found.get(META, b"").decode().split("\n")) if META in found else {}

@@ -41,6 +41,7 @@ class Records:
         self._selects: dict[tuple[object, ...], sa.Select[Any]] = {}
         self._selections: dict[tuple[str, ...], Selection] = {}
         self._inserts: dict[sa.Table, Statement] = {}
+        self._updates: dict[sa.Table, Statement] = {}
         self._regions = Regions(database, schema)
 
     def insert(self, named: str | Element, records: Iterable[Record], *, replace: bool = False) -> int:
@@ -268,6 +269,15 @@ class Records:
             self._inserts[table] = Statement.insert(table)
         return self._inserts[table]
 
+    def _update_statement(self, element: Element, table: sa.Table) -> Statement:
+        if table not in self._updates:
+            same = [table.c[name] == sa.bindparam(f"key_{name}") for name in element.identity]
+            columns: list[str] = table.c.keys()
+            values: dict[str, sa.BindParameter[Any]] = {name: sa.bindparam(f"new_{name}") for name in columns}
+            names = [*(f"new_{name}" for name in values), *(f"key_{name}" for name in element.identity)]
+            self._updates[table] = Statement(table.update().where(*same).values(values), names)
+        return self._updates[table]
+
     def _table(self, element: Element) -> sa.Table:
         return self._schema.records(element)
 
@@ -326,8 +336,9 @@ class Records:
             element, [{**new, **{name: None for name in element.alternates if new[name] == old[name]}}]
         )
         table = self._table(element)
-        same = [table.c[name] == value for name, value in zip(element.identity, key, strict=True)]
-        self._database.write(table.update().where(*same).values(**new))
+        columns: list[str] = table.c.keys()
+        values = [new[name] for name in columns]
+        self._database.write_many(self._update_statement(element, table), [(*values, *key)])
         if element.spatial and old["region"] != new["region"]:
             self._regions.drop(element, [old])
             self._regions.add(element, [new])
