@@ -12,6 +12,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEER := .venv-peer
+PEER_STAMP := $(PEER)/.installed
 # Tests, tools and the demo find this checkout's skyfs, whatever the user's own PATH says.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
@@ -30,6 +32,13 @@ $(STAMP): pyproject.toml constraints.txt tools/setup-python
 	@tools/setup-python $(VENV)
 	@touch $@
 
+.PHONY: peer
+peer: $(PEER_STAMP) ## make .venv-peer with lsst-daf-butler, which tests and benchmarks compare with
+
+$(PEER_STAMP): tools/peer-constraints.txt tools/setup-peer | $(STAMP)
+	@tools/setup-peer $(PEER)
+	@touch $@
+
 .PHONY: system
 system:
 	@tools/setup-system
@@ -39,7 +48,7 @@ demo: setup ## tour of a simulated survey; FITS=DIR tours your own files
 	@skyfs demo $(if $(FITS),--fits "$(FITS)")
 
 .PHONY: test
-test: setup format lint types imports ## set-up, gates and all tests (the campaigns apart)
+test: setup peer format lint types imports ## set-up, gates and all tests (the campaigns apart)
 	@python -m pytest -n 2
 
 .PHONY: test-long
@@ -64,10 +73,10 @@ docs:
 	@python -m pytest -q tests/test_docs.py
 
 .PHONY: bench
-bench: setup ## the benchmarks, both sides measured in one run
+bench: setup peer ## the benchmarks, both sides measured in one run
 	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; python "$$file"; done
 
 .PHONY: clean
-clean: ## remove .venv, caches and build products; never data, never mounts
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove the environments, caches and build products; never data, never mounts
+	rm -rf $(VENV) $(PEER) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 """One side of a comparison in a process of its own: ``python worker.py ours|theirs FOLDER``.
 
-Reads commands as JSON lines: a method and the arguments of some calls. Answers each with a line: the seconds of
-each call, what was found, and how far resident memory rose.
+Reads commands as JSON lines: a method and the arguments of some calls. Answers each with a line: the seconds
+of each call, what was found, and how far resident memory rose.
 """
 
 from __future__ import annotations

@@ -174,7 +174,8 @@ def test_every_command_has_help_that_says_what_the_list_says(run: Command, name:
     text = run(name, "--help")
     assert text.exit_code == 0
     assert f"Usage: skyfs {name}" in text.output
-    assert COMMANDS[name].help in run("--help").output.replace("\n" + " " * 15, " ")
+    # Long lines are broken, as wide as the longest name wants it.
+    assert COMMANDS[name].help in " ".join(run("--help").output.split())
 
 
 def _cat(run: Command, *paths: str) -> bytes:
