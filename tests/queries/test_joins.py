@@ -286,3 +286,18 @@ def test_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.declare("bias", [{"instrument": "A", "detector": n} for n in range(50, 60)], run="r")
     assert len(list(going)) == 59
     assert [one["detector"] for one in repo.data_ids(["detector"])] == list(range(60))
+
+
+def test_columns_of_the_records_asked_for_need_no_name_in_front(survey: Survey) -> None:
+    """Also where another dimension has one of that name; and errors show the text that was given."""
+    repo = survey.repo
+    assert [one["id"] for one in repo.records("detector", where="id > 0", instrument="A")] == [1, 2]
+    assert repo.records("visit", where="exposure_time > 30 AND exposure = 100").count() == sum(
+        one["exposure_time"] == 30.5 and one["id"] == 0 for one in survey.visits
+    )
+    with pytest.raises(InvalidQuery, match="character 1, '-->nothing > 0'"):
+        repo.records("detector", where="nothing > 0", purpose="GUIDE")
+    with pytest.raises(InvalidQuery, match="'-->nothing'"):
+        repo.records("detector").order_by("-nothing")
+    with pytest.raises(InvalidQuery, match="character 3, 'x -->= 3'|character 1, '-->x = 3'"):
+        repo.data_ids(["visit"], where="visit > 1").where("x = 3")

@@ -48,9 +48,7 @@ class Query(ABC, Generic[T]):
 
     def where(self, expression: str, **bind: object) -> Self:
         """Demand another expression besides."""
-        asked = self.asked
-        text = f"({asked.where}) AND ({expression})" if asked.where else expression
-        return self._narrowed(replace(asked, where=text, bind={**(asked.bind or {}), **bind}))
+        return self._narrowed(replace(self.asked, more=(*self.asked.more, (expression, bind))))
 
     def order_by(self, *names: str) -> Self:
         """Sort by columns: ``visit.exposure_time``, ``visit.timespan.begin``; ``-`` in front: descending."""

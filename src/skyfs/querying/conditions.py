@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -26,11 +26,17 @@ class Asked:
     Attributes
     ----------
     where
-        An expression; several are joined by AND.
+        An expression.
     bind
         Values of its ``:names``.
     given
         Values of dimensions.
+    order
+        Names to sort by.
+    more
+        Further expressions with their values.
+    demands
+        Conditions besides.
     only
         Conditions to ask instead of all these.
     """
@@ -39,6 +45,8 @@ class Asked:
     bind: Given | None = None
     given: Given | None = None
     order: tuple[str, ...] = ()
+    more: tuple[tuple[str, Given], ...] = ()
+    demands: tuple[Expression, ...] = ()
     only: tuple[Expression, ...] | None = None
 
     def question(
@@ -53,37 +61,41 @@ class Asked:
         BadDataId
             When a given name is no dimension, or its value does not fit.
         """
-        vocabulary = replace(vocabulary, text=self.where or "")
+        vocabulary = replace(vocabulary, subject=subject)
         conditions = self.only
         if conditions is None:
             given = [_equal(vocabulary, name, value) for name, value in (self.given or {}).items()]
-            expressions = self._expressions()
-            for expression in expressions:
-                check(expression, vocabulary)
-            conditions = (*given, *expressions)
+            conditions = (*given, *self.demands, *self._expressions(vocabulary))
         fixed = demanded(vocabulary, conditions)
         told = _grouping(registry, fixed)
         conditions = (*conditions, *(_same(name, value) for name, value in told.items()))
         order = tuple(_order(text) for text in self.order)
         question = Question(vocabulary, conditions, order, {**fixed, **told}, subject)
         for one in order:
-            kind = vocabulary.meaning(one.name).kind
+            own = replace(vocabulary, text=str(one.name))
+            kind = own.meaning(one.name).kind
             if kind in ("region", "bytes"):
-                raise vocabulary.error(one.name, f"a {kind} has no order", "sort by another column")
+                raise own.error(one.name, f"a {kind} has no order", "sort by another column")
         return question
 
-    def _expressions(self) -> Sequence[Expression]:
-        if not self.where:
-            if self.bind:
-                raise BadArgument(
-                    "bind= without where=", f"{', '.join(self.bind)} is given", "give the expression"
-                )
-            return ()
-        from ..model.query_bind import prepare
-        from ..model.query_text import parse
+    def _expressions(self, vocabulary: Vocabulary) -> Iterator[Expression]:
+        if self.bind and not self.where:
+            found = f"{', '.join(self.bind)} is given"
+            raise BadArgument("bind= without where=", found, "give the expression")
+        if self.where:
+            yield from _checked(vocabulary, self.where, self.bind or {})
+        for text, bind in self.more:
+            yield from _checked(vocabulary, text, bind)
 
-        prepared = prepare(parse(self.where), self.bind or {}, self.where)
-        return [normal(one) for one in conjuncts(prepared)]
+
+def _checked(vocabulary: Vocabulary, text: str, bind: Given) -> Iterator[Expression]:
+    from ..model.query_bind import prepare
+    from ..model.query_text import parse
+
+    own = replace(vocabulary, text=text)
+    for part in conjuncts(prepare(parse(text), bind, text)):
+        check(part, own)
+        yield normal(part)
 
 
 def _same(name: str, value: Value) -> Expression:

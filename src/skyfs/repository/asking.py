@@ -13,6 +13,7 @@ from ..model.dataid import coerce
 from ..model.dataset import DatasetRef, Location, Resolved
 from ..model.dimensions import Element
 from ..model.paths import Address, parse
+from ..model.query import Binary, Expression, IsNull, Literal, Name
 from ..model.timespan import Timespan, to_tai_ns
 from ..querying import DataIdQuery, DatasetQuery, RecordQuery
 from ..querying.conditions import Asked
@@ -108,16 +109,9 @@ class Asking(Base):
         side = self.registry.current().sides.get(element)
         found = side or self.registry.universe.element(element)
         own = {name: value for name, value in conditions.items() if _is_column(found, name)}
-        typed = {name: self._typed(found, name, value) for name, value in own.items()}
-        text = " AND ".join(
-            [*([f"({where})"] if where else []), *(_demand(found, name, typed) for name in typed)]
-        )
-        bound = {
-            **(bind or {}),
-            **{f"own_{name}": value for name, value in typed.items() if value is not None},
-        }
+        demands = tuple(_demand(found, name, self._typed(found, name, value)) for name, value in own.items())
         given = {name: value for name, value in conditions.items() if name not in own}
-        asked = Asked(text or None, bound, given, _names(order_by))
+        asked = Asked(where, bind, given, _names(order_by), demands=demands)
         query = RecordQuery(self.registry, asked, element=found)
         query.question()
         return query
@@ -334,5 +328,11 @@ def _is_column(element: Element, name: str) -> bool:
     )
 
 
-def _demand(element: Element, name: str, typed: Mapping[str, object]) -> str:
-    return f"{element.name}.{name} IS NULL" if typed[name] is None else f"{element.name}.{name} = :own_{name}"
+def _demand(element: Element, name: str, value: object) -> Expression:
+    """Give the condition that a column of an element has a value."""
+    column = Name((element.name, name))
+    if value is None:
+        return IsNull(column)
+    if not isinstance(value, int | float | str | bool):
+        raise BadDataId(f"{element.name}.{name}={value!r}", type(value).__name__, "give a number or a text")
+    return Binary("=", column, Literal(value))

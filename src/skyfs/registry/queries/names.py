@@ -56,12 +56,15 @@ class Vocabulary:
         The dimensions asked for: bare names of columns are looked for in these.
     dataset
         The type asked for, if it is one of datasets.
+    subject
+        The element whose records are asked for: its columns need no name in front.
     """
 
     universe: Universe
     sides: Mapping[str, Element]
     group: DimensionGroup
     dataset: DatasetType | None = None
+    subject: Element | None = None
     text: str = field(default="", compare=False)
 
     def element(self, name: str) -> Element | None:
@@ -84,6 +87,9 @@ class Vocabulary:
         element = self.element(first)
         if element is not None:
             return self._of_element(name, element, rest)
+        own = None if self.subject is None else _column(self.universe, self.subject, list(name.parts))
+        if own is not None:
+            return own
         found = list(self._bare(name.parts))
         if len(found) == 1:
             return found[0]
