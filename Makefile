@@ -1,7 +1,8 @@
 # The commands of the project. `make` alone lists them.
 #
 # Every target sets up first what it needs: a virtual environment in .venv (again whenever pyproject.toml or
-# constraints.txt change) and, where that is allowed, the system's FUSE library.
+# constraints.txt change), for tests and benchmarks another with lsst-daf-butler to compare with, and, where that is
+# allowed, the system's FUSE library.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

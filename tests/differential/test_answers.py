@@ -27,7 +27,7 @@ BY_HAND = {
     )
     for one in some
 }
-GENERATED = [*expressions(200), *joins(100), *calibrations(60)]
+GENERATED = [*expressions(150), *joins(80), *calibrations(40)]
 REFUSED = {str(one): one for one in asked_refusals.REFUSED}
 
 
