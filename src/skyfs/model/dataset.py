@@ -61,25 +61,80 @@ class DatasetType:
         return self.name
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class DatasetRef:
     """A dataset: immutable bytes of a type and data ID, made in a RUN.
 
     Attributes
     ----------
-    id
-        The same wherever the dataset is.
+    type
+        Its dataset type.
     run
         The RUN that owns it.
     valid
         The validity range by which it was found in a CALIBRATION collection; None otherwise.
     """
 
-    id: UUID
+    # Of many references few are looked into: id and data ID are made of a row when they are asked for.
+    __slots__ = ("_data_id", "_id", "_row", "run", "type", "valid")
+
     type: DatasetType
-    data_id: DataId
     run: str
-    valid: Timespan | None = None
+    valid: Timespan | None
+
+    def __init__(
+        self,
+        id: UUID,  # noqa: A002 - the field's word
+        type: DatasetType,  # noqa: A002 - the field's word
+        data_id: DataId,
+        run: str,
+        valid: Timespan | None = None,
+    ) -> None:
+        """Take what identifies a dataset."""
+        _set_id(self, id)
+        _set_type(self, type)
+        _set_data_id(self, data_id)
+        _set_run(self, run)
+        _set_valid(self, valid)
+
+    @property
+    def id(self) -> UUID:
+        """The same wherever the dataset is."""
+        try:
+            found: UUID = self._id  # type: ignore[attr-defined]
+        except AttributeError:
+            found = UUID(bytes=self._row[2])  # type: ignore[attr-defined]
+            _set_id(self, found)
+        return found
+
+    @property
+    def data_id(self) -> DataId:
+        """Its data ID."""
+        try:
+            found: DataId = self._data_id  # type: ignore[attr-defined]
+        except AttributeError:
+            group = self.type.group
+            levels = self._row[_HEAD : _HEAD + len(group.levels)]  # type: ignore[attr-defined]
+            found = DataId(group, levels)
+            _set_data_id(self, found)
+        return found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a DatasetRef cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a DatasetRef cannot be changed: {name}")
+
+    def _identity(self) -> tuple[object, ...]:
+        return self.id, self.type, self.data_id, self.run, self.valid
+
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, DatasetRef) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return DatasetRef, self._identity()
 
     def __repr__(self) -> str:
         return f"DatasetRef({self}, id={self.id})"
@@ -141,41 +196,28 @@ def refs_of(
     """Give references of many datasets of one type; those whose RUN is not among ``runs`` are left out.
 
     Rows are (anything, RUN's number, id's bytes, levels...), with ``valid`` followed by both ends of the
-    validity range, as numbers or None. The constructors' checks of values that a registry has checked
-    would take three times as long as all the rest.
+    validity range, as numbers or None.
     """
-    group = dataset_type.group
-    end = 3 + len(group.levels)
+    end = _HEAD + len(dataset_type.group.levels)
     for row in rows:
         run = runs.get(row[1])
-        if run is None:
-            continue
-        uuid = _new(UUID)
-        _set_int(uuid, _from_bytes(row[2], "big"))
-        _set_safe(uuid, _UNKNOWN_SAFETY)
-        data_id = _new(DataId)
-        _set_group(data_id, group)
-        _set_row(data_id, row[3:end])
-        ref = _new(DatasetRef)
-        _set_id(ref, uuid)
-        _set_type(ref, dataset_type)
-        _set_data_id(ref, data_id)
-        _set_run(ref, run)
-        _set_valid(ref, Timespan(row[end], row[end + 1]) if valid else None)
-        yield ref
+        if run is not None:
+            ref = _new(DatasetRef)
+            _set_row(ref, row)
+            _set_type(ref, dataset_type)
+            _set_run(ref, run)
+            _set_valid(ref, Timespan(row[end], row[end + 1]) if valid else None)
+            yield ref
 
 
-def _setter(owner: type, name: str) -> Callable[[object, object], None]:
-    """Give what sets an attribute of an object that is being made, though it cannot be changed later."""
-    setter: Callable[[object, object], None] = vars(owner)[name].__set__
+def _setter(name: str) -> Callable[[object, object], None]:
+    """Give what sets an attribute of a reference that is being made, though it cannot be changed later."""
+    setter: Callable[[object, object], None] = vars(DatasetRef)[name].__set__
     return setter
 
 
+# Columns of a row before its levels.
+_HEAD = 3
 _new: Any = object.__new__
-_from_bytes = int.from_bytes
-_UNKNOWN_SAFETY = UUID(int=0).is_safe
-_set_int, _set_safe = _setter(UUID, "int"), _setter(UUID, "is_safe")
-_set_group, _set_row = _setter(DataId, "group"), _setter(DataId, "row")
-_set_id, _set_type, _set_data_id, _set_run, _set_valid = (
-    _setter(DatasetRef, name) for name in ("id", "type", "data_id", "run", "valid")
-)
+_set_id, _set_data_id, _set_row = _setter("_id"), _setter("_data_id"), _setter("_row")
+_set_type, _set_run, _set_valid = _setter("type"), _setter("run"), _setter("valid")
