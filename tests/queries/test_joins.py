@@ -299,5 +299,5 @@ def test_columns_of_the_records_asked_for_need_no_name_in_front(survey: Survey) 
         repo.records("detector", where="nothing > 0", purpose="GUIDE")
     with pytest.raises(InvalidQuery, match="'-->nothing'"):
         repo.records("detector").order_by("-nothing")
-    with pytest.raises(InvalidQuery, match="character 3, 'x -->= 3'|character 1, '-->x = 3'"):
+    with pytest.raises(InvalidQuery, match="character 1, '-->x = 3'"):
         repo.data_ids(["visit"], where="visit > 1").where("x = 3")

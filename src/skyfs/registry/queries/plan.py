@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ...errors import InvalidQuery
-from ...model.dimensions import DimensionGroup, Element
-from ...model.query import Binary, Expression, Literal, Name, Order, Shape
+from ...model.dimensions import Element
+from ...model.query import Binary, Name, Order
 from ..schema import MAX_NS, MIN_NS, Schema
 from .compiler import Compiler, Term
-from .joins import (
-    Layout,
-    Source,
-    Step,
-    apart,
-    arrange,
-    base_elements,
-    families,
-    links,
-    record_columns,
-)
-from .names import Reference, names_in, nodes
-from .question import Question, demanded, rejects_null
+from .joins import Layout, Step, arrange
+from .names import Reference
+from .participants import Member, Participants
+from .question import Question, demanded
 from .tables import Tables
 
 # Members that are no more than these are gone through first.
@@ -34,32 +24,6 @@ FEW = 5_000
 _TAI_UTC_NS = 37 * 10**9
 
 _Column = sa.ColumnElement[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """The members that a question is about.
-
-    Attributes
-    ----------
-    table
-        Of the dimension group: with validity ranges, or without.
-    rows
-        About how many there are.
-    timed
-        Whether some of the collections searched have validity ranges.
-    """
-
-    table: sa.Table
-    group: DimensionGroup
-    rows: float
-    stored: int
-    timed: bool = False
-
-    @property
-    def valid(self) -> bool:
-        """Whether they have validity ranges."""
-        return "begin_ns" in self.table.c
 
 
 class Plan:
@@ -81,30 +45,26 @@ class Plan:
         self._schema = schema
         self._question = question
         self._vocabulary = question.vocabulary
-        self._universe = question.vocabulary.universe
-        self._rows = rows
         self.member = member
-        self.group = question.dimensions()
-        self._own = set(member.group.levels) | set(member.group.required) if member is not None else set()
+        self._participants = Participants(question, rows, member)
         self.tables = Tables(schema)
         self.members = None if member is None else member.table.alias("m")
         self.dataset: sa.FromClause | None = None
         self._names: dict[str, sa.FromClause] = {}
         self._join()
-        self.distinct = self.tables.repeats or bool(set(self.group.required) - self._answer())
-
-    def _answer(self) -> set[str]:
-        return {*self._question.group.required, *self._own}
+        answer = {*question.group.required, *self._participants.own}
+        self.distinct = self.tables.repeats or bool(set(self._participants.group.required) - answer)
 
     # -- joins -----------------------------------------------------------------------------------------
 
     def _join(self) -> None:
-        inner, outer = self._elements()
-        edges = self._edges(inner)
+        participants = self._participants
+        inner, outer = participants.elements()
+        edges = participants.edges(inner)
         layout = Layout(
-            tuple(self._sources(inner, edges)),
+            tuple(participants.sources(inner, edges)),
             frozenset(edges),
-            self._literals(),
+            participants.literals(),
             frozenset(self._question.fixed),
         )
         try:
@@ -136,7 +96,7 @@ class Plan:
             self.tables.add_pixels(step.source.name, step)
         else:
             self.tables.add_records(
-                elements.get(step.source.name) or self._universe.element(step.source.name), step
+                elements.get(step.source.name) or self._vocabulary.universe.element(step.source.name), step
             )
 
     def _given(self, dimension: str) -> _Column:
@@ -157,187 +117,6 @@ class Plan:
         self.tables.conditions.append(table.c.stored == sa.literal_column(str(self.member.stored)))
         self.tables.agree({name: table.c[name] for name in self.member.group.levels})
 
-    def _elements(self) -> tuple[dict[str, Element], list[Element]]:
-        """Give the elements whose records must be there, and those that may be."""
-        universe = self._universe
-        subject = self._question.subject
-        known = self._own if subject is None else {*self._own, *subject.identity}
-        inner = {
-            one.name: one
-            for one in (*base_elements(universe, self.group, known), *links(universe, self.group, known))
-        }
-        if subject is not None:
-            inner[subject.name] = subject
-        for dimension in self.group.required:
-            others = [name for name in self.group.required if name != dimension]
-            if dimension in universe.group(others).implied and not {dimension, *others} <= self._own:
-                # Members that have a band must agree with the visit that is asked for.
-                inner |= self._telling(dimension, others, own=False)
-        for node in self._question.conditions:
-            if rejects_null(node):
-                inner |= self._told_by(self._vocabulary.meaning(name) for name in names_in(node))
-        for a, b in self._families():
-            inner |= {a.name: a, b.name: b}
-        inner |= {one.name: one for one in self._temporal()}
-        outer = self._told_by(self._question.all_references())
-        for level in self._question.group.levels:
-            if level not in self._own:
-                outer |= self._telling(level, self.group.required)
-        return inner, [outer[name] for name in self._in_order(outer) if name not in inner]
-
-    def _in_order(self, elements: Iterable[str]) -> list[str]:
-        """Sort so that what tells the key of another comes before it."""
-        listed = list(elements)
-        known = [name for name in reversed(self._universe.dependency_order(listed)) if name in listed]
-        return [name for name in known if self._universe.has(name)] + [
-            name for name in listed if not self._universe.has(name)
-        ]
-
-    def _told_by(self, references: Iterable[Reference]) -> dict[str, Element]:
-        """Give the elements whose records have what names mean."""
-        found: dict[str, Element] = {}
-        for reference in references:
-            if reference.element is not None:
-                element = self._vocabulary.element(reference.element)
-                if element is not None:
-                    found |= self._telling(element.name, self.group.required) if element.is_dimension else {}
-                    found[element.name] = element
-            elif not reference.dataset:
-                found |= self._telling(reference.column, self.group.required)
-        return {name: one for name, one in found.items() if one.has_records or one.spatial}
-
-    def _telling(self, dimension: str, known: Iterable[str], *, own: bool = True) -> dict[str, Element]:
-        """Give the elements whose records lead from known dimensions to the value of another one.
-
-        When ``own``, what the members have themselves is known.
-        """
-        known = set(known)
-        if dimension in known or (own and dimension in self._own):
-            return {}
-        found: dict[str, Element] = {}
-        waiting = [dimension]
-        while waiting:
-            wanted = waiting.pop()
-            for element in self._universe.elements.values():
-                if wanted in element.implies and (
-                    element.name in known or self._reaches(known, element.name)
-                ):
-                    found[element.name] = element
-                    if element.name not in known and element.name not in self._own:
-                        waiting.append(element.name)
-                    break
-        return found
-
-    def _reaches(self, known: Iterable[str], dimension: str) -> bool:
-        return dimension in self._universe.implied_by(known)
-
-    def _shortcuts(self) -> dict[str, Element]:
-        """Give elements that lead from the values asked for to the leading columns of the members' key."""
-        if self.member is None:
-            return {}
-        levels = self.member.group.levels
-        leading = next((n for n, name in enumerate(levels) if name not in self._question.fixed), len(levels))
-        named = {
-            reference.column
-            for node in self._question.conditions
-            if rejects_null(node)
-            for reference in self._question.references((node,))
-            if reference.element is None and not reference.dataset
-        }
-        found: dict[str, Element] = {}
-        for name in named & set(levels[leading:]):
-            element = self._universe.element(name)
-            roots = [part for part in element.requires if part not in self._question.fixed]
-            found |= {part: self._universe.element(part) for part in (*roots, name)}
-        # A night comes before the visit in the key, and only the visit's record tells it.
-        grouping = [
-            dimension for level, dimension in self.member.group.grouping if level not in self._question.fixed
-        ]
-        found |= {name: self._universe.element(name) for name in grouping}
-        return {name: one for name, one in found.items() if one.has_records}
-
-    # -- sky and time ----------------------------------------------------------------------------------
-
-    def _families(self) -> list[tuple[Element, Element]]:
-        """Give the pairs of elements whose regions must overlap, though no condition says so."""
-        spatial = [
-            element
-            for element in (
-                *self._universe.elements.values(),
-                *(self._universe.element(name) for name in self.group.required if self._is_pixels(name)),
-            )
-            if element.spatial and set(element.identity) <= set(self.group.required)
-        ]
-        explicit = self._explicit()
-        return [
-            (a, b)
-            for a, b in apart(families(spatial), self._own)
-            if not any(self._same_family(a, x) and self._same_family(b, y) for x, y in explicit)
-        ]
-
-    def _same_family(self, element: Element, name: str) -> bool:
-        other = self._universe.element(name)
-        return set(other.identity) <= set(element.identity) or set(element.identity) <= set(other.identity)
-
-    def _explicit(self) -> list[tuple[str, str]]:
-        """Give the pairs of elements that conditions ask to overlap, both ways round."""
-        found = []
-        for node in self._question.conditions:
-            for part in _region_pairs(node):
-                a, b = (self._vocabulary.meaning(name) for name in part)
-                if a.kind == b.kind == "region" and a.element and b.element:
-                    found += [(a.element, b.element), (b.element, a.element)]
-        return found
-
-    def _edges(self, inner: dict[str, Element]) -> list[tuple[str, str]]:
-        edges = [(a.name, b.name) for a, b in self._families()]
-        for node in self._question.conditions:
-            match node:
-                case Binary("OVERLAPS", Name() as left, Name() as right):
-                    a, b = self._vocabulary.meaning(left), self._vocabulary.meaning(right)
-                    if a.column == b.column == "region" and {a.element, b.element} <= inner.keys():
-                        edges.append((str(a.element), str(b.element)))
-        return list(dict.fromkeys(edges))
-
-    def _literals(self) -> dict[str, str]:
-        """Give, for each element, the parameter of a region that its own must overlap."""
-        found: dict[str, str] = {}
-        for index, node in enumerate(self._question.conditions):
-            match node:
-                case Binary("OVERLAPS", Name() as name, Literal(Shape())):
-                    pass
-                case Binary("OVERLAPS", Literal(Shape()), Name() as name):
-                    pass
-                case _:
-                    continue
-            reference = self._vocabulary.meaning(name)
-            if reference.kind == "region" and reference.element:
-                found.setdefault(reference.element, f"c{index}_v0")
-        return found
-
-    def _temporal(self) -> list[Element]:
-        """Give the elements whose times choose among validity ranges, or meet each other."""
-        universe = self._universe
-        listed = [
-            element
-            for element in universe.elements.values()
-            if element.temporal and set(element.identity) <= set(self.group.required)
-        ]
-        implied = {name for element in listed for name in universe.implied_by([element.name])}
-        listed = [element for element in listed if element.name not in implied]
-        if self.member is not None and self.member.timed:
-            return [element for element in listed if not set(element.identity) <= self._own]
-        return [one for pair in self._strangers(listed) for one in pair]
-
-    def _strangers(self, listed: Sequence[Element]) -> list[tuple[Element, Element]]:
-        """Give the pairs of temporal elements that no relation brings together."""
-        linked = [set(element.requires) for element in links(self._universe, self.group, ())]
-        return [
-            (a, b)
-            for a, b in apart(families(listed), self._own)
-            if not any({a.name, b.name} <= relation for relation in linked)
-        ]
-
     def _join_times(self) -> None:
         if self.member is not None and self.member.timed:
             if self.members is not None and self.member.valid:
@@ -345,55 +124,17 @@ class Plan:
                 for span in self.spans():
                     self.tables.meet([own, span])
             return
-        for a, b in self._strangers(list(dict.fromkeys(self._temporal()))):
+        temporal = list(dict.fromkeys(self._participants.temporal()))
+        for a, b in self._participants.strangers(temporal):
             self.tables.meet([self._span(a), self._span(b)])
 
     def spans(self) -> list[tuple[_Column, _Column]]:
         """Give the times at which calibrations must be valid."""
-        return [self._span(element) for element in self._temporal()]
+        return [self._span(element) for element in self._participants.temporal()]
 
     def _span(self, element: Element) -> tuple[_Column, _Column]:
         table = self.tables.records[element.name]
         return table.c.timespan_begin, table.c.timespan_end
-
-    # -- sources ---------------------------------------------------------------------------------------
-
-    def _sources(self, inner: dict[str, Element], edges: Sequence[tuple[str, str]]) -> Iterator[Source]:
-        named = self._filtering()
-        for element in inner.values():
-            if self._is_pixels(element.name):
-                yield Source(
-                    element.name, (element.name,), (element.name,), float("inf"), region=True, pixels=True
-                )
-            else:
-                columns = record_columns(element)
-                filtered = element.name in named or bool(named & set(columns))
-                rows = self._rows(element)
-                yield Source(element.name, columns, element.identity, rows, filtered, element.spatial)
-        for element in self._shortcuts().values():
-            if element.name not in inner:
-                columns, rows = record_columns(element), self._rows(element)
-                filtered = bool(named & set(columns))
-                yield Source(element.name, columns, element.identity, rows, filtered, optional=True)
-        if self.member is not None:
-            levels = self.member.group.levels
-            yield Source("", levels, levels, self.member.rows, member=True)
-        for name in self.group.required:
-            if self._is_pixels(name) and name not in inner and (name not in self._own or _has(edges, name)):
-                yield Source(name, (name,), (name,), float("inf"), region=True, pixels=True)
-
-    def _filtering(self) -> set[str]:
-        """Give the elements and dimensions that conditions, but for given values, are about."""
-        found: set[str] = set()
-        for reference in self._question.references():
-            if reference.element is not None:
-                found.add(reference.element)
-            elif not reference.dataset and reference.column not in self._question.fixed:
-                found.add(reference.column)
-        return found
-
-    def _is_pixels(self, name: str) -> bool:
-        return self._universe.has(name) and self._universe.element(name).level is not None
 
     # -- SQL -------------------------------------------------------------------------------------------
 
@@ -494,14 +235,3 @@ class Plan:
             self.tables.add_after(table, same)
         table = self._names[alias]
         return Term("captured", table.c.number, table.c.text)
-
-
-def _has(edges: Sequence[tuple[str, str]], name: str) -> bool:
-    return any(name in edge for edge in edges)
-
-
-def _region_pairs(node: Expression) -> Iterator[tuple[Name, Name]]:
-    for part in nodes(node):
-        match part:
-            case Binary("OVERLAPS", Name() as left, Name() as right):
-                yield left, right

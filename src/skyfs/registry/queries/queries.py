@@ -14,7 +14,8 @@ from ..catalogue import CollectionEntry, TypeEntry
 from ..database import Database
 from ..schema import Schema
 from ..statement import Selection
-from .plan import FEW, Member, Plan
+from .participants import Member
+from .plan import FEW, Plan
 from .question import Question
 from .shape import key, parameters
 from .spool import Spool
