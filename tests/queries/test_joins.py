@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -301,3 +302,18 @@ def test_columns_of_the_records_asked_for_need_no_name_in_front(survey: Survey) 
         repo.records("detector").order_by("-nothing")
     with pytest.raises(InvalidQuery, match="character 1, '-->x = 3'"):
         repo.data_ids(["visit"], where="visit > 1").where("x = 3")
+
+
+def test_given_values_that_contradict_each_other_are_refused(survey: Survey) -> None:
+    """By the records of a visit, at one remove too; values in expressions only leave nothing."""
+    repo, one = survey.repo, survey.visits[0]
+    band = survey.bands[one["physical_filter"]]
+    visit: dict[str, Any] = {"instrument": one["instrument"], "visit": one["id"]}
+    assert repo.data_ids(["visit"], **visit, band=band, day_obs=one["day_obs"]).count() == 1
+    for name, wrong in (("day_obs", 20140601), ("band", "z"), ("physical_filter", "B-r")):
+        contradiction: dict[str, Any] = {**visit, name: wrong}
+        with pytest.raises(BadDataId, match=f"{name} of .* not {wrong!r}"):
+            repo.query("calexp", collections="runs/all", **contradiction)
+    assert not repo.data_ids(["visit"], where="band = 'z'", **visit).any()
+    with pytest.raises(InvalidQuery, match="begins after its end"):
+        repo.data_ids(["visit"], where="visit.timespan OVERLAPS (T'2025-01-01', T'2024-01-01')")

@@ -64,7 +64,8 @@ class Asked:
         vocabulary = replace(vocabulary, subject=subject)
         conditions = self.only
         if conditions is None:
-            given = [_equal(vocabulary, name, value) for name, value in (self.given or {}).items()]
+            given = tuple(_equal(vocabulary, name, value) for name, value in (self.given or {}).items())
+            _require_agreement(registry, demanded(vocabulary, given))
             conditions = (*given, *self.demands, *self._expressions(vocabulary))
         fixed = demanded(vocabulary, conditions)
         told = _grouping(registry, fixed)
@@ -96,6 +97,25 @@ def _checked(vocabulary: Vocabulary, text: str, bind: Given) -> Iterator[Express
     for part in conjuncts(prepare(parse(text), bind, text)):
         check(part, own)
         yield normal(part)
+
+
+def _require_agreement(registry: Registry, given: Given) -> None:
+    """Raise BadDataId when given values contradict what records say of others: a visit and another night."""
+    known = dict(given)
+    waiting = list(given)
+    for name in waiting:
+        element = registry.universe.element(name)
+        if not element.implies or any(part not in known for part in element.identity):
+            continue
+        try:
+            implied = registry.records.implied(element, tuple(known[part] for part in element.identity))  # type: ignore[misc]
+        except NotFound:
+            continue  # then nothing matches
+        for other, value in implied.items():
+            if value is not None and known.setdefault(other, value) != value:
+                found = f"{other} of {name} {known[name]!r} is {value!r}, not {known[other]!r}"
+                raise BadDataId(f"contradicting data ID {dict(given)!r}", found, f"leave {other} out")
+            waiting += [other] if other not in waiting else []
 
 
 def _same(name: str, value: Value) -> Expression:

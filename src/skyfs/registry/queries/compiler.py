@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...errors import InvalidQuery
-from ...model.query import Binary, Call, Expression, In, IsNull, Literal, Name, Pair, Range, Unary
+from ...model.query import Binary, Call, Expression, In, IsNull, Literal, Name, Pair, Range, Time, Unary
 from ..schema import MAX_NS, MIN_NS
 from .names import Vocabulary
 from .shape import kind_of, slots
@@ -158,6 +158,9 @@ class Compiler:
             sa.literal_column(str(open_end)) if _is_null(end) else self._time(end).sql
             for end, open_end in ((node.begin, MIN_NS), (node.end, MAX_NS))
         ]
+        match node.begin, node.end:
+            case Literal(Time(begin)), Literal(Time(end)) if begin >= end:
+                raise self._fail(node, "the timespan begins after its end", "write (begin, end)")
         return Term("timespan", ends[0], ends[1])
 
     def _time(self, node: Expression) -> Term:
