@@ -236,7 +236,15 @@ def test_rules_for_whole_numbers_and_truth() -> None:
         ("A", lambda rule: rule.time(HEADER)),
         ({"template": "{A:05d}"}, lambda rule: rule.text(HEADER)),
     ],
-    ids=str,
+    ids=[
+        "text as integer",
+        "fraction as integer",
+        "text as number",
+        "truth as number",
+        "text as truth",
+        "text as time",
+        "template",
+    ],
 )
 def test_ill_typed_values_name_keyword_and_value(rule: object, read: Callable[[Any], object]) -> None:
     with pytest.raises(BadDataId, match=r"(A|F|B) is .*ill-typed"):
