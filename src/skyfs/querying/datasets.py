@@ -154,14 +154,14 @@ class DatasetQuery(Query[DatasetRef]):
             parts = queries.parts(entry, search.collections, find_first=self.find_first)
             wanted = None if self.excluded else self.limited
             if question.order and len(parts) > 1:
-                yield from self._merged(question, entry, parts, timed=search.timed)
+                yield from self._merged(snapshot, question, entry, parts, timed=search.timed)
                 continue
             for part in parts:
                 for rows in queries.datasets(question, entry, part, wanted, timed=search.timed):
-                    yield from self._made(entry, part, rows)
+                    yield from self._made(snapshot, entry, part, rows)
 
     def _merged(
-        self, question: Question, entry: TypeEntry, parts: Sequence[Part], *, timed: bool
+        self, snapshot: Snapshot, question: Question, entry: TypeEntry, parts: Sequence[Part], *, timed: bool
     ) -> Iterator[DatasetRef]:
         """Sort what several statements give."""
         width = len(entry.group.levels) + 3
@@ -171,17 +171,19 @@ class DatasetQuery(Query[DatasetRef]):
             for rows in self.registry.queries.datasets(question, entry, part, None, timed=timed):
                 # The RUN may be gone meanwhile: then there are fewer references than rows.
                 for row in rows:
-                    found += [(row[start:], ref) for ref in self._made(entry, part, [row])]
+                    found += [(row[start:], ref) for ref in self._made(snapshot, entry, part, [row])]
         down = [one.descending for one in _columns(question)]
         found.sort(key=cmp_to_key(partial(_compare, down)))
         yield from (ref for _, ref in found)
 
-    def _made(self, entry: TypeEntry, part: Part, rows: Sequence[tuple[Any, ...]]) -> Iterator[DatasetRef]:
-        names = self.registry.current().collection_names
+    @staticmethod
+    def _made(
+        snapshot: Snapshot, entry: TypeEntry, part: Part, rows: Sequence[tuple[Any, ...]]
+    ) -> Iterator[DatasetRef]:
         if part.valid:
             place = 3 + len(entry.group.levels)
             rows = [(*row[:place], *_open_ended(row[place], row[place + 1])) for row in rows]
-        return refs_of(entry.type, rows, names, valid=part.valid)
+        return refs_of(entry.type, rows, snapshot.collection_names, valid=part.valid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ instead:
   copied the file.
 
 The last two see no locks of others. They are right as long as the files stay as they are;
-`Session.is_current` tells, before and after each read.
+`Session.is_current` tells, after each read.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Session:
     ----------
     stamp
         Of a reader: how the files looked when it was opened. None for a writer.
+    stale
+        Whether its files were found changed.
     seen
         The state of the database that its version was read in, and what it said.
     scratch
@@ -94,6 +96,7 @@ class Session:
     connection: Connection
     stamp: Stamp | None = None
     seen: tuple[int, int] | None = None
+    stale: bool = False
     scratch: dict[str, object] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
 
@@ -111,8 +114,14 @@ class Session:
         """Tell whether what it reads, or has just read, is what the files hold."""
         if self.stamp is None:
             return True
-        now = Stamp.of(self.path)
-        return now.indexed == self.stamp.indexed if self.stamp.indexed else now == self.stamp
+        try:
+            now = Stamp.of(self.path)
+        except FileNotFoundError:  # opening it again will say so
+            self.stale = True
+        else:
+            same = now.indexed == self.stamp.indexed if self.stamp.indexed else now == self.stamp
+            self.stale = not same
+        return not self.stale
 
     def state(self) -> int:
         """Give a number that changes when another connection commits."""

@@ -284,7 +284,8 @@ class Database:
         try:
             while self._idle:
                 session = self._idle.pop()
-                if session.is_current():
+                # Whether it is current is asked after each read, which begins again with another one.
+                if not session.stale:
                     return session
                 session.close()
         except IndexError:  # another thread was faster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from uuid import UUID
@@ -18,6 +17,7 @@ from ..model.timespan import Timespan, to_tai_ns
 from ..querying import DataIdQuery, DatasetQuery, RecordQuery
 from ..querying.conditions import Asked
 from .base import Base, Collections
+from .naming import collections_named, types_named
 
 
 class Asking(Base):
@@ -62,11 +62,12 @@ class Asking(Base):
         NotFound
             When a type or collection does not exist.
         """
+        known = self.registry.current()
         query = DatasetQuery(
             self.registry,
             Asked(where, bind, data_id),
-            types=self._types_named(dataset_type),
-            collections=self._collections_named(collections),
+            types=types_named(known, dataset_type),
+            collections=collections_named(known, self._searched(collections)),
             find_first=find_first,
             excluded=self._ids(exclude),
         )
@@ -236,30 +237,6 @@ class Asking(Base):
             return found[dataset.id]
         return self.resolve(dataset, collections=collections, time=time, **given)
 
-    def _types_named(self, names: str | Iterable[str]) -> tuple[str, ...]:
-        known = self.registry.current()
-        found: dict[str, None] = {}
-        for name in [names] if isinstance(names, str) else names:
-            matching = (
-                fnmatch.filter(sorted(known.types), name) if _is_glob(name) else [known.type(name).type.name]
-            )
-            found |= dict.fromkeys(matching)
-        if not found:
-            raise NotFound(
-                f"no dataset type {names!r}", todo=f"there are {', '.join(sorted(known.types)[:20])}"
-            )
-        return tuple(found)
-
-    def _collections_named(self, collections: Collections) -> tuple[str, ...]:
-        known = self.registry.current()
-        found: dict[str, None] = {}
-        for name in self._searched(collections):
-            matching = (
-                sorted(known.collections) if _is_glob(name) else [known.collection(name).collection.name]
-            )
-            found |= dict.fromkeys(fnmatch.filter(matching, name) if _is_glob(name) else matching)
-        return tuple(found)
-
     def _ids(self, exclude: Iterable[object] | None) -> frozenset[UUID]:
         if exclude is None:
             return frozenset()
@@ -299,10 +276,6 @@ def _span(time: object) -> Timespan | None:
         return Timespan.of(*time)
     moment = to_tai_ns(time)
     return None if moment is None else Timespan(moment, moment + 1)
-
-
-def _is_glob(name: str) -> bool:
-    return any(sign in name for sign in "*?[")
 
 
 def _lines(path: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..model.dataid import DataId
 from .asking import Asking
 from .base import Collections
+from .naming import collections_named, types_named
 
 if TYPE_CHECKING:
     from ..candidates import Candidates
@@ -53,9 +54,9 @@ class Discovering(Asking):
         known = self.registry.current()
         target = known.type(type_name)
         row = self.registry.data_ids.complete(target.group, data_id)
-        named = self._collections_named(collections)
+        named = collections_named(known, self._searched(collections))
         held = self.registry.holdings.stored(known, known.flatten(named)).values()
         default = sorted({name for names in held for name in names} - {type_name})
-        types = default if inputs is None else self._types_named(inputs)
+        types = default if inputs is None else types_named(known, inputs)
         search = Search(self.registry, named)
         return search.find(target, DataId(target.group, row), [known.type(name) for name in types])

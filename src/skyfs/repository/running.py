@@ -49,7 +49,7 @@ class Running(Collecting, Changing):
         Returns
         -------
         str
-            The RUN. It is written to when it is named, ``put(..., run=...)``; nothing else changes.
+            The RUN, to be named when something is put.
 
         Raises
         ------
@@ -57,10 +57,8 @@ class Running(Collecting, Changing):
             When the chain has other inputs, or the name is that of another collection.
         NotFound
             When an input does not exist, or there is no RUN to replace.
-        Locked
-            When the RUN to extend, or to remove, is locked.
-        NotAllowed
-            When the RUN to remove is in another chain, or belongs to somebody else.
+        Locked, NotAllowed
+            When the RUN to extend or remove is locked, in another chain, or somebody else's.
         BadArgument
             When options contradict each other.
         """

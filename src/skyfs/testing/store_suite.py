@@ -3,9 +3,7 @@
 A store's test file subclasses `StoreSuite` and gives a ``store`` fixture::
 
     class TestMyStore(StoreSuite):
-        @pytest.fixture
-        def store(self, tmp_path):
-            return MyStore(tmp_path)
+        store = pytest.fixture(lambda self, tmp_path: MyStore(tmp_path))
 """
 
 from __future__ import annotations
