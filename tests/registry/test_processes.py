@@ -90,11 +90,10 @@ def test_the_same_is_registered_by_many(sky: Sky, path: Path) -> None:
     assert not violations(lambda table: read_table(path, table), sky.registry.universe)
 
 
-def _write(path: Path, seed: int, seconds: float, pipe: Connection) -> None:
+def _write(path: Path, seed: int, n_pairs: int, pipe: Connection) -> None:
     """Insert and remove pairs of datasets, always both in one transaction."""
     sky, rng, made = _open(path), random.Random(seed), 0  # noqa: S311 - not for secrets
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while made < n_pairs:
         run = f"pair/{seed}/{rng.randrange(5)}"
         try:
             with sky.registry.transaction():
@@ -115,6 +114,7 @@ def _write(path: Path, seed: int, seconds: float, pipe: Connection) -> None:
             # The last one that closes takes the log into the file: readers go over to other ways of reading.
             sky.registry.close()
     sky.registry.close()
+    _done(path, seed).touch()
     pipe.send(made)
 
 
@@ -122,11 +122,14 @@ def _tagged(run: str) -> Collection:
     return Collection(f"{run}/tagged", CollectionKind.TAGGED)
 
 
-def _watch(path: Path, seconds: float, pipe: Connection) -> None:
-    """Read all the time; tell what was wrong."""
+def _done(path: Path, seed: int) -> Path:
+    return path.with_name(f"writer-{seed}-is-done")
+
+
+def _watch(path: Path, seeds: Sequence[int], pipe: Connection) -> None:
+    """Read until all writers are done; tell what was wrong."""
     sky, wrong, reads = _open(path, writable=False), [], 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not reads or not all(_done(path, seed).exists() for seed in seeds):
         try:
             snapshot = sky.registry.current()
             where = [entry for name, entry in snapshot.collections.items() if name.startswith("pair/")]
@@ -149,13 +152,13 @@ def _play(path: Path, work: Callable[..., None], arguments: tuple[object, ...], 
 
 def test_readers_beside_writers_see_whole_transactions(sky: Sky, path: Path) -> None:
     sky.registry.close()
-    seconds = 4.0
-    parts = [(_write, (1, seconds)), (_write, (2, seconds)), (_watch, (seconds,)), (_watch, (seconds,))]
+    n_pairs = 40
+    parts = [(_write, (1, n_pairs)), (_write, (2, n_pairs)), (_watch, ((1, 2),)), (_watch, ((1, 2),))]
     answers = _run(_play, [(path, work, arguments) for work, arguments in parts])
-    assert all(isinstance(made, int) and made > 3 for made in answers[:2])
+    assert answers[:2] == [n_pairs, n_pairs]
     for reads, wrong in answers[2:]:
         assert wrong == []
-        assert reads > 3
+        assert reads > 0
     assert not violations(lambda table: read_table(path, table), sky.registry.universe)
 
 

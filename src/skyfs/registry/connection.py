@@ -45,14 +45,14 @@ class Stamp:
     log
         Size and time of the write-ahead log; None when there is none, or nothing in it.
     indexed
-        Whether the log has its index.
+        The inode of the log's index; 0 when there is none. Another one is that of other writers.
     """
 
     inode: int
     size: int
     mtime_ns: int
     log: tuple[int, int] | None
-    indexed: bool
+    indexed: int
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
@@ -64,8 +64,15 @@ class Stamp:
             found.st_size,
             found.st_mtime_ns,
             log,
-            log is not None and os.path.exists(f"{path}-shm"),
+            0 if log is None else _inode(f"{path}-shm"),
         )
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _size_and_time(path: str) -> tuple[int, int] | None:
@@ -108,7 +115,7 @@ class Session:
     @property
     def has_locks(self) -> bool:
         """Whether SQLite's own locks guard its reads."""
-        return self.stamp is None or self.stamp.indexed
+        return self.stamp is None or self.stamp.indexed != 0
 
     def is_current(self) -> bool:
         """Tell whether what it reads, or has just read, is what the files hold."""
