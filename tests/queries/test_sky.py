@@ -12,6 +12,7 @@ from skyfs.errors import InvalidQuery
 from skyfs.model.pixels import pixels
 from skyfs.model.region import box, circle, point, polygon
 from skyfs.model.region_overlap import overlaps
+from skyfs.testing.statements import statements_run
 
 from .conftest import Survey
 
@@ -36,6 +37,23 @@ LITERALS = {
     "REGION('CIRCLE 10 -89 1.5')": circle(10, -89, 1.5),
     "CIRCLE(0, 0, 180)": circle(0, 0, 180),
 }
+
+
+@pytest.fixture(autouse=True, params=["by cells", "by values"])
+def way(request: pytest.FixtureRequest, survey: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what overlaps found by the index of cells, as in large tables, or by trying each value."""
+    cost = 1e-9 if request.param == "by cells" else 1e9
+    monkeypatch.setattr("skyfs.registry.queries.joins._OVERLAPPING", cost)
+    # Plans are kept for each shape of question.
+    monkeypatch.setattr(survey.repo.registry.queries, "_kept", {})
+
+
+def test_the_index_is_used_when_it_is_to_be(survey: Survey, request: pytest.FixtureRequest) -> None:
+    """What the others test in both ways are two ways."""
+    with statements_run() as statements:
+        survey.repo.data_ids(["visit"], where="visit.region OVERLAPS POINT(0, 0)").any()
+    used = any("overlap_visit" in statement for statement in statements)
+    assert used == ("by cells" in request.node.name)
 
 
 def _keyed(survey: Survey, element: str) -> dict[Key, bytes]:
