@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from skyfs.testing.servers import HttpServer, S3Server, http_server, s3_server
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -73,3 +76,22 @@ def fuse() -> None:
         pytest.fail(f"CI=true, but FUSE cannot be tested: {reason}")
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A real S3 server; each test makes a bucket of its own: ``s3.bucket(name)``."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
+    """A real HTTP server over an empty folder; skipped where nginx is not, which in CI=true is a failure."""
+    if shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+        reason = "nginx (Debian package nginx-light) is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI=true, but {reason}")
+        pytest.skip(reason)
+    with http_server(tmp_path_factory.mktemp("http")) as server:
+        yield server

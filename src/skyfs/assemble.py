@@ -11,12 +11,13 @@ from pathlib import Path
 
 from . import index
 from .abc.store import Store
-from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, StoreConfig, check_name
+from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
 from .errors import BadConfig, Exists, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
 from .ingesting import IN_PLACE
 from .registry.registry import Registry
 from .repository import Repository
+from .storage_config import StoreConfig
 from .stores.local import LocalStore
 from .stores.memory import MemoryStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
@@ -65,7 +66,8 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     folder = Path(os.path.expanduser(root)).absolute()
     # A shared repository must not grow types by a slip of somebody's path.
     chosen = {"shared": True, "auto_register": "off"} if shared else {}
-    config = _new_config(folder, name, registry, stores, {**chosen, **(options or {})})
+    given = _new_config(folder, name, registry, stores, {**chosen, **(options or {})})
+    config = _checked(folder, given)
     Formats.load(config.formats)
     dimensions = _universe(universe)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -74,7 +76,7 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
         )
     made = not folder.exists()
     try:
-        _lay_out(folder, config, dimensions)
+        _lay_out(folder, config, given, dimensions)
         if name is not None:
             index.add(environment, name, str(folder), shared=shared)
     except BaseException:
@@ -157,7 +159,7 @@ def _new_config(
     registry: str | None,
     stores: Iterable[Mapping[str, str]] | None,
     options: Mapping[str, object],
-) -> Config:
+) -> Mapping[str, object]:
     values: dict[str, object] = {"skyfs": CONFIG_VERSION}
     values["name"] = (
         check_name(name)
@@ -168,7 +170,11 @@ def _new_config(
         values["registry"] = registry
     if stores is not None:
         values["stores"] = [dict(store) for store in stores]
-    config = Config.from_mapping({**values, **options}, "given to create")
+    return {**values, **options}
+
+
+def _checked(folder: Path, given: Mapping[str, object]) -> Config:
+    config = Config.from_mapping(given, "given to create")
     if "/" in config.registry or config.registry.startswith("."):
         raise BadConfig(
             f"registry {config.registry!r}", "not a file name", "a SQLite file in the repository's folder"
@@ -185,7 +191,9 @@ def _universe(universe: Mapping[str, object] | str | os.PathLike[str] | None) ->
     return universe if isinstance(universe, Mapping) else read_yaml(Path(universe))
 
 
-def _lay_out(folder: Path, config: Config, universe: Mapping[str, object]) -> None:
+def _lay_out(
+    folder: Path, config: Config, given: Mapping[str, object], universe: Mapping[str, object]
+) -> None:
     mode = 0o777 if config.shared else 0o700
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -198,9 +206,6 @@ def _lay_out(folder: Path, config: Config, universe: Mapping[str, object]) -> No
     Registry.create(folder / config.registry, universe, durability=config.durability).close()
     if not config.shared:
         (folder / config.registry).chmod(0o600)
-    given = {
-        key: value for key, value in config.to_mapping().items() if key == "skyfs" or key in config.given
-    }
     write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
 
 

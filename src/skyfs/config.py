@@ -13,6 +13,7 @@ from typing import Literal
 import yaml
 
 from .errors import BadConfig
+from .storage_config import CacheConfig, StoreConfig, parse_cache, parse_stores
 
 CONFIG_NAME = "skyfs.yaml"
 REGISTRY_NAME = "registry.sqlite3"
@@ -20,17 +21,14 @@ CONFIG_VERSION = 1
 
 AutoRegister = Literal["off", "types", "all"]
 Durability = Literal["power", "process"]
+OnMissing = Literal["fetch", "fail"]
 
-_CHOICES = {"auto_register": ("off", "types", "all"), "durability": ("power", "process")}
+_CHOICES = {
+    "auto_register": ("off", "types", "all"),
+    "durability": ("power", "process"),
+    "on_missing": ("fetch", "fail"),
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreConfig:
-    """One store: its name, and where it is (a folder relative to the repository, or a URL)."""
-
-    name: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,11 @@ class Config:
     registry
         The registry's database file, relative to the repository.
     stores
-        In the order of reading; the first one is written to.
+        In the order of reading; the first one is written to, unless their rules say otherwise.
+    on_missing
+        What reading does when no store near by has the bytes: ``fetch`` them from far away, or ``fail``.
+    cache
+        Where what was fetched is kept.
     auto_register
         What writing to a new path may register: nothing, types, or records too.
     durability
@@ -62,6 +64,8 @@ class Config:
     name: str
     registry: str = REGISTRY_NAME
     stores: tuple[StoreConfig, ...] = (StoreConfig("local", "data"),)
+    on_missing: OnMissing = "fetch"
+    cache: CacheConfig = field(default_factory=CacheConfig)
     auto_register: AutoRegister = "types"
     durability: Durability = "power"
     shared: bool = False
@@ -88,14 +92,17 @@ class Config:
             _check(str(key), value, known, origin)
         given = frozenset(map(str, values))
         if "stores" in values:
-            values["stores"] = _stores(values["stores"], origin)
+            values["stores"] = parse_stores(values["stores"], origin)
+        if "cache" in values:
+            values["cache"] = parse_cache(values["cache"], origin)  # type: ignore[arg-type]
         values["admins"] = tuple(values.get("admins", ()))  # type: ignore[arg-type]
         return cls(**values, given=given)  # type: ignore[arg-type]
 
     def to_mapping(self) -> dict[str, object]:
-        """Give what the YAML file holds."""
+        """Give what may be shown: all that the YAML file holds, but no credentials."""
         values: dict[str, object] = {"skyfs": CONFIG_VERSION, "name": self.name, "registry": self.registry}
-        values["stores"] = [{"name": store.name, "url": store.url} for store in self.stores]
+        values["stores"] = [store.to_mapping() for store in self.stores]
+        values |= {"on_missing": self.on_missing, "cache": self.cache.to_mapping()}
         values |= {"auto_register": self.auto_register, "durability": self.durability, "shared": self.shared}
         values |= {"admins": list(self.admins), "formats": dict(self.formats)}
         return values
@@ -116,7 +123,7 @@ def _check(key: str, value: object, known: set[str], origin: str) -> None:
         raise BadConfig(
             f"configuration {origin}", f"unknown key {key!r}", f"did you mean {near[0]}?" if near else ""
         )
-    kinds = {"shared": bool, "formats": Mapping, "stores": list, "admins": list}
+    kinds = {"shared": bool, "formats": Mapping, "stores": list, "admins": list, "cache": Mapping}
     kind = kinds.get(key, str)
     if not isinstance(value, kind):
         raise BadConfig(f"configuration {origin}", f"{key}: {value!r}", f"{kind.__name__} is wanted")
@@ -124,20 +131,6 @@ def _check(key: str, value: object, known: set[str], origin: str) -> None:
         raise BadConfig(f"configuration {origin}", f"{key}: {value!r}", f"one of {', '.join(_CHOICES[key])}")
     if key == "name":
         check_name(str(value))
-
-
-def _stores(value: object, origin: str) -> tuple[StoreConfig, ...]:
-    stores = []
-    for store in value if isinstance(value, list) else ():
-        if not isinstance(store, Mapping) or set(store) != {"name", "url"}:
-            raise BadConfig(f"configuration {origin}", f"store {store!r}", "a store has a name and a url")
-        stores.append(StoreConfig(str(store["name"]), str(store["url"])))
-    names = [store.name for store in stores]
-    if not stores or len(set(names)) < len(names):
-        raise BadConfig(
-            f"configuration {origin}", f"stores named {names}", "at least one, with different names"
-        )
-    return tuple(stores)
 
 
 def check_name(name: str) -> str:

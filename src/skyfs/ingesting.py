@@ -22,7 +22,7 @@ from .errors import (
     Unsupported,
 )
 from .formats.catalog import Formats
-from .formats.fits_part import part_of
+from .formats.fits_part import FitsPart, find_part
 from .model.dataset import DatasetRef, Location
 from .stores.local import LocalStore
 from .writing import Target, Writer
@@ -127,7 +127,7 @@ class Ingester:
         if not self._writer.captures(target.type_name):
             return target
         with self._open(path) as whole:
-            source = whole if part is None else part_of(whole, target.extension, part)
+            source = whole if part is None else FitsPart(whole, *find_part(whole, target.extension, part))
             captured = self._writer.capture(target.type_name, source, target.extension)
         return changed(target, captured=captured)
 
@@ -143,11 +143,11 @@ class Ingester:
         # The real path: a folder that is a link may come to point elsewhere.
         key = os.path.realpath(path)[1:]
         found = self._files.stat(key)
-        size = found.size
+        where, size = None, found.size
         if part is not None:
             with self._open(path) as whole:
-                size = part_of(whole, target.extension, part).size
-        return Location(IN_PLACE, key, target.extension, size, found.mtime_ns, part=part, owned=False)
+                where, size = find_part(whole, target.extension, part)
+        return Location(IN_PLACE, key, target.extension, size, found.mtime_ns, part=where, owned=False)
 
 
 def extension_of(name: str, formats: Formats) -> str | None:

@@ -8,7 +8,7 @@ from .abc.source import ByteSource
 from .abc.store import Store
 from .errors import NoBytes, NotFound
 from .formats.catalog import Formats
-from .formats.fits_part import part_of
+from .formats.fits_part import FitsPart
 from .model.dataset import Location, Resolved
 from .registry.registry import Registry
 
@@ -76,8 +76,4 @@ def _opened(store: Store, place: Location) -> ByteSource:
     whole = store.open(place.key)
     if place.part is None:
         return whole
-    try:
-        return part_of(whole, place.extension, place.part)
-    except BaseException:
-        whole.close()
-        raise
+    return FitsPart(whole, place.part, place.size)

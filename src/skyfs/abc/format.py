@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Protocol, runtime_checkable
+
+from skyfs.model.selectors import Selector
 
 from .source import ByteSource
 
@@ -55,3 +57,53 @@ class HasHeader(Protocol):
 
     def header(self, source: ByteSource) -> Mapping[str, object]:
         """Give the main keywords as plain values (str, int, float, bool); reads little."""
+
+
+@runtime_checkable
+class ReadsSlices(Protocol):
+    """A format of arrays that reads a part of one without the rest."""
+
+    def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
+        """Read what ``whole[slices]`` is of an array or image, reading little more than that needs.
+
+        Parameters
+        ----------
+        slices
+            numpy's basic indexing, as ``np.s_[y0:y1, x0:x1]``: a slice, integer, Ellipsis, or a tuple.
+
+        Raises
+        ------
+        BadArgument
+            When the slices do not fit the array, or are of another kind (text, arrays).
+        BadContent
+            When the bytes are damaged.
+        """
+
+
+@runtime_checkable
+class Cuts(Protocol):
+    """A format from whose files selectors cut parts that are files of the same format."""
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write the part that the selectors name, reading little more than it needs.
+
+        Raises
+        ------
+        BadArgument
+            When the selectors do not fit this file; the message says what is there.
+        Unsupported
+            When the format knows no such selector.
+        BadContent
+            When the bytes are damaged.
+        """
+
+
+@runtime_checkable
+class ReadsComponents(Protocol):
+    """A format that reads one component of a composite without the others."""
+
+    def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:
+        """Read a component as the Python type that it has in the object of the storage class.
+
+        None when this dataset has none. Raises as `Format.read`.
+        """

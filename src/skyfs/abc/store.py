@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from skyfs.errors import SkyfsError
 
 from .source import ByteSource
 
@@ -36,6 +38,14 @@ class Content:
     size: int
     sha256: bytes | None
     mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the registry knows of the bytes under a key: size, and sha256 when they were ever read."""
+
+    size: int
+    sha256: bytes | None = None
 
 
 class Batch(ABC):
@@ -110,8 +120,12 @@ class Store(ABC):
     writable: bool
 
     @abstractmethod
-    def open(self, key: str) -> ByteSource:
+    def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         """Open a key for reading.
+
+        A store with latency asks nothing before the first read when it is told what to expect: errors come
+        then. `ByteSource.read_all` of such a store raises StoreError when the bytes are not the expected
+        ones; a store that keeps copies names them by the digest.
 
         Raises
         ------
@@ -150,3 +164,24 @@ class Store(ABC):
 
     def close(self) -> None:  # noqa: B027 - most stores hold nothing
         """Let go of what is open; a later call opens it again."""
+
+
+@runtime_checkable
+class FetchesMany(Protocol):
+    """A store with latency, which fetches many keys at once over many connections."""
+
+    def read_many(
+        self, items: Sequence[tuple[str, Expected | None]], done: Callable[[int], None]
+    ) -> list[bytes | SkyfsError]:
+        """Give the whole bytes of many keys, in order; what fails, as an error in its place.
+
+        ``done`` is called, from any thread, with the number of bytes that have come since the last call.
+        """
+
+    def copy_many(
+        self, items: Sequence[tuple[str, Expected | None, str]], done: Callable[[int], None]
+    ) -> list[SkyfsError | None]:
+        """Copy many keys to local files, whose folders exist; give what failed, in order.
+
+        A file is whole, or not there. Memory does not grow with the files' sizes. ``done`` as in `read_many`.
+        """

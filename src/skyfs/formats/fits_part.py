@@ -6,6 +6,7 @@ from itertools import islice
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported
+from skyfs.model.dataset import Part
 
 from .fits_layout import extents
 
@@ -14,23 +15,12 @@ EXTENSIONS = (".fits", ".fit", ".fits.fz")
 
 
 class FitsPart(ByteSource):
-    """The bytes of the primary HDU and of one other, read from the whole file; closes it with itself.
+    """The bytes of the primary HDU and of one other, read from the whole file; closes it with itself."""
 
-    Raises
-    ------
-    BadContent
-        When the file has no such HDU, or is damaged.
-    """
-
-    def __init__(self, whole: ByteSource, index: int) -> None:
+    def __init__(self, whole: ByteSource, part: Part, size: int) -> None:
         self._whole = whole
-        found = list(islice(extents(whole), index + 1))
-        if index < 1 or len(found) <= index:
-            raise BadContent(f"HDU {index} of a FITS file", "there is none", "the file was changed")
-        first, last = found[0], found[index]
-        # Padding after the last data unit may be missing.
-        self._head = first.end
-        self._start, self._stop = last.start, min(last.end, whole.size)
+        self._head, self._start = part.head, part.start
+        self._stop = part.start + size - part.head
 
     @property
     def size(self) -> int:
@@ -53,15 +43,22 @@ class FitsPart(ByteSource):
         self._whole.close()
 
 
-def part_of(whole: ByteSource, extension: str, index: int) -> FitsPart:
-    """Give one HDU of a file as a file of its own.
+def find_part(whole: ByteSource, extension: str, hdu: int) -> tuple[Part, int]:
+    """Find one HDU of a file, and the size of the file of its own that it makes.
 
     Raises
     ------
     Unsupported
         When the file's format has no parts.
+    BadContent
+        When the file has no such HDU, or is damaged.
     """
     if extension not in EXTENSIONS:
         found = f"a {extension!r} file has no parts that can be read"
-        raise Unsupported(f"HDU {index} of a file", found, f"one of {' '.join(EXTENSIONS)}")
-    return FitsPart(whole, index)
+        raise Unsupported(f"HDU {hdu} of a file", found, f"one of {' '.join(EXTENSIONS)}")
+    found_extents = list(islice(extents(whole), hdu + 1))
+    if hdu < 1 or len(found_extents) <= hdu:
+        raise BadContent(f"HDU {hdu} of a FITS file", "there is none", "the file was changed")
+    first, last = found_extents[0], found_extents[hdu]
+    # Padding after the last data unit may be missing.
+    return Part(hdu, first.end, last.start), first.end + min(last.end, whole.size) - last.start

@@ -237,7 +237,8 @@ def _is_same(frame: Frame, location: Location) -> bool:
     """Compare a frame with a stored raw; one of many in a file is the same when it is in that file."""
     if frame.part is None:
         return location.part is None and same_bytes(frame.path, location)
-    return (frame.part, os.path.realpath(frame.path)[1:]) == (location.part, location.key)
+    part = None if location.part is None else location.part.hdu
+    return (frame.part, os.path.realpath(frame.path)[1:]) == (part, location.key)
 
 
 def same_bytes(path: str, location: Location) -> bool:

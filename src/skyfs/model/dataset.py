@@ -145,6 +145,25 @@ class DatasetRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One HDU of a FITS file: served as the primary HDU followed by that one, byte for byte.
+
+    Attributes
+    ----------
+    hdu
+        Its number, from 1.
+    head
+        The size of the primary HDU with its padding, in bytes.
+    start
+        Where the HDU begins in the file.
+    """
+
+    hdu: int
+    head: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where bytes of a dataset lie.
 
@@ -163,7 +182,9 @@ class Location:
     sha256
         None when the bytes were taken in unread.
     part
-        The HDU of a file that holds many datasets; None for a whole file.
+        Which HDU it is, of a file that holds many datasets; None for a whole file.
+    component
+        Which component it is, of a dataset that is stored as several files; None for all of the dataset.
     owned
         Whether skyfs may delete the file: False for files ingested in place.
     """
@@ -174,7 +195,8 @@ class Location:
     size: int
     mtime_ns: int
     sha256: bytes | None = None
-    part: int | None = None
+    part: Part | None = None
+    component: str | None = None
     owned: bool = True
 
 

@@ -12,8 +12,8 @@ from .quoting import MAX_PART_BYTES, check_length, encode_name, encode_value
 _MARK = re.compile(r"==([0-9a-f]{32})(?:\.|\Z)")
 
 
-def default_key(ref: DatasetRef, extension: str) -> str:
-    """Give the key that mirrors the dataset's path in its RUN.
+def default_key(ref: DatasetRef, extension: str, component: str | None = None) -> str:
+    """Give the key that mirrors the path, in its RUN, of a dataset or of a component of it.
 
     Raises
     ------
@@ -22,14 +22,17 @@ def default_key(ref: DatasetRef, extension: str) -> str:
     """
     run = "/".join(map(encode_name, ref.run.split("/")))
     levels = [f"/{name}={encode_value(str(value))}" for name, value in ref.data_id.levels]
-    key = f"{run}/{ref.type.name}{''.join(levels)}{extension}"
+    named = ref.type.name if component is None else f"{ref.type.name}.{component}"
+    if component is not None and not levels:
+        named = f"{named}/{ref.type.name}"
+    key = f"{run}/{named}{''.join(levels)}{extension}"
     if len(key) * 4 > MAX_PART_BYTES:
         for part in key.split("/"):
             check_length(part, key)
     return key
 
 
-def unique_key(ref: DatasetRef, extension: str) -> str:
+def unique_key(ref: DatasetRef, extension: str, component: str | None = None) -> str:
     """Give a key that no other dataset has, for one that takes the place of another.
 
     Raises
@@ -37,7 +40,7 @@ def unique_key(ref: DatasetRef, extension: str) -> str:
     BadPath
         When a part of the default key is over 255 bytes.
     """
-    folder, _, name = default_key(ref, extension).rpartition("/")
+    folder, _, name = default_key(ref, extension, component).rpartition("/")
     mark = f"=={ref.id.hex}{extension}"
     # Cut to a whole number of characters, so that the part stays within what file systems hold.
     kept = name.removesuffix(extension).encode()[: MAX_PART_BYTES - len(mark)].decode(errors="ignore")

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ..errors import BadPath
 from ..model.dataset import DatasetRef, Location
+from ..model.template import default_key
 from .database import Database
 from .keys import DefaultKeys
 from .schema import Schema
@@ -59,7 +60,9 @@ class Artifacts:
             if artifact_id is None:
                 artifact_id = first_id + len(new)
                 new.append(_artifact_row(artifact_id, file, ids))
-            links += [_location_row(dataset_id, artifact_id, place) for dataset_id, _, place in file.placed]
+            links += [
+                _location_row(dataset_id, artifact_id, place, ids) for dataset_id, _, place in file.placed
+            ]
         self._database.write_many(self._insert_artifacts, new)
         self._database.write_many(self._insert_locations, links)
 
@@ -113,6 +116,8 @@ def _by_file(placed: Sequence[Placed]) -> dict[tuple[str, str], _File]:
 def _follows(placed: Placed, keys: DefaultKeys) -> bool:
     _, ref, place = placed
     try:
+        if place.component is not None:
+            return place.key == default_key(ref, place.extension, place.component)
         return place.part is None and place.key == keys.key(ref, place.extension)
     except BadPath:  # the template has no key for it: a value is too long
         return False
@@ -122,6 +127,7 @@ def _texts(files: Mapping[tuple[str, str], _File]) -> list[str]:
     texts = [
         text for file in files.values() for text in (file.placed[0][2].store, file.placed[0][2].extension)
     ]
+    texts += [place.component for file in files.values() for _, _, place in file.placed if place.component]
     return texts + [file.folder for file in files.values() if file.folder is not None]
 
 
@@ -134,9 +140,14 @@ def _artifact_row(artifact_id: int, file: _File, ids: Mapping[str, int]) -> tupl
     return (*where, *what, place.owned, file.has_parts, len(file.placed))
 
 
-def _location_row(dataset_id: int, artifact_id: int, place: Location) -> tuple[object, ...]:
-    part = (None, None) if place.part is None else (place.size, place.sha256)
-    return (dataset_id, artifact_id, place.part, *part)
+def _location_row(
+    dataset_id: int, artifact_id: int, place: Location, ids: Mapping[str, int]
+) -> tuple[object, ...]:
+    part: tuple[object, ...] = (None,) * 5
+    if place.part is not None:
+        part = (place.part.hdu, place.part.head, place.part.start, place.size, place.sha256)
+    component_id = None if place.component is None else ids[place.component]
+    return (dataset_id, artifact_id, component_id, *part)
 
 
 def _by_name(artifact: sa.Table) -> sa.Select[Any]:

@@ -217,8 +217,11 @@ class Statements:
             artifact.c.mtime_ns,
             # The digest of a part is its own; that of the whole file would be wrong for it.
             sa.case((location.c.part.is_(None), artifact.c.sha256), else_=location.c.part_sha256),
-            location.c.part,
             sa.type_coerce(artifact.c.owned, sa.Integer),
+            location.c.component_id,
+            location.c.part,
+            location.c.part_head,
+            location.c.part_start,
         ]
 
     def _with_places(self, source: sa.FromClause) -> sa.FromClause:

@@ -13,9 +13,9 @@ from uuid import UUID
 from ..errors import BadPath, NotFound
 from ..model.collection import CollectionKind
 from ..model.dataid import DataId, Value
-from ..model.dataset import DatasetRef, Location, Resolved
+from ..model.dataset import DatasetRef, Location, Part, Resolved
 from ..model.paths import Address, parse, split_leaf
-from ..model.template import id_in_key
+from ..model.template import default_key, id_in_key
 from ..model.timespan import Timespan
 from .catalogue import Catalogue, CollectionEntry, Snapshot, TypeEntry
 from .database import Database
@@ -275,13 +275,16 @@ class Lookup:
         return Resolved(ref, tuple(self._location(ref, row) for row in (first, *more)))
 
     def _location(self, ref: DatasetRef, row: Sequence[Any]) -> Location:
-        _, _, _, store_id, folder, name, extension_id, size, mtime_ns, sha256, part, owned = row
+        _, _, _, store_id, folder, name, extension_id, size, mtime_ns, sha256, owned, component, *hdu = row
         extension = self._symbols.text(extension_id)
-        own = f"{folder}/{name}" if folder else name
-        key = self._keys.key(ref, extension) if name is None else own
-        return Location(
-            self._symbols.text(store_id), key, extension, size, mtime_ns, sha256, part, bool(owned)
-        )
+        store, own = self._symbols.text(store_id), f"{folder}/{name}" if folder else name
+        part = None if hdu[0] is None else Part(*hdu)
+        if component is None:
+            key = self._keys.key(ref, extension) if name is None else own
+            return Location(store, key, extension, size, mtime_ns, sha256, part, None, bool(owned))
+        text = self._symbols.text(component)
+        key = default_key(ref, extension, text) if name is None else own
+        return Location(store, key, extension, size, mtime_ns, sha256, part, text, bool(owned))
 
 
 def _questions(

@@ -34,7 +34,7 @@ from sqlalchemy.engine import Dialect
 from ..errors import BadDefinition
 from ..model.dimensions import Column, DimensionGroup, Element, Universe
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Stand for no bound in the columns of validity ranges and timespans: comparisons need no case for null then.
 MIN_NS, MAX_NS = -(2**63), 2**63 - 1
@@ -289,8 +289,13 @@ def _declare_places(metadata: sa.MetaData) -> None:
         metadata,
         sa.Column("dataset_id", _Id),
         sa.Column("artifact_id", _Id),
-        # For one of many datasets in a file: its HDU, and the size and digest of what is served.
+        # For a component of a dataset that is stored as several files: its name, a symbol.
+        sa.Column("component_id", _Id),
+        # For one of many datasets in a file: its HDU, the size of the file's primary HDU, where the HDU
+        # begins, and the size and digest of what is served.
         sa.Column("part", sa.Integer),
+        sa.Column("part_head", sa.BigInteger),
+        sa.Column("part_start", sa.BigInteger),
         sa.Column("part_size", sa.BigInteger),
         sa.Column("part_sha256", Bytes),
         sa.PrimaryKeyConstraint("dataset_id", "artifact_id"),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import BinaryIO, Literal
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Batch, Stat, Store
+from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import NotFound, ReadOnly, StoreError
 
 from .failure import failing, translate
@@ -63,7 +63,7 @@ class LocalStore(Store):
         self._folders = Folders(os.fspath(root), shared=shared, durable=durability == "power")
         self._journal = self._new_journal()
 
-    def open(self, key: str) -> ByteSource:
+    def open(self, key: str, expected: Expected | None = None) -> ByteSource:  # noqa: ARG002 - asked at once
         check_key(key, self.name)
         return LocalSource(self._folders.path(key), key, self.name)
 

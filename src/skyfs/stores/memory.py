@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Adoption, Batch, Content, Stat, Store
+from skyfs.abc.store import Adoption, Batch, Content, Expected, Stat, Store
 from skyfs.errors import Exists, NotFound, StoreError
 
 from .failure import failing
@@ -43,7 +43,7 @@ class MemoryStore(Store):
         self._items: dict[str, _Item] = {}
         self._lock = threading.Lock()
 
-    def open(self, key: str) -> ByteSource:
+    def open(self, key: str, expected: Expected | None = None) -> ByteSource:  # noqa: ARG002 - asked at once
         return MemorySource(self._item(key).data, key, self.name)
 
     def stat(self, key: str) -> Stat:

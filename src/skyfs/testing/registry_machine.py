@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from skyfs.errors import SkyfsError
-from skyfs.model.dataset import DatasetRef, Location
+from skyfs.model.dataset import DatasetRef, Location, Part
 from skyfs.model.timespan import Timespan
 from skyfs.registry.datasets import NewDataset
 from skyfs.registry.registry import Registry
@@ -373,7 +373,7 @@ def _outside(valid: Timespan, cut: Timespan) -> Iterator[Timespan]:
 
 def _part(ref: DatasetRef) -> Location:
     """Give a place in the one file that many datasets share."""
-    return location(ref, _SHARED_KEY, part=1, owned=False)
+    return location(ref, _SHARED_KEY, part=Part(1, 2880, 2880), owned=False)
 
 
 def _nothing(_: object) -> None:

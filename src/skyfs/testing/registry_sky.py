@@ -13,7 +13,7 @@ import yaml
 
 from skyfs.model.collection import Collection, CollectionKind
 from skyfs.model.dataid import DataId
-from skyfs.model.dataset import DatasetRef, DatasetType, Location, Resolved
+from skyfs.model.dataset import DatasetRef, DatasetType, Location, Part, Resolved
 from skyfs.model.ids import new_ids
 from skyfs.model.template import default_key
 from skyfs.registry.catalogue import CollectionEntry, TypeEntry
@@ -174,12 +174,12 @@ class Sky:
 
 
 def location(
-    ref: DatasetRef, key: str | None = None, *, part: int | None = None, owned: bool = True
+    ref: DatasetRef, key: str | None = None, *, part: Part | None = None, owned: bool = True
 ) -> Location:
     """Give a place for a dataset's bytes: where the template says, or under ``key``."""
     digest = ref.id.bytes * 2
     where = default_key(ref, ".parquet") if key is None else key
-    return Location("local", where, ".parquet", 8640, 1_700_000_000_123_456_789, digest, part, owned)
+    return Location("local", where, ".parquet", 8640, 1_700_000_000_123_456_789, digest, part, owned=owned)
 
 
 def stored(ref: DatasetRef, *inputs: UUID) -> NewDataset:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from skyfs.errors import Conflict, Exists, Locked, NotAllowed, NotFound
-from skyfs.model.dataset import DatasetRef, DatasetType
+from skyfs.model.dataset import DatasetRef, DatasetType, Part
 from skyfs.model.ids import new_ids
 from skyfs.model.timespan import ALWAYS, Timespan
 from skyfs.registry.captured import Values
@@ -374,7 +374,10 @@ class DatasetSuite:
     def test_many_datasets_in_a_file(self, sky: Sky) -> None:
         key = "in/place/it's a 100% _file_.fits"
         refs = [sky.ref("calexp", visit=1, detector=number) for number in DETECTORS]
-        parts = [NewDataset(ref, (location(ref, key, part=part),)) for part, ref in enumerate(refs, 1)]
+        parts = [
+            NewDataset(ref, (location(ref, key, part=Part(hdu, 2880, 8640 * hdu)),))
+            for hdu, ref in enumerate(refs, 1)
+        ]
         # Not all at once: the file is found again.
         sky.registry.datasets.insert(parts[:2])
         sky.registry.datasets.insert(parts[2:])
