@@ -119,6 +119,18 @@ class Formats:
             )
         return extension
 
+    def disassembles(self, storage_class: str, type_name: str) -> bool:
+        """Tell whether components of new datasets are stored as files of their own."""
+        of_type, of_class = self._settings.types.get(type_name), self._settings.class_rules.get(storage_class)
+        for rule in (of_type, of_class):
+            if rule is not None and rule.disassemble is not None:
+                return rule.disassemble
+        return False
+
+    def components(self, storage_class: str) -> Mapping[str, str]:
+        """Give the names of the components of a storage class, and their own storage classes."""
+        return self.storage_class(storage_class).components
+
     def storage_class_for(self, extension: str) -> str:
         """Give the most general storage class of an extension; raises as `format`."""
         return self.format(extension).storage_classes[0]
@@ -153,7 +165,13 @@ class Formats:
         return value if wanted is None else self._converters.convert(value, wanted)
 
     def write(
-        self, value: object, file: BinaryIO, extension: str, storage_class: str, type_name: str | None = None
+        self,
+        value: object,
+        file: BinaryIO,
+        extension: str,
+        storage_class: str,
+        type_name: str | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         """Write a dataset, converting the object to the storage class's Python type when it is another.
 
@@ -169,6 +187,8 @@ class Formats:
             What it is.
         type_name
             The dataset type, whose own writer options win.
+        options
+            More of them, which win over all.
 
         Raises
         ------
@@ -185,7 +205,8 @@ class Formats:
         carrier = self._carrier(extension, storage_class)
         if carrier != storage_class:
             value = self._converters.convert(value, self._python_type(carrier))
-        self.format(extension).write(value, file, self._options(extension, storage_class, type_name))
+        chosen = {**self._options(extension, storage_class, type_name), **(options or {})}
+        self.format(extension).write(value, file, chosen)
 
     def check(self, source: ByteSource, extension: str) -> None:
         """Raise BadContent when the bytes are visibly truncated or of another format."""
@@ -230,9 +251,15 @@ class Formats:
         return any(carriers(self.format(extension), storage_class, self.format(to_extension)))
 
     def convert(
-        self, source: ByteSource, extension: str, storage_class: str, to_extension: str, file: BinaryIO
+        self,
+        source: ByteSource,
+        extension: str,
+        storage_class: str,
+        to_extension: str,
+        file: BinaryIO,
+        options: Mapping[str, object] | None = None,
     ) -> None:
-        """Write the same dataset in another format.
+        """Write the same dataset in another format, or in its own with other writer options.
 
         Tables and images keep what both formats can express; pictures and header dumps are for looking at.
 
@@ -243,7 +270,7 @@ class Formats:
         BadContent
             When the bytes are damaged.
         """
-        if extension == to_extension:
+        if extension == to_extension and not options:
             self._known(extension)
             file.write(source.read_all())
             return
@@ -260,7 +287,7 @@ class Formats:
             if exported and isinstance(target, Exports):
                 target.export(value, file)
             else:
-                target.write(value, file, self._options(to_extension, carrier, None))
+                target.write(value, file, {**self._options(to_extension, carrier, None), **(options or {})})
             return
         asked = f"{storage_class} stored as {extension!r} cannot be shown as {to_extension!r}"
         raise Unsupported(asked, failure.asked if failure else "no conversion is known") from failure
