@@ -131,6 +131,21 @@ class Formats:
         """Give the names of the components of a storage class, and their own storage classes."""
         return self.storage_class(storage_class).components
 
+    def component_class(self, storage_class: str, component: str) -> str:
+        """Give the storage class of a component.
+
+        Raises
+        ------
+        BadArgument
+            When the storage class has no such component.
+        """
+        components = self.components(storage_class)
+        if component not in components:
+            known = ", ".join(components) or "none"
+            asked = f"component {component!r} of {storage_class}"
+            raise BadArgument(asked, "unknown", f"components are: {known}")
+        return components[component]
+
     def storage_class_for(self, extension: str) -> str:
         """Give the most general storage class of an extension; raises as `format`."""
         return self.format(extension).storage_classes[0]
@@ -160,9 +175,9 @@ class Formats:
         Unsupported
             When the format cannot give the storage class.
         """
-        wanted = None if as_ is None else resolve_type(as_)
-        value = self._read(source, extension, storage_class)
-        return value if wanted is None else self._converters.convert(value, wanted)
+        if as_ is not None:
+            resolve_type(as_)  # before the bytes are read
+        return self.convert_to(self._read(source, extension, storage_class), as_)
 
     def write(
         self,
@@ -208,6 +223,10 @@ class Formats:
         chosen = {**self._options(extension, storage_class, type_name), **(options or {})}
         self.format(extension).write(value, file, chosen)
 
+    def convert_to(self, value: object, as_: type | str | None) -> object:
+        """Give an object as another Python type; as it is with None. Raises as `read`."""
+        return value if as_ is None else self._converters.convert(value, resolve_type(as_))
+
     def check(self, source: ByteSource, extension: str) -> None:
         """Raise BadContent when the bytes are visibly truncated or of another format."""
         self.format(extension).check(source)
@@ -235,12 +254,9 @@ class Formats:
         BadArgument
             When the storage class has no such component.
         """
-        components = self.storage_class(storage_class).components
-        if name not in components:
-            known = ", ".join(components) or "none"
-            raise BadArgument(f"component {name!r} of {storage_class}", "unknown", f"components are: {known}")
+        own_class = self.component_class(storage_class, name)
         part = getattr(value, name, None)
-        return None if part is None else self._converters.convert(part, self._python_type(components[name]))
+        return None if part is None else self._converters.convert(part, self._python_type(own_class))
 
     def can_convert(self, extension: str, storage_class: str, to_extension: str) -> bool:
         """Tell whether `convert` can be tried; whether a FITS file has a table, only its bytes tell."""
