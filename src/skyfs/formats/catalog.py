@@ -12,6 +12,7 @@ from skyfs.errors import BadArgument, BadConfig, BadContent, BadDefinition, Unkn
 from skyfs.model.storage import StorageClass
 
 from . import entry_points
+from .composites import check_assembles, put_together, take_apart
 from .conversion import Converters, resolve_type
 from .loading import load_class, load_object
 from .raw import Raw
@@ -255,8 +256,38 @@ class Formats:
             When the storage class has no such component.
         """
         own_class = self.component_class(storage_class, name)
-        part = getattr(value, name, None)
+        part = take_apart(self.storage_class(storage_class), value, name)
         return None if part is None else self._converters.convert(part, self._python_type(own_class))
+
+    def disassemble(self, storage_class: str, value: object) -> dict[str, tuple[str, object]]:
+        """Give component → its storage class and object, of all components that the object has.
+
+        The object is converted first to the storage class's Python type. `assemble` is the inverse.
+
+        Raises
+        ------
+        Unsupported
+            When the storage class cannot be put together from components.
+        BadArgument
+            When the object cannot be converted.
+        """
+        whole = self.storage_class(storage_class)
+        check_assembles(whole)
+        value = self._converters.convert(value, self._python_type(storage_class))
+        parts = {name: self.component(value, storage_class, name) for name in whole.components}
+        return {name: (whole.components[name], part) for name, part in parts.items() if part is not None}
+
+    def assemble(self, storage_class: str, parts: Mapping[str, object]) -> object:
+        """Put an object together from its components: those that `disassemble` gave.
+
+        Raises
+        ------
+        Unsupported
+            When the storage class cannot be put together from components.
+        BadArgument
+            When there are unknown components, or one without which there is no whole is missing.
+        """
+        return put_together(self.storage_class(storage_class), parts)
 
     def can_convert(self, extension: str, storage_class: str, to_extension: str) -> bool:
         """Tell whether `convert` can be tried; whether a FITS file has a table, only its bytes tell."""

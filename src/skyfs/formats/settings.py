@@ -111,8 +111,8 @@ def parse_settings(config: object) -> Settings:
 
 def _storage_class(name: str, value: object) -> tuple[StorageClass, WriteRule]:
     where = f"formats.storage_classes.{name}"
-    keys = ("python_type", "extension", "options", "disassemble", "components", "converters", "doc")
-    given = _mapping(value, where, keys)
+    own = ("python_type", "components", "converters", "doc", "assembler", "disassembler")
+    given = _mapping(value, where, (*own, *_WRITING))
     if "python_type" not in given:
         raise BadConfig(
             where, "no python_type", "name the Python type of its datasets: python_type: package.Type"
@@ -122,7 +122,7 @@ def _storage_class(name: str, value: object) -> tuple[StorageClass, WriteRule]:
         _text(given["python_type"], f"{where}.python_type"),
         _texts(given.get("components"), f"{where}.components"),
         _texts(given.get("converters"), f"{where}.converters"),
-        _text(given.get("doc", ""), f"{where}.doc"),
+        *(_text(given.get(key, ""), f"{where}.{key}") for key in ("doc", "assembler", "disassembler")),
     )
     return storage_class, _write_rule({k: given[k] for k in _WRITING if k in given}, where)
 
