@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from .formats.fits_part import FitsPart
 from .model.dataset import Location, Resolved
 from .registry.registry import Registry
 
+_log = logging.getLogger("skyfs")
 _T = TypeVar("_T")
 
 
@@ -65,12 +67,12 @@ class Reader:
         None when the dataset has none.
         """
         storage_class = resolved.ref.type.storage_class
-        if not self.is_apart(resolved):
-            return self._formats.component(self.read(resolved), storage_class, component)
         own_class = self._formats.component_class(storage_class, component)
-        if not any(place.component == component for place in resolved.locations):
+        if self._is_nearest(resolved, component):
+            return self._fresh(resolved, lambda one: self._read_one(one, own_class, component, None))
+        if self.is_apart(resolved):
             return None
-        return self._fresh(resolved, lambda one: self._read_one(one, own_class, component, None))
+        return self._formats.component(self.read(resolved), storage_class, component)
 
     def places(self, resolved: Resolved) -> Sequence[Location]:
         """Give the locations in the order of the stores, those of the whole dataset before components."""
@@ -121,8 +123,14 @@ class Reader:
 
     def _read(self, resolved: Resolved, as_: type | str | None) -> object:
         storage_class = resolved.ref.type.storage_class
+        components = any(place.component is not None for place in resolved.locations)
         if not self.is_apart(resolved):
-            return self._read_one(resolved, storage_class, None, as_)
+            try:
+                return self._read_one(resolved, storage_class, None, as_)
+            except (NotFound, StoreError, BadContent) as error:
+                if not components:
+                    raise
+                _log.warning("%s; it is put together from its components", error)
         parts = {}
         for component, own_class in self._formats.components(storage_class).items():
             if any(place.component == component for place in resolved.locations):
@@ -157,6 +165,17 @@ class Reader:
             return group[0], source
         raise _described(resolved, failures)
 
+    def _is_nearest(self, resolved: Resolved, component: str) -> bool:
+        """Tell whether a component is to be had by itself, no farther away than all of the dataset."""
+        last = len(self._order)
+        apart = [
+            self._order.get(place.store, last) for place in resolved.locations if place.component == component
+        ]
+        whole = [
+            self._order.get(place.store, last) for place in resolved.locations if place.component is None
+        ]
+        return bool(apart) and (not whole or min(apart) <= min(whole))
+
     def _groups(
         self, resolved: Resolved, extension: str | None, component: str | None
     ) -> Iterator[list[Location]]:
@@ -183,7 +202,12 @@ class Reader:
             raise NotFound(f"open {place.key!r}", f"the repository has no store {place.store!r}", todo)
         if place.part is not None:
             return FitsPart(store.open(place.key), place.part, place.size)
-        return store.open(place.key, Expected(place.size, place.sha256))
+        source = store.open(place.key, Expected(place.size, place.sha256))
+        if source.size == place.size:
+            return source
+        found = f"it has {source.size} bytes, and had {place.size} when it was taken in: it was changed"
+        source.close()
+        raise StoreError(f"open {place.key!r} in store {place.store!r}", found, "skyfs check")
 
 
 def _named(resolved: Resolved) -> str:
