@@ -110,6 +110,10 @@ class Tree:
             return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
         return self._converter.open(named.resolved, named.component, named.extension)
 
+    def is_stored(self, node: Node) -> bool:
+        """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
+        return node.named is not None and self._is_stored(node.named)
+
     def children(self, address: Address) -> list[Node]:
         """List a folder, sorted by name.
 
