@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from .formats.catalog import Formats
 from .ingesting import IN_PLACE
 from .registry.registry import Registry
 from .repository import Repository
+from .repository.eliding import Elided
 from .storage_config import StoreConfig
 from .stores.local import LocalStore
 from .stores.memory import MemoryStore
@@ -216,9 +218,24 @@ def _open_folder(folder: Path, *, writable: bool, user: str) -> Repository:
     stores = {store.name: _open_store(folder, store, config, writable=writable) for store in config.stores}
     stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
     repository = Repository(folder, config, registry, stores, Formats.load(config.formats), user)
+    _elide(repository)
     if writable:
         repository.recover()
     return repository
+
+
+def _elide(repository: Repository) -> None:
+    """Keep the types of a store in memory out of the registry too, where it says which they are."""
+    for store in repository.config.stores:
+        if store.types is not None and store.url.startswith("memory://"):
+            config = replace(repository.config, stores=(replace(store, types=None),), auto_register="types")
+            registry = Registry.in_memory(repository.registry.universe)
+            stores = {store.name: repository.stores[store.name]}
+            memory = Repository(
+                repository.root, config, registry, stores, repository.formats, repository.user
+            )
+            repository.elided = Elided(repository.registry, memory, store.types)
+            return
 
 
 def _open_store(folder: Path, config: StoreConfig, whole: Config, *, writable: bool) -> Store:

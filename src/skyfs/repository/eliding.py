@@ -1,17 +1,22 @@
 """Dataset types that are kept in the memory of this process: neither their bytes nor their rows are stored.
 
-They live in a small repository of their own, all of it in memory, which gets to know of the records, types and
-RUNs of the stored one what its datasets need.
+They live in a small repository of their own, all of it in memory, which gets to know of the records and types
+of the stored one what its datasets need.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ..errors import BadArgument
+from ..errors import NotFound, Unsupported
 from ..model.dataid import DataId
 from ..registry.catalogue import Snapshot
 from ..registry.registry import Registry
+from ..routing import takes
+
+if TYPE_CHECKING:
+    from . import Repository
 
 
 class Elided:
@@ -22,16 +27,22 @@ class Elided:
     stored
         The registry of the repository.
     memory
-        The one in memory.
-    takes
-        Tells of a type's name whether it is elided.
+        The repository in memory.
+    patterns
+        The rule of its store: globs of types.
     """
 
-    def __init__(self, stored: Registry, memory: Registry) -> None:
+    def __init__(self, stored: Registry, memory: Repository, patterns: Sequence[str]) -> None:
         self._stored = stored
-        self._memory = memory
+        self.repository = memory
+        self._memory = memory.registry
+        self._patterns = patterns
 
-    def prepare(self, type_name: str, data_id: Mapping[str, object]) -> dict[str, object]:
+    def takes(self, type_name: str) -> bool:
+        """Tell whether a type is elided."""
+        return takes(self._patterns, type_name)
+
+    def prepare(self, type_name: str, data_id: Mapping[str, object]) -> dict[str, Any]:
         """Make a type and the records of a data ID known in memory; give the complete data ID.
 
         Raises
@@ -42,7 +53,7 @@ class Elided:
         entry = self._stored.current().type(type_name)
         self._memory.collections.register(entry.type)
         completed = DataId(entry.group, self._stored.data_ids.complete(entry.group, data_id))
-        values: dict[str, object] = dict(completed.levels)
+        values: dict[str, Any] = dict(completed.levels)
         universe = self._stored.universe
         with self._memory.transaction():
             for name in universe.dependency_order(completed):
@@ -53,23 +64,34 @@ class Elided:
         return values
 
     def collections(self, known: Snapshot, names: Iterable[str]) -> Sequence[str]:
-        """Give, of collections and the members of chains, those that hold something in memory, in order."""
+        """Give, of collections and the members of chains, those that hold something in memory, in order.
+
+        Raises
+        ------
+        NotFound
+            When none does.
+        """
         held = self._memory.current().collections
         flat: dict[str, None] = {}
         for name in names:
             entry = known.collections.get(name)
             members = [name] if entry is None else [one.collection.name for one in known.flatten([name])]
             flat |= dict.fromkeys(members)
-        return [name for name in flat if name in held]
+        found = [name for name in flat if name in held]
+        if not found:
+            raise NotFound(
+                f"nothing in memory in {', '.join(flat)}", "datasets there live as long as the process"
+            )
+        return found
 
+    def refuse(self, verb: str, type_name: str) -> None:
+        """Refuse what can be done to stored datasets only.
 
-def split_types(names: Sequence[str], elided: frozenset[str]) -> tuple[list[str], list[str]]:
-    """Tell stored types and elided ones apart; both at once can only be asked for by globs."""
-    stored = [name for name in names if name not in elided]
-    return stored, [name for name in names if name in elided]
-
-
-def refuse_elided(asked: str, type_name: str) -> BadArgument:
-    """Give the error for what is done to stored datasets only."""
-    found = f"{type_name} is kept in memory only, by the rules of the stores"
-    return BadArgument(asked, found, "put it in a type that is stored")
+        Raises
+        ------
+        Unsupported
+            When the type is elided.
+        """
+        if self.takes(type_name):
+            found = f"the rules of the stores keep {type_name} in memory only"
+            raise Unsupported(f"{verb} {type_name}", found, "use a type that is stored")
