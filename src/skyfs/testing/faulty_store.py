@@ -24,6 +24,7 @@ from typing import BinaryIO, Literal
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import NotFound, SkyfsError, StoreError, Transient, WrongBytes
+from skyfs.stores.keys import check_key
 
 Fault = Literal["error", "broken", "missing", "truncate", "corrupt"]
 """``error`` may pass (`Transient`), ``broken`` will not (`StoreError`); the last two give wrong bytes."""
@@ -125,6 +126,7 @@ class FaultyStore(Store):
             self._rates.clear()
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
+        check_key(key, self.name)
         return FaultySource(self, key, expected, self.stat(key).size if expected is None else expected.size)
 
     def stat(self, key: str) -> Stat:
