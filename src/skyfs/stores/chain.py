@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import BinaryIO, TypeVar
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Adoption, Batch, Content, Expected, Stat, Store
+from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import NotFound, ReadOnly, SkyfsError, StoreError
 
 from . import many
-from .both import BothFiles
+from .chain_batch import ChainBatch
+from .keys import check_key
 from .remote_reading import require_digest, require_size
 
 Done = Callable[[int], None]
@@ -43,9 +44,11 @@ class ChainStore(Store):
         self.writable = bool(self._writable)
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
+        check_key(key, self.name)
         return ChainSource(self._stores, key, expected)
 
     def stat(self, key: str) -> Stat:
+        check_key(key, self.name)
         return first(self._stores, key, lambda store: store.stat(key))
 
     def scan(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
@@ -58,8 +61,11 @@ class ChainStore(Store):
 
     def begin(self) -> Batch:
         if not self._writable:
-            raise ReadOnly(f"write in store {self.name!r}", "all its stores are read-only", "open one writable")
-        return ChainBatch([store.begin() for store in self._writable])
+            raise ReadOnly(
+                f"write in store {self.name!r}", "all its stores are read-only", "open one writable"
+            )
+        batches = [store.begin() for store in self._writable]
+        return batches[0] if len(batches) == 1 else ChainBatch(batches, self.name)
 
     def recover(self, committed: Callable[[str], bool]) -> int:
         return max((store.recover(committed) for store in self._writable), default=0)
@@ -79,9 +85,7 @@ class ChainStore(Store):
         """See `skyfs.abc.store.FetchesMany`."""
         return self._each(items, lambda store, chosen: many.copy_many(store, chosen, done))
 
-    def _each(
-        self, items: Sequence[_I], work: Callable[[Store, Sequence[_I]], list[_T]]
-    ) -> list[_T]:
+    def _each(self, items: Sequence[_I], work: Callable[[Store, Sequence[_I]], list[_T]]) -> list[_T]:
         results: dict[int, _T] = {}
         wanted = list(range(len(items)))
         for store in self._stores:
@@ -104,10 +108,9 @@ class ChainSource(ByteSource):
         self._stores, self._key, self._expected = stores, key, expected
         self._opened: dict[int, ByteSource] = {}
         self._closed = False
-        # An expected key is opened at the first read, when the store may still turn out not to have it.
-        self._size = expected.size if expected is not None else self._do(lambda source: source.size)
+        self._size = self._do(lambda source, _: source.size)
         if expected is not None:
-            self._do(lambda source: source.size)
+            self._size = expected.size
 
     @property
     def size(self) -> int:
@@ -115,7 +118,7 @@ class ChainSource(ByteSource):
 
     @property
     def local_path(self) -> str | None:
-        return self._do(lambda source: source.local_path)
+        return self._do(lambda source, _: source.local_path)
 
     def read(self, start: int, stop: int) -> bytes:
         return self.read_many([(start, stop)])[0]
@@ -125,18 +128,17 @@ class ChainSource(ByteSource):
             raise StoreError(f"read {self._key!r}", "the start is negative", "count from the first byte")
         wanted = [max(0, min(stop, self._size) - start) for start, stop in ranges]
 
-        def read(source: ByteSource) -> list[bytes]:
+        def read(source: ByteSource, asked: str) -> list[bytes]:
             blocks = source.read_many(ranges)
             for block, size in zip(blocks, wanted, strict=True):
-                require_size(len(block), size, None, None, f"read {self._key!r}")
+                require_size(len(block), size, None, None, asked)
             return blocks
 
         return self._do(read)
 
     def read_all(self) -> bytes:
-        def read(source: ByteSource) -> bytes:
+        def read(source: ByteSource, asked: str) -> bytes:
             data = source.read_all()
-            asked = f"read {self._key!r}"
             require_size(len(data), None, len(data), self._expected, asked)
             if self._expected is not None and self._expected.sha256 is not None:
                 require_digest(hashlib.sha256(data).digest(), self._expected.sha256, asked)
@@ -154,9 +156,13 @@ class ChainSource(ByteSource):
         for source in opened.values():
             source.close()
 
-    def _do(self, work: Callable[[ByteSource], _T]) -> _T:
+    def _do(self, work: Callable[[ByteSource, str], _T]) -> _T:
         self._require_open()
-        return first(self._stores, self._key, lambda store: work(self._source(store)))
+
+        def ask(store: Store) -> _T:
+            return work(self._source(store), f"read {self._key!r} in store {store.name!r}")
+
+        return first(self._stores, self._key, ask)
 
     def _source(self, store: Store) -> ByteSource:
         number = id(store)
@@ -180,7 +186,7 @@ def first(stores: Sequence[Store], key: str, work: Callable[[Store], _T]) -> _T:
         except SkyfsError as error:
             note(error)
             # That one lacks the key must not hide that another failed.
-            if failure is None or isinstance(failure, NotFound):
+            if failure is None or (isinstance(failure, NotFound) and not isinstance(error, NotFound)):
                 failure = error
     raise failure or NotFound(f"open {key!r}", "there is no store")
 

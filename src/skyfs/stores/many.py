@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from skyfs.abc.store import Expected, FetchesMany, Store
 from skyfs.errors import SkyfsError
@@ -14,6 +15,24 @@ from .remote_reading import require_digest, require_size
 
 Done = Callable[[int], None]
 _CHUNK_BYTES = 1 << 20
+
+
+@runtime_checkable
+class TriesRanges(Protocol):
+    """A source of which some ranges may come although others fail."""
+
+    def try_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | SkyfsError]:
+        """Give several ranges as `ByteSource.read_many` does; what fails, as an error in its place."""
+
+
+def all_or_raise(results: Sequence[bytes | SkyfsError]) -> list[bytes]:
+    """Give all results, or raise the first error among them."""
+    fine = []
+    for result in results:
+        if isinstance(result, SkyfsError):
+            raise result
+        fine.append(result)
+    return fine
 
 
 def read_many(

@@ -14,6 +14,7 @@ from . import remote_reading
 from .folders import Folders
 from .journal import Journal
 from .keys import check_key, check_prefix
+from .many import all_or_raise
 from .remote_connection import Connection
 from .remote_loop import each, run
 
@@ -175,7 +176,11 @@ class RemoteSource(ByteSource):
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Give several ranges, each of one request, many on their way at once."""
-        return run(each(self._read, [self._clipped(*ends) for ends in ranges]))
+        return all_or_raise(self.try_many(ranges))
+
+    def try_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | SkyfsError]:
+        """See `skyfs.stores.many.TriesRanges`."""
+        return run(each(self._try, [self._clipped(*ends) for ends in ranges]))
 
     def read_all(self) -> bytes:
         """Give all bytes of one request; raises WrongBytes when they are not the expected ones."""
@@ -189,10 +194,13 @@ class RemoteSource(ByteSource):
     def close(self) -> None:
         self._closed = True
 
-    async def _read(self, ends: tuple[int, int]) -> bytes:
+    async def _try(self, ends: tuple[int, int]) -> bytes | SkyfsError:
         if ends[0] == ends[1]:
             return b""
-        return await remote_reading.read(self._connection, self._key, ends, self._expected)
+        try:
+            return await remote_reading.read(self._connection, self._key, ends, self._expected)
+        except SkyfsError as error:
+            return error
 
     def _clipped(self, start: int, stop: int) -> tuple[int, int]:
         self._require_open()

@@ -70,9 +70,7 @@ class asking:  # noqa: N801 - reads as a statement: with asking("read 'k' in sto
 
     __slots__ = ("_asked", "_missing", "_secrets")
 
-    def __init__(
-        self, asked: str, secrets: Iterable[str] = (), missing: type[SkyfsError] = NotFound
-    ) -> None:
+    def __init__(self, asked: str, secrets: Iterable[str] = (), missing: type[SkyfsError] = NotFound) -> None:
         self._asked, self._secrets, self._missing = asked, secrets, missing
 
     def __enter__(self) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
-from contextlib import suppress
 
 from skyfs.abc.store import Expected
 from skyfs.errors import Transient, WrongBytes

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, TypeVar
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Adoption, Batch, Content, Expected, FetchesMany, Stat, Store
+from skyfs.abc.store import Adoption, Batch, Content, Expected, Stat, Store
 from skyfs.errors import SkyfsError, StoreError, Transient, WrongBytes
 
 from . import many
@@ -63,6 +62,23 @@ class Patience:
                 if not self.again(error, failures):
                     raise
             self.wait(failures)
+
+    def insist_on_each(self, items: Sequence[_I], work: Callable[[Sequence[_I]], list[_T]]) -> list[_T]:
+        """Do something for all items at once, and again for those alone whose result is an error."""
+        results = work(items)
+        failures = 1
+        while True:
+            failed = [
+                number
+                for number, result in enumerate(results)
+                if isinstance(result, SkyfsError) and self.again(result, failures)
+            ]
+            if not failed:
+                return results
+            self.wait(failures)
+            for number, result in zip(failed, work([items[number] for number in failed]), strict=True):
+                results[number] = result
+            failures += 1
 
 
 class RetryingStore(Store):
@@ -119,29 +135,13 @@ class RetryingStore(Store):
 
     def read_many(self, items: Sequence[tuple[str, Expected | None]], done: Done) -> list[bytes | SkyfsError]:
         """See `skyfs.abc.store.FetchesMany`."""
-        return self._insist_on_each(items, lambda chosen: many.read_many(self._store, chosen, done))
+        return self._patience.insist_on_each(items, lambda chosen: many.read_many(self._store, chosen, done))
 
     def copy_many(
         self, items: Sequence[tuple[str, Expected | None, str]], done: Done
     ) -> list[SkyfsError | None]:
         """See `skyfs.abc.store.FetchesMany`."""
-        return self._insist_on_each(items, lambda chosen: many.copy_many(self._store, chosen, done))
-
-    def _insist_on_each(self, items: Sequence[_I], work: Callable[[Sequence[_I]], list[_T]]) -> list[_T]:
-        results = work(items)
-        failures = 1
-        while True:
-            failed = [
-                number
-                for number, result in enumerate(results)
-                if isinstance(result, SkyfsError) and self._patience.again(result, failures)
-            ]
-            if not failed:
-                return results
-            self._patience.wait(failures)
-            for number, result in zip(failed, work([items[number] for number in failed]), strict=True):
-                results[number] = result
-            failures += 1
+        return self._patience.insist_on_each(items, lambda chosen: many.copy_many(self._store, chosen, done))
 
 
 class RetryingSource(ByteSource):
@@ -162,7 +162,10 @@ class RetryingSource(ByteSource):
         return self._patience.insist(lambda: self._source.read(start, stop))
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        return self._patience.insist(lambda: self._source.read_many(ranges))
+        source = self._source
+        if not isinstance(source, many.TriesRanges):
+            return self._patience.insist(lambda: source.read_many(ranges))
+        return many.all_or_raise(self._patience.insist_on_each(ranges, source.try_many))
 
     def read_all(self) -> bytes:
         return self._patience.insist(self._source.read_all)
