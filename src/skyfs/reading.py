@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .abc.source import ByteSource
-from .abc.store import Store
+from .abc.store import Expected, Store
 from .errors import NoBytes, NotFound
 from .formats.catalog import Formats
-from .formats.fits_part import FitsPart
+from .formats.fits_part import open_part
 from .model.dataset import Location, Resolved
 from .registry.registry import Registry
 
@@ -73,7 +73,9 @@ class Reader:
 
 def _opened(store: Store, place: Location) -> ByteSource:
     """Open the bytes at a location: the whole file, or one dataset of many in it."""
-    whole = store.open(place.key)
-    if place.part is None:
-        return whole
-    return FitsPart(whole, place.part, place.size)
+    part = place.part
+    if part is None:
+        return store.open(place.key)
+    # The digest of a location is that of the part; the store knows whole files only.
+    digest = None if part.hdu else place.sha256
+    return open_part(store.open(place.key, Expected(part.file_size, digest)), part, place.size, place.sha256)

@@ -7,8 +7,9 @@ it does. When anything fails the batch takes back what it wrote; when the proces
 from __future__ import annotations
 
 import io
+import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -19,12 +20,13 @@ from .abc.store import Adoption, Batch, Content, Store
 from .capturing import capture
 from .errors import BadDataId, Exists, NotAllowed, NotFound, ReadOnly
 from .formats.catalog import Formats
+from .formats.fits_part import FoundPart
 from .model.collection import Collection, CollectionKind
 from .model.dataid import DataId, Value, coerce
 from .model.dataset import DatasetRef, DatasetType, Location, Resolved
 from .model.dimensions import DimensionGroup
 from .model.ids import new_ids
-from .model.template import default_key, unique_key
+from .model.template import default_key, file_key, unique_key
 from .registry.captured import Values
 from .registry.collections import writable_run
 from .registry.datasets import NewDataset
@@ -58,6 +60,8 @@ class Target:
         Its id when that follows from what it is; None: a new one.
     captured
         Values that were read from the bytes.
+    part
+        What it is of a file that holds many datasets; None: all of it.
     """
 
     type_name: str
@@ -68,6 +72,7 @@ class Target:
     replace: bool = False
     id: UUID | None = None
     captured: Values = ()
+    part: FoundPart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +215,20 @@ class Writer:
         entry = self._registry.current().types.get(type_name)
         return capture(self._formats, entry.type.capture, source, extension) if entry else ()
 
-    def adopt(self, files: Sequence[tuple[str, Target]], how: Adoption) -> list[DatasetRef]:
-        """Take existing local files in as datasets, all or none."""
+    def adopt(
+        self, files: Sequence[tuple[str, Target]], how: Adoption, check: Callable[[], None]
+    ) -> list[DatasetRef]:
+        """Take existing local files in as datasets, all or none; one that holds several is taken in once.
+
+        ``check`` is called when the store has all bytes and nobody sees them yet: it may raise.
+        """
+        paths = [path for path, _ in files]
         with self._unit() as unit:
-            plans = [self._plan(target) for _, target in files]
+            plans = self._share(paths, [self._plan(target) for _, target in files])
             batch = unit.add(self._store().begin())
-            for (path, _), plan in zip(files, plans, strict=True):
-                batch.adopt(plan.key, path, how)
+            for key, path in dict(zip((plan.key for plan in plans), paths, strict=True)).items():
+                batch.adopt(key, path, how)
+            check()
             return self._commit(batch, plans)
 
     def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
@@ -278,6 +290,24 @@ class Writer:
             unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
         )
         return _Plan(target, ref, key, old, new_records)
+
+    def _share(self, paths: Sequence[str], plans: Sequence[_Plan]) -> list[_Plan]:
+        """Give the datasets of a file that holds many its key, which no other file has."""
+        by_path: dict[str, list[_Plan]] = {}
+        for path, plan in zip(paths, plans, strict=True):
+            if plan.target.part is not None:
+                by_path.setdefault(path, []).append(plan)
+        keys: dict[str, str] = {}
+        for path, some in by_path.items():
+            refs, name = [plan.ref for plan in some], os.path.basename(path)
+            key = file_key(refs, name, some[0].target.extension)
+            if key in keys.values() or self._registry.lookup.has_parts(self._store().name, key):
+                key = file_key(refs, name, some[0].target.extension, UUID(bytes=new_ids(1)[0]))
+            keys[path] = key
+        return [
+            plan if plan.target.part is None else replace(plan, key=keys[path])
+            for path, plan in zip(paths, plans, strict=True)
+        ]
 
     def _new_type(self, target: Target) -> DatasetType:
         if self._policy.auto_register == "off":
@@ -397,8 +427,12 @@ def _read_only() -> ReadOnly:
 
 
 def _location(store: str, plan: _Plan, content: Content) -> Location:
-    key, extension = plan.key, plan.target.extension
-    return Location(store, key, extension, content.size, content.mtime_ns, content.sha256)
+    key, extension, found = plan.key, plan.target.extension, plan.target.part
+    if found is None:
+        return Location(store, key, extension, content.size, content.mtime_ns, content.sha256)
+    part = replace(found.part, file_size=content.size, file_sha256=content.sha256)
+    sha256 = found.sha256 if part.hdu else content.sha256
+    return Location(store, key, extension, found.size, content.mtime_ns, sha256, part)
 
 
 class _Written(ByteSource):

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import BadDataId, SkyfsError, UnknownFormat, Unsupported
+from ..errors import BadDataId, SkyfsError, UnknownFormat
 from ..formats.catalog import Formats
+from ..formats.fits_part import require_parts
 from ..ingesting import extension_of
 from ..repository import Repository
 from ..stores.local import LocalStore
@@ -45,12 +46,9 @@ class FrameReader:
     ----------
     instrument
         The only one that files may be of; None: any that ships with skyfs or that the repository keeps.
-    parts
-        Whether a file may hold several detectors.
     """
 
-    def __init__(self, repository: Repository, instrument: Described | None, *, parts: bool) -> None:
-        self._parts = parts
+    def __init__(self, repository: Repository, instrument: Described | None) -> None:
         self._formats: Formats = repository.formats
         self._files = LocalStore("/", name="in-place", writable=False)
         self._given = None if instrument is None else load(instrument, repository)
@@ -66,7 +64,7 @@ class FrameReader:
         BadDataId
             When no instrument has such headers, or the header lacks something.
         Unsupported
-            When it holds several detectors, and ``parts`` is False.
+            When it holds several detectors, and is packed as a whole.
         NotFound, StoreError, UnknownFormat
             When it cannot be read.
         """
@@ -86,10 +84,8 @@ class FrameReader:
         values = plain(main)
         definition = self._given or self._recognise(values)
         found = _detector_hdus(definition, hdus)
-        if len(found) > 1 and not self._parts:
-            names = f"{found[0].name}, {found[1].name}..."
-            todo = "leave it where it is (mode direct), or split it: one file for each detector"
-            raise Unsupported("a file of several detectors", f"it holds {len(found)} ({names})", todo)
+        if len(found) > 1:
+            require_parts(extension, f"a file of {len(found)} detectors")
         frames = []
         for hdu in found:
             own = merged(hdus, hdu)
