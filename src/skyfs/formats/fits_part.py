@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skyfs.abc.source import ByteSource
-from skyfs.errors import BadContent, StoreError, Unsupported
+from skyfs.errors import BadContent, Unsupported, WrongBytes
 from skyfs.model.dataset import Part
 
 from .fits_layout import Extent, extents
@@ -55,20 +55,17 @@ class FitsPart(ByteSource):
         return [b"".join([next(pieces) for _ in some]) for some in stitched]
 
     def read_all(self) -> bytes:
-        """Give all bytes; of a store with latency they are compared with the digest.
+        """Give all bytes; those of a store with latency are compared with size and digest.
 
         Raises
         ------
-        StoreError
+        WrongBytes
             When they are others.
         """
         data = self.read(0, self._size)
         # The whole file's digest says nothing of a part, so that the store cannot do it.
-        if self._sha256 is not None and self._whole.local_path is None:
-            found = hashlib.sha256(data).digest()
-            if found != self._sha256:
-                told = f"its digest is {found.hex()}, not {self._sha256.hex()}"
-                raise StoreError("a dataset of a FITS file that holds many", told, "check the store")
+        if self._whole.local_path is None:
+            _require(data, self._size, self._sha256)
         return data
 
     def close(self) -> None:
@@ -168,3 +165,12 @@ def open_part(whole: ByteSource, part: Part, size: int, sha256: bytes | None) ->
         whole.close()
         raise BadContent(f"HDU {part.hdu} of a FITS file", found, "put the file back, or take it in again")
     return FitsPart(whole, part, size, sha256) if part.hdu else whole
+
+
+def _require(data: bytes, size: int, sha256: bytes | None) -> None:
+    asked, todo = "read a dataset of a FITS file that holds many", "is the file damaged?"
+    if len(data) != size:
+        raise WrongBytes(asked, f"{len(data)} bytes came, not {size}", todo)
+    found = hashlib.sha256(data).digest()
+    if sha256 is not None and found != sha256:
+        raise WrongBytes(asked, f"their digest is {found.hex()}, not {sha256.hex()}", todo)

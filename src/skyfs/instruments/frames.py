@@ -80,19 +80,20 @@ class FrameReader:
             raise UnknownFormat("its extension", "no format has it", "rename it to .fits")
         with self._files.open(path[1:]) as source:
             hdus = read_hdus(source, extension)
-        main = _main(hdus)
-        values = plain(main)
+        values = plain(_main(hdus))
         definition = self._given or self._recognise(values)
         found = _detector_hdus(definition, hdus)
         if len(found) > 1:
             require_parts(extension, f"a file of {len(found)} detectors")
-        frames = []
+        # Keywords of the primary header are read once, not again for each of sixty detectors.
+        inherited = plain(hdus[0].header.copy(strip=True)) if found[0].index else values
+        frames: list[Frame] = []
         for hdu in found:
-            own = merged(hdus, hdu)
-            told = values if own is main else plain(own)
+            told = {**inherited, **plain(hdu.header.copy(strip=True))} if hdu.index else values
             header = {**definition.defaults, **told, **_extname(definition, hdu)}
             part = hdu.index if len(found) > 1 else None
-            frames.append(Frame(path, extension, definition, observe(definition, header), part))
+            seen = observe(definition, header, frames[0].observation if frames else None)
+            frames.append(Frame(path, extension, definition, seen, part))
         return frames
 
     def _recognise(self, header: Mapping[str, object]) -> Definition:
