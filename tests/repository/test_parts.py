@@ -384,7 +384,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 def test_a_file_in_place_that_was_changed_later_is_not_served(raws: Repository, tmp_path: Path) -> None:
     source = camera(tmp_path / "a.fits")
     refs = raws.ingest(of_detectors(source), "raw", run="raw/all", mode="direct")
-    source.write_bytes(source.read_bytes() + pieces(source)[0][place(raws, refs[0]).size - 5760 :])
+    part = place(raws, refs[0]).part
+    assert part is not None
+    source.write_bytes(source.read_bytes() + pieces(source)[0][part.head :])
     with pytest.raises(BadContent, match=r"HDU 3 of a FITS file.*it had .* when it was taken in"):
         raws.get(refs[2])
     # Taken in anew it is what it is now.
