@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +27,11 @@ from skyfs.model.ids import raw_id
 from skyfs.mount.session import start
 from skyfs.mount.table import unmount
 from skyfs.repository import Repository
+from skyfs.stores.folders import Folders
+from skyfs.stores.remote import RemoteStore
+from skyfs.stores.remote_s3 import S3Requests
 from skyfs.testing.faulty_store import FaultyStore
+from skyfs.testing.servers import S3Server
 from skyfs.testing.snapshot import snapshot
 
 from .samples import cards, decam, real_headers
@@ -230,6 +234,66 @@ def test_one_detector_costs_its_hdu(
     everything = fs.cat([repo.path(ref) for ref in raws(repo).values()])
     assert sorted(everything.values()) == sorted(camera.pieces.values())
     assert far.counts.bytes == sum(map(len, camera.pieces.values()))
+
+
+@dataclass
+class Asked:
+    """What was asked of the S3 server."""
+
+    calls: list[str]
+    bytes: int = 0
+
+
+@pytest.fixture
+def far(repo: Repository, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Put the repository's store on S3, and give an account of what is asked there."""
+    folders = Folders(str(tmp_path / "writing"), shared=False, durable=False)
+    url = s3.bucket(f"camera-{tmp_path.name.lower().replace('_', '-')}"[:60])
+    store = RemoteStore(url, name="local", options=s3.options, folders=folders)
+    monkeypatch.setitem(repo.stores, "local", store)
+    asked, call, fetch = Asked([]), S3Requests._call, S3Requests.fetch  # noqa: SLF001 - to count them
+
+    async def counting_call(own: S3Requests, operation: str, **arguments: Any) -> Any:  # noqa: ANN401
+        asked.calls.append(operation)
+        return await call(own, operation, **arguments)
+
+    async def counting_fetch(
+        own: S3Requests, key: str, ends: tuple[int, int] | None, take: Callable[[bytes], object]
+    ) -> int | None:
+        def count(chunk: bytes) -> None:
+            asked.bytes += len(chunk)
+            take(chunk)
+
+        return await fetch(own, key, ends, count)
+
+    monkeypatch.setattr(S3Requests, "_call", counting_call)
+    monkeypatch.setattr(S3Requests, "fetch", counting_fetch)
+    return asked
+
+
+def test_one_detector_of_s3_costs_its_hdu(repo: Repository, camera: Camera, far: Asked) -> None:
+    refs = {int(str(ref.data_id["detector"])): ref for ref in instruments.ingest_raws(repo, camera.path).refs}
+    (key,) = (key for key, _ in repo.stores["local"].scan())
+    assert key.endswith(camera.path.name)
+    fs, path = skyfs.filesystem(repo), repo.path(refs[LARGE])
+    for read in (lambda: fs.cat_file(path), lambda: fs.open(path).read()):
+        far.calls.clear()
+        far.bytes = 0
+        assert read() == camera.pieces[LARGE]
+        assert far.calls == ["get_object"] * 2
+        assert far.bytes <= 1.05 * len(camera.hdus[LARGE])
+    with fs.open(path) as file, fits.open(file) as hdus:
+        far.bytes = 0
+        assert hdus[1].section[3:5, 7:9].shape == (2, 2)
+    assert far.bytes < 0.5 * len(camera.hdus[LARGE])
+    far.bytes = 0
+    everything = fs.cat([repo.path(ref) for ref in refs.values()])
+    assert sorted(everything.values()) == sorted(camera.pieces.values())
+    assert far.bytes == sum(map(len, camera.pieces.values()))
+    repo.remove([refs[number] for number in refs if number != LARGE])
+    assert fs.cat_file(path) == camera.pieces[LARGE]
+    repo.remove([refs[LARGE]])
+    assert list(repo.stores["local"].scan()) == []
 
 
 def test_by_the_command_line(camera: Camera, tmp_path: Path) -> None:
