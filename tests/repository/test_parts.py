@@ -392,7 +392,7 @@ def test_a_file_in_place_that_was_changed_later_is_not_served(raws: Repository, 
     # Taken in anew it is what it is now.
     raws.ingest(of_detectors(source), "raw", run="raw/all", mode="direct", replace=True)
     found = [raws.find("raw", collections="raw/all", **data_id(detector=n)) for n in DETECTORS]
-    assert [len(served(raws, ref)) for ref in found] == [len(piece) for piece in pieces(source)]
+    assert [len(served(raws, ref)) for ref in found] == [len(piece) for piece in pieces(source)[:3]]
 
 
 # -- ranges --------------------------------------------------------------------------------------------

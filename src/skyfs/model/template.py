@@ -77,7 +77,7 @@ def file_key(refs: Sequence[DatasetRef], name: str, extension: str, mark: UUID |
         check_length(part, "/".join(folders))
     stem = name[: -len(extension)] if extension and name.lower().endswith(extension) else name
     # What no text can hold (names of files are bytes) is replaced.
-    text = encode_value(stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    text = encode_value(stem.encode(errors="replace").decode())
     end = f"=={(mark or first.id).hex}{extension}" if mark or not levels else extension
     kept = text.encode()[: MAX_PART_BYTES - len(end)].decode(errors="ignore")
     return f"{'/'.join(folders)}/{kept or first.type.name}{end}"
