@@ -70,9 +70,12 @@ class StoreSuite:
     ----------
     adoptions
         How the store can adopt; the other ways must be refused with StoreError.
+    outlives
+        Whether an open source can be read when its key was deleted; else that must be NotFound.
     """
 
     adoptions: ClassVar[frozenset[Adoption]] = frozenset(Adoption)
+    outlives: ClassVar[bool] = True
 
     @pytest.fixture
     def store(self) -> Store:
@@ -143,6 +146,10 @@ class StoreSuite:
         put(store, {"k": b"bytes"})
         with store.open("k") as source:
             self._delete(store, "k")
+            if not self.outlives:
+                with pytest.raises(NotFound):
+                    source.read_all()
+                return
             assert source.read_all() == b"bytes"
             with source.open() as file:
                 assert file.read() == b"bytes"
