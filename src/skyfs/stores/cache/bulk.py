@@ -172,13 +172,18 @@ class Bulk:
                     ]
                     for new in incoming:
                         new.file.close()
+                    asked: list[tuple[str, Expected | None, str]]
+                    asked = [
+                        (one.key, one.expected, new.path) for one, new in zip(wanted, incoming, strict=True)
+                    ]
+                    asked += [items[number] for number in direct]
+                    came = _copy(self._store, asked, _beating(done, wanted)) if asked else []
                 except OSError as error:
+                    if isinstance(error, SkyfsError):
+                        raise
                     self._cache.complain(error)
                     self._cache.ledger.forget([one.name for one in wanted])
                     return [*waiting, *direct, *(one.number for one in wanted)]
-                asked = [(one.key, one.expected, new.path) for one, new in zip(wanted, incoming, strict=True)]
-                asked += [items[number] for number in direct]  # type: ignore[misc] # the same but for None
-                came = _copy(self._store, asked, _beating(done, wanted)) if asked else []
                 for number, failure in zip(direct, came[len(wanted) :], strict=True):
                     failed[number] = failure
                 good = []

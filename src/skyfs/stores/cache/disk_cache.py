@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Expected
-from skyfs.errors import SkyfsError, StoreError
+from skyfs.errors import SkyfsError, WrongBytes
 from skyfs.storage_config import DEFAULT_QUOTA_BYTES
 
 from ..failure import failing
@@ -91,7 +91,7 @@ class DiskCache:
 
         Raises
         ------
-        StoreError
+        WrongBytes
             When what came is not what was expected; nothing is kept then.
         Exception
             What ``fetch`` raises.
@@ -266,11 +266,11 @@ class DiskCache:
 
 
 def verify(expected: Expected, size: int, digest: bytes, named: tuple[str, str]) -> None:
-    """Raise StoreError when bytes are not the expected ones."""
+    """Raise WrongBytes when bytes are not the expected ones."""
     key, store = named
     asked, todo = f"read {key!r} in store {store!r}", "the store's copy is damaged: restore it from another"
     if size != expected.size:
-        raise StoreError(asked, f"{size} bytes came, {expected.size} are registered", todo)
+        raise WrongBytes(asked, f"{size} bytes came, {expected.size} are registered", todo)
     if expected.sha256 is not None and digest != expected.sha256:
         found = f"sha256 {digest.hex()} came, {expected.sha256.hex()} is registered"
-        raise StoreError(asked, found, todo)
+        raise WrongBytes(asked, found, todo)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Expected
-from skyfs.errors import StoreError
+from skyfs.errors import StoreError, WrongBytes
 
 from .disk_cache import DiskCache, verify
 from .kept import KeptFile
@@ -131,7 +131,7 @@ class CachedSource(ByteSource):
         Raises
         ------
         StoreError
-            When it cannot be fetched, or is not what was expected.
+            When it cannot be fetched; WrongBytes when it is not what was expected.
         """
         with self._lock:
             if self._local is None and not self._whole_refused:
@@ -179,7 +179,7 @@ class CachedSource(ByteSource):
         name, expected = self._named(), self._far.expected
         try:
             return self._cache.fill(name, expected, self._fetch, *self._far.named)
-        except StoreError:
+        except WrongBytes:
             if not self._known().held_bytes:
                 raise
         # Ranges are not verified when they come. Without them it is seen who is wrong, they or the store.
@@ -266,7 +266,7 @@ class CachedSource(ByteSource):
     def _require_length(self, found: int, wanted: int) -> None:
         if found != wanted:
             text = f"{found} bytes came where {wanted} are registered"
-            raise StoreError(self._asked(), text, "the store's copy is cut short: restore it from another")
+            raise WrongBytes(self._asked(), text, "the store's copy is cut short: restore it from another")
 
     def _asked(self) -> str:
         return f"read {self._far.key!r} in store {self._far.store!r}"

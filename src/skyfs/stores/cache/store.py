@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Adoption, Batch, Content, Expected, Stat, Store
-from skyfs.errors import SkyfsError, StoreError
+from skyfs.errors import SkyfsError, StoreError, WrongBytes
 
 from ..keys import check_key
 from .bulk import Bulk
@@ -119,7 +119,7 @@ class CachedStore(Store):
     def _name_of(self, key: str, expected: Expected | None) -> str:
         state = self._store.stat(key)
         if expected is not None and state.size != expected.size:
-            raise StoreError(
+            raise WrongBytes(
                 f"read {key!r} in store {self.name!r}",
                 f"it has {state.size} bytes, {expected.size} are registered",
                 "it was overwritten: restore it, or take it in again",
