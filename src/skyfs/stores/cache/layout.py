@@ -108,6 +108,13 @@ class Layout:
         self.make_folder(self.incoming)
         return f"{self.incoming}/{name}.{secrets.token_hex(8)}"
 
+    def incoming_of(self, name: str) -> list[str]:
+        """Give the temporary files of a name."""
+        try:
+            return [f"{self.incoming}/{file}" for file in os.listdir(self.incoming) if file.startswith(name)]
+        except OSError:
+            return []
+
     def open_shared(self, path: str) -> int:
         """Open a file for reading and writing, made when it is not there, for all who share the cache."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

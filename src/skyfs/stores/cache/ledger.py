@@ -220,14 +220,15 @@ class Ledger:
     def _remove(self, name: str) -> bool:
         """Remove an entry unless it is pinned, being read, or on its way; True when it is gone."""
         if name[0] in "kd":
-            return self._locks.is_free(name)  # only ever counted while its content is on its way
+            # Only counted while its content is on its way.
+            return self._locks.is_free(name) and self._sweep(name)
         if self._layout.is_pinned(name):
             return False
         path = self._layout.path(name)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
-            return self._locks.is_free(name)
+            return self._locks.is_free(name) and self._sweep(name)
         except OSError:
             return False
         try:
@@ -239,4 +240,11 @@ class Ledger:
             return False
         finally:
             os.close(descriptor)
+        return True
+
+    def _sweep(self, name: str) -> bool:
+        """Remove what a killed download of a name has left, as it is counted no more; True."""
+        for path in self._layout.incoming_of(name):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
         return True
