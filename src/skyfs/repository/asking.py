@@ -201,10 +201,9 @@ class Asking(Base):
         if slices is not None:
             raise Unsupported("get(slices=)", "this version reads whole datasets", "slice what get() gives")
         resolved = self._resolved(dataset, collections, time, data_id)
-        value = self.reader.read(resolved, as_=as_ if component is None else None)
         if component is None:
-            return value
-        return self.formats.component(value, resolved.ref.type.storage_class, component)
+            return self.reader.read(resolved, as_=as_)
+        return self.formats.convert_to(self.reader.read_component(resolved, component), as_)
 
     def open_bytes(self, resolved: Resolved) -> tuple[Location, ByteSource]:
         """Open the stored bytes of a dataset; the caller closes the source."""
@@ -215,7 +214,7 @@ class Asking(Base):
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
         if found is None:
             raise NotFound(f"dataset {ref.id}", "it is not in this repository")
-        extension = self.reader.places(found)[0].extension if found.locations else ""
+        extension = self.reader.shown(found).extension if found.locations else ""
         keys = [(name, str(value)) for name, value in found.ref.data_id.levels]
         return str(Address.dataset(found.ref.run, found.ref.type.name, keys, extension))
 

@@ -107,7 +107,7 @@ class Tree:
             return Buffer(b"")
         named = node.named
         if self._is_stored(named):
-            return self.repository.open_bytes(named.resolved)[1]
+            return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
         return self._converter.open(named.resolved, named.component, named.extension)
 
     def children(self, address: Address) -> list[Node]:
@@ -203,7 +203,7 @@ class Tree:
 
     def node(self, collection: str, resolved: Resolved, like: Address) -> Node:
         """Give the file of a dataset in a collection, in the tree that ``like`` is of."""
-        place = self.repository.reader.places(resolved)[0]
+        place = self.repository.reader.shown(resolved)
         component = like.component if like.keys else None
         named = Named(resolved, collection, component, place.extension)
         path = dataset_path(named, like.service)
@@ -212,8 +212,7 @@ class Tree:
     # -- inside: files ---------------------------------------------------------------------------------
 
     def _is_stored(self, named: Named) -> bool:
-        places = self.repository.reader.places(named.resolved)
-        return named.component is None and places[0].extension == named.extension
+        return self.repository.reader.stored(named.resolved, named.extension, named.component) is not None
 
     def _require_visible(self, collection: str, address: Address) -> None:
         if self._visible is not None and not any(is_below(collection, name) for name in self._visible):
@@ -240,7 +239,10 @@ class Tree:
             raise NotFound(f"no file {str(address)!r}")
         if address.service == (".hive",) and not address.extension and ref.type.group.required:
             raise NotFound(f"no file {str(address)!r}")
-        place = self.repository.reader.places(named.resolved)[0]
+        reader = self.repository.reader
+        place = reader.stored(named.resolved, named.extension, named.component) or reader.shown(
+            named.resolved
+        )
         if address.service != (".by-id",):
             path = dataset_path(named, address.service)
         else:
@@ -253,7 +255,7 @@ class Tree:
         if named is None or self._is_stored(named):
             return node
         if not self._converter.can(named.resolved, named.component, named.extension):
-            stored = self.repository.reader.places(named.resolved)[0].extension
+            stored = self.repository.reader.shown(named.resolved).extension
             found = f"it is stored as {stored!r}, which does not convert to {named.extension!r}"
             raise NotFound(f"no file {str(address)!r}", found)
         with self._converter.open(named.resolved, named.component, named.extension) as source:
