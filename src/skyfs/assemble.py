@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import index
 from .abc.store import Store
@@ -17,10 +18,13 @@ from .formats.catalog import Formats
 from .ingesting import IN_PLACE
 from .registry.registry import Registry
 from .repository import Repository
-from .storage_config import StoreConfig
+from .storage_config import CacheConfig, StoreConfig, without_password
 from .stores.local import LocalStore
 from .stores.memory import MemoryStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
+
+if TYPE_CHECKING:
+    from .stores.cache import DiskCache
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 
@@ -84,7 +88,7 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
         if not made:
             folder.mkdir(exist_ok=True)
         raise
-    return _open_folder(folder, writable=True, user=environment.user)
+    return _open_folder(folder, environment, writable=True)
 
 
 def open_repository(
@@ -116,7 +120,7 @@ def open_repository(
         When it is of another version, or its configuration is damaged.
     """
     environment = environment or Environment.current()
-    repository = _open_folder(locate(location, environment), writable=writable, user=environment.user)
+    repository = _open_folder(locate(location, environment), environment, writable=writable)
     if collections is not None:
         repository.collections_searched = (
             (collections,) if isinstance(collections, str) else tuple(collections)
@@ -209,13 +213,23 @@ def _lay_out(
     write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
 
 
-def _open_folder(folder: Path, *, writable: bool, user: str) -> Repository:
+def open_cache(config: CacheConfig, folder: Path, environment: Environment) -> DiskCache:
+    """Give the disk cache of a repository; nothing is made before something is kept."""
+    from .stores.cache import DiskCache
+
+    named = os.path.expanduser(config.folder)
+    place = folder / named if named else environment.cache_folder
+    return DiskCache(place, quota_bytes=config.quota_bytes, group=config.group)
+
+
+def _open_folder(folder: Path, environment: Environment, *, writable: bool) -> Repository:
     path = folder / CONFIG_NAME
     config = Config.from_mapping(read_yaml(path), str(path))
     registry = Registry.open(folder / config.registry, writable=writable, durability=config.durability)
     stores = {store.name: _open_store(folder, store, config, writable=writable) for store in config.stores}
+    stores |= _cached(stores, config, folder, environment)
     stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
-    repository = Repository(folder, config, registry, stores, Formats.load(config.formats), user)
+    repository = Repository(folder, config, registry, stores, Formats.load(config.formats), environment.user)
     if writable:
         repository.recover()
     return repository
@@ -228,6 +242,43 @@ def _open_store(folder: Path, config: StoreConfig, whole: Config, *, writable: b
     return LocalStore(
         place, name=config.name, writable=writable, durability=whole.durability, shared=whole.shared
     )
+
+
+def _cached(
+    stores: Mapping[str, Store], config: Config, folder: Path, environment: Environment
+) -> dict[str, Store]:
+    """Give the stores that are read through the disk cache: those far away, unless the configuration differs.
+
+    It is not part of the repository: one that is open for reading only is cached all the same.
+    """
+    wanted = [one for one in config.stores if (_is_far(one) if one.cache is None else one.cache)]
+    if not wanted:
+        return {}
+    from .stores.cache import CachedStore
+
+    cache = open_cache(config.cache, folder, environment)
+    return {one.name: CachedStore(stores[one.name], cache, identity=_identity(folder, one)) for one in wanted}
+
+
+def _is_far(store: StoreConfig) -> bool:
+    url = _URL.fullmatch(store.url)
+    return url is not None and url[1] not in ("file", "local", "memory")
+
+
+def _identity(folder: Path, store: StoreConfig) -> str:
+    """Give what tells a store apart from all others: URL and server, without credentials; a folder's path.
+
+    Empty for a store in memory, which is another one in each process.
+    """
+    url = _URL.fullmatch(store.url)
+    if url is None:
+        return str(folder / store.url)
+    if url[1] == "memory":
+        return ""
+    client = store.options.get("client_kwargs")
+    servers = [store.options, client if isinstance(client, Mapping) else {}]
+    named = [str(one[key]) for one in servers for key in ("endpoint_url", "host", "port") if key in one]
+    return " ".join([without_password(store.url), *named])
 
 
 def _store_folder(folder: Path, store: StoreConfig) -> Path | None:

@@ -154,22 +154,26 @@ class Environment:
         The repository that the command line takes when none is named.
     user
         Who this is.
+    cache_folder
+        The disk cache of repositories whose configuration names none.
     """
 
     index_files: tuple[Path, ...]
     site_index: Path
     default_repository: str | None
     user: str
+    cache_folder: Path
 
     @classmethod
     def current(cls) -> Environment:
-        """Read ``$SKYFS_INDEX``, ``$SKYFS_REPO`` and the user's configuration directory."""
+        """Read ``$SKYFS_INDEX``, ``$SKYFS_REPO``, ``$SKYFS_CACHE`` and the user's directories."""
         import platformdirs
 
         site = Path(os.environ.get("SKYFS_SITE_INDEX", "/etc/skyfs/index.yaml"))
         named = [Path(part) for part in os.environ.get("SKYFS_INDEX", "").split(os.pathsep) if part]
         own = Path(platformdirs.user_config_dir("skyfs")) / "index.yaml"
-        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user())
+        cache = Path(os.environ.get("SKYFS_CACHE") or platformdirs.user_cache_dir("skyfs")).absolute()
+        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user(), cache)
 
 
 def _user() -> str:
