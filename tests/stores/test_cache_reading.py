@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from skyfs.abc.store import Expected
+from skyfs.abc.store import Expected, Stat
 from skyfs.errors import NotFound, StoreError, WrongBytes
 from skyfs.stores.cache import CachedStore, DiskCache, status
 from skyfs.stores.memory import MemoryStore
@@ -220,6 +220,25 @@ def test_a_key_deleted_and_written_again_is_never_stale(far: Far, *, known: bool
         batch.settle()
     with pytest.raises(NotFound):
         far.store.open("again")
+
+
+class Timeless(MemoryStore):
+    """A store that does not know when its bytes were written."""
+
+    def stat(self, key: str) -> Stat:
+        return Stat(super().stat(key).size, 0)
+
+
+def test_a_key_written_again_through_the_store_is_not_stale_even_without_times(tmp_path: Path) -> None:
+    memory = Timeless("mem")
+    stores = [CachedStore(memory, DiskCache(tmp_path / "cache"), identity="mem://") for _ in range(2)]
+    for writer, data in zip(stores, (b"first bytes", b"other bytes"), strict=True):
+        put(writer, {"k": data})
+        assert [get(store, "k") for store in stores] == [data, data]
+        batch = writer.begin()
+        batch.delete("k")
+        batch.publish()
+        batch.settle()
 
 
 # -- what is wrong is neither served nor kept

@@ -112,10 +112,13 @@ class Bulk:
             asked: list[Item] = [(one.key, one.expected) for one in wanted]
             asked += [items[number] for number in direct]
             came = _read(self._store, asked, _beating(done, wanted)) if asked else []
-            kept = list(zip(wanted, came[: len(wanted)], strict=True))
-            self._keep_read(kept)
-            for one, data in kept:
-                found[one.number] = _verified(one, self._store.name, data)
+            checked = [
+                (one, _verified(one, self._store.name, data))
+                for one, data in zip(wanted, came[: len(wanted)], strict=True)
+            ]
+            self._keep_read(checked)
+            for one, data in checked:
+                found[one.number] = data
             for number, data in zip(direct, came[len(wanted) :], strict=True):
                 found[number] = data
 
@@ -124,10 +127,9 @@ class Bulk:
             written: list[tuple[_Wanted, Arrival]] = []
             try:
                 for one, data in came:
-                    if isinstance(_verified(one, self._store.name, data), bytes):
+                    if isinstance(data, bytes):
                         arrival = arrivals.enter_context(Arrival(self._cache.layout, one.name))
-                        arrival.write(data)  # type: ignore[arg-type] # an error is not verified
-                        arrival.file.close()
+                        arrival.write_verified(data)
                         written.append((one, arrival))
             except OSError as error:
                 self._cache.complain(error)

@@ -73,7 +73,7 @@ class DiskCache:
         """
         try:
             found = KeptFile(self.layout.path(name), key, store)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             self.complain(error)

@@ -135,12 +135,15 @@ class Index:
         """Write records as used now; with ``limit`` only if all together stay within it, else False."""
         now = int(time.time())
         with _translated(), self._cache.transact():
-            known = sum(self._size(name) for name in sizes)
-            total = self._total() + sum(sizes.values()) - known
+            known = {name: self._size(name) for name in sizes}
+            total = self._total() + sum(sizes.values()) - sum(size or 0 for size in known.values())
             if limit is not None and total > limit:
                 return False
             for name, size in sizes.items():
-                self._cache.delete(name)
+                if limit is None and known[name] == size:
+                    continue  # it was reserved a moment ago
+                if known[name] is not None:
+                    self._cache.delete(name)
                 self._cache.set(name, _RECORD.pack(size, now))
             self._cache.set(_TOTAL, total)
         return True
@@ -150,8 +153,10 @@ class Index:
         with _translated(), self._cache.transact():
             gone = 0
             for name in names:
-                gone += self._size(name)
-                self._cache.delete(name)
+                size = self._size(name)
+                if size is not None:
+                    gone += size
+                    self._cache.delete(name)
             self._cache.set(_TOTAL, max(0, self._total() - gone))
 
     def touch(self, name: str) -> None:
@@ -182,9 +187,9 @@ class Index:
         """Let go of this thread's connection."""
         self._cache.close()
 
-    def _size(self, name: str) -> int:
+    def _size(self, name: str) -> int | None:
         value = self._cache.get(name)
-        return 0 if value is None else _record(value).size
+        return None if value is None else _record(value).size
 
     def _total(self) -> int:
         value = self._cache.get(_TOTAL)

@@ -76,7 +76,7 @@ class Layout:
     """
 
     def __init__(self, root: str, *, group: bool) -> None:
-        self.root = root
+        self.root, self.group = root, group
         self.mode = 0o660 if group else 0o600
         self._folder_mode = 0o2770 if group else 0o700
         self._prefixes = {kind: f"{root}/{folder}/" for kind, folder in _FOLDERS.items()}
@@ -128,6 +128,8 @@ class Layout:
 
     def give_mode(self, file: int | str) -> None:
         """Undo what the umask took from the mode of a new file; of another user's file nothing is changed."""
+        if not self.group:
+            return  # umasks take from others, not from the owner
         with suppress(PermissionError):
             if os.stat(file).st_mode & 0o777 != self.mode:
                 os.chmod(file, self.mode)
