@@ -17,10 +17,11 @@ _EXTENSION = re.compile(r"(\.[a-z][a-z0-9]*)*")
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """The dotted class of an extension's format, and the writer options it always gets."""
+    """The dotted class of an extension's format, the writer options it always gets, whether paths show folders."""
 
     class_name: str
     options: Mapping[str, object] = field(default_factory=dict)
+    folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +127,14 @@ def _format_rule(extension: str, value: object) -> FormatRule:
     where = f"formats.formats.{extension}"
     if isinstance(value, str):
         return FormatRule(value)
-    given = _mapping(value, where, ("class", "options"))
+    given = _mapping(value, where, ("class", "options", "folder"))
     if "class" not in given:
         raise BadConfig(where, "no class", "name the format's class: class: package.module.Class")
-    return FormatRule(
-        _text(given["class"], f"{where}.class"), _mapping(given.get("options"), f"{where}.options")
-    )
+    folder = given.get("folder", False)
+    if not isinstance(folder, bool):
+        raise BadConfig(f"{where}.folder", f"{folder!r} is not true or false")
+    options = _mapping(given.get("options"), f"{where}.options")
+    return FormatRule(_text(given["class"], f"{where}.class"), options, folder)
 
 
 def _write_rule(value: object, where: str) -> WriteRule:
