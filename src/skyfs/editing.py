@@ -132,8 +132,8 @@ class Editor:
         if self._tree.type_folder(address) is not None and self._tree.collection_folder(address) is not None:
             found = "it is both a collection and a dataset type of the one above"
             raise NotAllowed(f"remove {str(address)!r}", found, "remove what is in it by itself")
-        found = find(self._tree, address, max_depth=max_depth, inside=False)
-        yield from (one for one in found if one.is_dataset)
+        below = find(self._tree, address, max_depth=max_depth, inside=False)
+        yield from (one for one in below if one.is_dataset)
 
     def _stored(self, address: Address, node: Node) -> Node:
         """Give the node back when the address is how the dataset is stored."""

@@ -29,9 +29,7 @@ _PLAIN_SERVICES = ((".repo",), (".by-id",), (".records",), (".where",))
 _ANY_EXPRESSION = re.compile(r"[*?]+")
 
 
-def find(
-    tree: Tree, address: Address, *, max_depth: int | None = None, inside: bool = True
-) -> list[Node]:
+def find(tree: Tree, address: Address, *, max_depth: int | None = None, inside: bool = True) -> list[Node]:
     """Give a folder with all folders and files below it, or a file, sorted by path.
 
     Parameters
@@ -117,7 +115,7 @@ def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) 
 def _entered(tree: Tree, pattern: str, nodes: list[Node]) -> Iterator[tuple[Node, int | None]]:
     """Give datasets that are folders in which a pattern looks, and how deep."""
     parts = pattern.strip("/").split("/")
-    literal = [part for part in takewhile(lambda part: not _MAGIC.search(part), parts)]
+    literal = list(takewhile(lambda part: not _MAGIC.search(part), parts))
     if literal and len(literal) < len(parts):
         try:
             address = parse("/".join(literal))

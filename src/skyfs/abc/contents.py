@@ -28,7 +28,14 @@ class Contents(ABC):
 
     The source must hold the bytes that the contents were read from. Paths are names with single ``/``
     between them; ``""`` is the top. Safe from several threads.
+
+    Attributes
+    ----------
+    held_bytes
+        How many bytes of data it keeps in memory.
     """
+
+    held_bytes: int = 0
 
     @abstractmethod
     def entry(self, path: str) -> Entry:

@@ -112,7 +112,7 @@ class ReadsComponents(Protocol):
 
 @runtime_checkable
 class ShowsContents(Protocol):
-    """A format whose files are trees of smaller files, as which it can show files of other formats as well."""
+    """A format whose files are trees of smaller files; it can show files of other formats as such, too."""
 
     def shows(self, extension: str) -> bool:
         """Tell whether `contents` takes files of an extension as they are, without decoding them whole."""

@@ -254,7 +254,9 @@ class Formats:
         """
         found = self.format(to_extension)
         if not (isinstance(found, ShowsContents) and found.shows(extension)):
-            raise Unsupported(f"the inside of a {extension!r} file as {to_extension!r}", "there is no such view")
+            raise Unsupported(
+                f"the inside of a {extension!r} file as {to_extension!r}", "there is no such view"
+            )
         return found.contents(source, extension)
 
     def convert(

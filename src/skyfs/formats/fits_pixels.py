@@ -120,7 +120,9 @@ class Tiles:
 
         blocks = list(zip(self.shape, self.block_shape, index, strict=True))
         shape = [min(block, size - place * block) for size, block, place in blocks]
-        corner = [place * block // tile for (_, block, place), tile in zip(blocks, self._tile_shape, strict=True)]
+        corner = [
+            place * block // tile for (_, block, place), tile in zip(blocks, self._tile_shape, strict=True)
+        ]
         first = int(np.ravel_multi_index(corner, self._grid))
         count = math.prod(-(-size // tile) for size, tile in zip(shape, self._tile_shape, strict=True))
         rows = np.frombuffer(self._rows(source, first, count), self._layout, count).copy()
@@ -291,4 +293,5 @@ def _image_cards(header: fits.Header, axes: int) -> bytes:
     for key in ("BSCALE", "BZERO", "BLANK"):
         if key in header:
             kept[key] = header[key]
-    return kept.tostring(endcard=False, padding=False).encode("ascii")
+    text: str = kept.tostring(endcard=False, padding=False)
+    return text.encode("ascii")

@@ -17,7 +17,7 @@ _EXTENSION = re.compile(r"(\.[a-z][a-z0-9]*)*")
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """The dotted class of an extension's format, the writer options it always gets, whether paths show folders."""
+    """The class of an extension's format, its writer options, and whether paths show its files as folders."""
 
     class_name: str
     options: Mapping[str, object] = field(default_factory=dict)

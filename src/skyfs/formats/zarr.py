@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -11,14 +13,18 @@ from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
+from .buffer import Buffer, HeldContents
 from .guards import reading, refuse_class, writing
-from .zarr_views import view_fits, view_npy
+from .zarr_fits import view_fits
+from .zarr_views import view_npy
 from .zip_contents import ZipContents, read_zip
 from .zip_writing import pack
 
 _ROOTS = ("zarr.json", ".zgroup", ".zarray")
 _MAX_METADATA = 16 << 20
 _VIEWS = {".fits": view_fits, ".fit": view_fits, ".fits.fz": view_fits, ".npy": view_npy}
+# Of these nothing can be read without the rest.
+_PACKED = {".fits.gz": gzip.decompress, ".fits.bz2": bz2.decompress}
 
 
 class Zarr(Format):
@@ -26,15 +32,15 @@ class Zarr(Format):
 
     Writer options: ``chunks`` and ``shards`` (lists of integers, for arrays of that many dimensions; others
     get what zarr thinks best), ``compressor`` (``zstd``, ``blosc``, ``gzip`` or ``none``), ``level``,
-    ``consolidated`` (true, the default: the root has the metadata of all, so that opening is one read). Without
-    options chunks are copied as they are encoded.
+    ``consolidated`` (true, the default: the root has the metadata of all, so that opening is one read).
+    Without options chunks are copied as they are encoded.
     """
 
     extensions = (".zarr", ".zarr.zip")
     storage_classes = ("ZarrGroup", "Array")
 
     def read(self, source: ByteSource, storage_class: str) -> object:
-        """Read a group (or array, when the root is one) held in memory, read-only; or the only array's values."""
+        """Read a group (an array, when the root is one) into memory to read, or the only array's values."""
         if storage_class not in self.storage_classes:
             raise refuse_class("Zarr", storage_class, self.storage_classes)
         from . import zarr_read
@@ -69,12 +75,16 @@ class Zarr(Format):
 
     def shows(self, extension: str) -> bool:
         """Tell whether `contents` takes an extension: Zarr itself, FITS and NPY."""
-        return extension in self.extensions or extension in _VIEWS
+        return extension in self.extensions or extension in _VIEWS or extension in _PACKED
 
     def contents(self, source: ByteSource, extension: str) -> Contents:
         """Find the files of a zip, or those that a FITS or NPY file would be as Zarr."""
         if extension in self.extensions:
             return _checked(source)
+        if extension in _PACKED:
+            with reading(extension):
+                data = _PACKED[extension](source.read_all())
+            return HeldContents(view_fits(Buffer(data)), data)
         if extension not in _VIEWS:
             raise BadArgument(f"a {extension!r} file as Zarr", todo=f"one of {' '.join(_VIEWS)}")
         return _VIEWS[extension](source)

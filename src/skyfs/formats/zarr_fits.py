@@ -16,7 +16,7 @@ from .fits_layout import Extent, extents
 from .fits_pixels import Plain, Tiles, plain_pixels
 from .guards import Tolerance, reading
 from .headers import header_to_dict
-from .zarr_views import ArrayView, Index, Made, Rows
+from .zarr_views import ArrayView, Index, Made, Rows, ViewContents
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _AXES = ("x", "y")
 _COMMENTARY = ("COMMENT", "HISTORY")
+
+
+def view_fits(source: ByteSource) -> ViewContents:
+    """Show a FITS file as a Zarr group with an array for each image; its attributes are the primary header.
+
+    Raises
+    ------
+    BadContent
+        When it is damaged.
+    """
+    return ViewContents(arrays_of(source), _group_attributes(source))
 
 
 def arrays_of(source: ByteSource) -> dict[str, ArrayView]:
@@ -42,12 +53,11 @@ def arrays_of(source: ByteSource) -> dict[str, ArrayView]:
     names = _names([(one.index, reader.header) for one, reader in zip(images, readers, strict=True)])
     axes = _Axes()
     return {
-        name: _view(extent, reader, axes)
-        for name, extent, reader in zip(names, images, readers, strict=True)
+        name: _view(extent, reader, axes) for name, extent, reader in zip(names, images, readers, strict=True)
     }
 
 
-def group_attributes(source: ByteSource) -> dict[str, object]:
+def _group_attributes(source: ByteSource) -> dict[str, object]:
     """Give the primary header as plain values."""
     from astropy.io import fits
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -19,8 +19,10 @@ from .zarr_store import ContentsStore
 if TYPE_CHECKING:
     from zarr import Array, Group
 
+    AnyArray = Array[Any]
 
-def read_copy(contents: Contents, source: ByteSource) -> Group | Array:
+
+def read_copy(contents: Contents, source: ByteSource) -> Group | AnyArray:
     """Open the root read-only, with all its chunks in memory as they are encoded."""
     whole = Buffer(source.read_all())
     make = default_buffer_prototype().buffer.from_bytes
@@ -38,7 +40,7 @@ def read_values(contents: Contents, source: ByteSource, slices: object) -> np.nd
 
 
 def _forward(slices: object, shape: tuple[int, ...]) -> tuple[tuple[slice | int, ...], tuple[slice, ...]]:
-    """Give numpy's basic indexing without negative steps, which zarr has not, and what turns the values round."""
+    """Give slices without negative steps, which zarr has not, and what turns the values round."""
     forward: list[slice | int] = []
     flips: list[slice] = []
     for one, size in zip(_expanded(slices, shape), shape, strict=True):
@@ -75,7 +77,7 @@ def _expanded(slices: object, shape: tuple[int, ...]) -> list[slice | int]:
     return [*given[:dots], *[slice(None)] * missing, *given[dots + 1 :]]
 
 
-def _only_array(root: Group | Array) -> Array:
+def _only_array(root: Group | AnyArray) -> AnyArray:
     if isinstance(root, zarr.Array):
         return root
     arrays = list(root.arrays())

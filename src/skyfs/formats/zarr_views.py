@@ -1,7 +1,7 @@
-"""Files of other formats as Zarr version 3, without copying: metadata made here, chunks read from the original.
+"""Files of other formats as Zarr version 3, without copying: metadata are made here, chunks read from there.
 
 Chunks are never compressed: their bytes are values in the order of the array, so that one which lies in the
-original as it is needed is just a range of it. (Zarr core specification 3.0: `bytes` codec, `default` chunk keys.)
+original as it is needed is just a range of it. (Zarr core specification 3.0: codec `bytes`, keys `default`.)
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 19
 _METADATA = "zarr.json"
 _DATA_TYPES = frozenset(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
-    + ["float16", "float32", "float64", "complex64", "complex128"]
+    {"bool", "float16", "float32", "float64", "complex64", "complex128"}
+    | {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 )
 
 Index = tuple[int, ...]
@@ -266,19 +266,6 @@ def view_npy(source: ByteSource) -> Contents:
     else:
         view = ArrayView(header.shape, chunks, header.dtype, rows.open)
     return ViewContents({"": view}, {})
-
-
-def view_fits(source: ByteSource) -> Contents:
-    """Show a FITS file as a Zarr group with an array for each image.
-
-    Raises
-    ------
-    BadContent
-        When it is damaged.
-    """
-    from .zarr_fits import arrays_of, group_attributes
-
-    return ViewContents(arrays_of(source), group_attributes(source))
 
 
 def _documents(arrays: Mapping[str, ArrayView], attributes: Mapping[str, object]) -> dict[str, bytes]:

@@ -22,6 +22,8 @@ from .zip_writing import pack
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
+    AnyArray = zarr.Array[Any]
+
 _COMPRESSORS = ("zstd", "blosc", "gzip", "none")
 _KNOWN = ("chunks", "shards", "compressor", "level", "consolidated")
 _DEFAULT_LEVELS = {"zstd": 3, "blosc": 5, "gzip": 6}
@@ -94,7 +96,7 @@ def write_zip(value: object, file: BinaryIO, options: Options) -> None:
     pack(itertools.chain(metadata.items(), chunks), file)
 
 
-def array_to_group(array: zarr.Array | np.ndarray) -> zarr.Group:
+def array_to_group(array: AnyArray | np.ndarray) -> zarr.Group:
     """Give a group that holds an array, under its own name or ``data``."""
     name = array.basename if isinstance(array, zarr.Array) else ""
     group = zarr.create_group(MemoryStore())
@@ -109,7 +111,7 @@ def dataset_to_group(dataset: Any) -> zarr.Group:  # noqa: ANN401 - xarray.Datas
     return zarr.open_group(store, mode="r")
 
 
-def array_to_values(array: zarr.Array) -> np.ndarray:
+def array_to_values(array: AnyArray) -> np.ndarray:
     """Give the values."""
     return np.asarray(array[...])
 
@@ -123,7 +125,7 @@ def _sizes(options: Mapping[str, object], name: str) -> tuple[int, ...] | None:
     return tuple(value)
 
 
-def _encoded(value: object, options: Options) -> zarr.Group | zarr.Array:
+def _encoded(value: object, options: Options) -> zarr.Group | AnyArray:
     """Give a node of version 3 that is encoded as the options say."""
     if isinstance(value, np.ndarray):
         return _copy_array(value, zarr.create_group(MemoryStore()), _ONLY_ARRAY, options)
@@ -147,9 +149,7 @@ def _copy_group(group: zarr.Group, target: zarr.Group, options: Options) -> None
             _copy_group(node, target.create_group(name), options)
 
 
-def _copy_array(
-    array: zarr.Array | np.ndarray, group: zarr.Group, name: str, options: Options
-) -> zarr.Array:
+def _copy_array(array: AnyArray | np.ndarray, group: zarr.Group, name: str, options: Options) -> AnyArray:
     if isinstance(array, np.ma.MaskedArray):
         raise BadArgument("a masked array", "Zarr has no masks", "fill it")
     if array.dtype.hasobject and isinstance(array, np.ndarray):
@@ -167,7 +167,7 @@ def _copy_array(
     return new
 
 
-def _encoding(array: zarr.Array | np.ndarray, options: Options) -> dict[str, Any]:
+def _encoding(array: AnyArray | np.ndarray, options: Options) -> dict[str, Any]:
     from zarr import codecs
 
     found: dict[str, Any] = {}

@@ -80,7 +80,7 @@ class ZipContents(Contents):
             found = f"no header at byte {member.offset}, where the directory says"
             raise BadContent(f"{path!r} in the zip file is damaged", found)
         *_, name_size, extra_size = _HEADER.unpack(header[: _HEADER.size])
-        self._heads[path] = length = _HEADER.size + name_size + extra_size
+        self._heads[path] = length = _HEADER.size + int(name_size) + int(extra_size)
         return length
 
 
@@ -127,9 +127,7 @@ class _Stored(ByteSource):
             return self._source.read(begin + head + start, begin + head + stop)
         guess = begin + self._member.head
         # Asked for at once: the guess is right unless a program wrote different extra fields here and there.
-        header, data = self._source.read_many(
-            [(begin, begin + _HEADER.size), (guess + start, guess + stop)]
-        )
+        header, data = self._source.read_many([(begin, begin + _HEADER.size), (guess + start, guess + stop)])
         head = self._contents.learn(self._path, header)
         if head == self._member.head:
             return data
@@ -174,7 +172,7 @@ def read_zip(source: ByteSource) -> ZipContents:
         When it is no zip file or damaged, or holds what could harm: names that lead out of it, members that
         expand to more than 256 MiB, a directory of more than 64 MiB.
     """
-    with reading("zip"), zipfile.ZipFile(_DirectoryFile(source)) as opened:  # type: ignore[arg-type]  # it needs no more
+    with reading("zip"), zipfile.ZipFile(_DirectoryFile(source)) as opened:
         infos = opened.infolist()
     members: dict[str, Member] = {}
     for info in infos:
@@ -252,7 +250,9 @@ class _DirectoryFile:
         left = max(self._source.size - self._position, 0)
         count = left if count < 0 else min(count, left)
         if count > _MAX_DIRECTORY:
-            raise BadContent("the zip file is refused", f"its directory has {count} bytes", "use larger chunks")
+            raise BadContent(
+                "the zip file is refused", f"its directory has {count} bytes", "use larger chunks"
+            )
         start, self._position = self._position, self._position + count
         if start >= self._tail_start:
             return self._tail[start - self._tail_start : start - self._tail_start + count]

@@ -275,7 +275,7 @@ class SkyFileSystem(LookingFileSystem):
     ) -> None:
         """Copy local files, and with ``recursive`` folders, to datasets' paths.
 
-        A local Zarr folder goes to a path that ends with ``.zarr`` as one dataset; other options as `put_file`.
+        A local Zarr folder goes to a path ending with ``.zarr`` as one dataset. Options: as `put_file`.
         """
         one = isinstance(lpath, str | os.PathLike) and isinstance(rpath, str) and os.path.isdir(lpath)
         if not (one and recursive and self._is_dataset_folder(rpath)):

@@ -11,7 +11,7 @@ from ..abc.contents import Contents, Entry
 from ..abc.source import ByteSource
 from ..converting import Converter
 from ..errors import BadPath, NotFound, Unsupported
-from ..formats.buffer import Buffer
+from ..formats.buffer import Buffer, HeldContents
 from ..model.dataset import Location
 from ..model.paths import Address, parse
 from ..model.quoting import extension_at_end
@@ -21,11 +21,9 @@ from .node import Node
 
 # What is known of so many datasets is kept: a program that reads chunks asks for one after the other.
 _KEPT = 64
-# Of those that had to be converted whole, the bytes as well.
+# And no more data of those that had to be expanded or converted as a whole.
 _KEPT_BYTES = 256 << 20
 _AS_ONE_FILE = ".zarr.zip"
-
-_Kept = tuple[Contents, Buffer | None]
 
 
 class Insides:
@@ -35,11 +33,11 @@ class Insides:
         self._repository = repository
         self._formats = repository.formats
         self._converter = converter
-        self._kept: OrderedDict[object, _Kept] = OrderedDict()
+        self._kept: OrderedDict[object, Contents] = OrderedDict()
         self._lock = threading.Lock()
 
     def split(self, address: Address) -> tuple[Address, tuple[str, ...]] | None:
-        """Tell a dataset that may be a folder from the names inside of it; None when there is no such dataset."""
+        """Tell a dataset that may be a folder from the names inside of it; None when there is none."""
         if address.keys:
             if not self._formats.is_folder(address.extension):
                 return None
@@ -95,10 +93,7 @@ class Insides:
         named = _named(node)
         place, source = self._repository.open_bytes(named.resolved)
         try:
-            contents, converted = self._kept_or_read(named, place, source)
-            if converted is not None:
-                source.close()
-            return contents.open(converted or source, "/".join(node.inner))
+            return self._kept_or_read(named, place, source).open(source, "/".join(node.inner))
         except BaseException:
             source.close()
             raise
@@ -119,9 +114,9 @@ class Insides:
         named = _named(node)
         place, source = self._repository.open_bytes(named.resolved)
         with source:
-            return self._kept_or_read(named, place, source)[0]
+            return self._kept_or_read(named, place, source)
 
-    def _kept_or_read(self, named: Named, place: Location, source: ByteSource) -> _Kept:
+    def _kept_or_read(self, named: Named, place: Location, source: ByteSource) -> Contents:
         # Another place may hold other bytes of the same dataset, written with another store's options.
         key = (named.resolved.ref.id, named.extension, place.store, place.key)
         with self._lock:
@@ -136,20 +131,21 @@ class Insides:
                 self._forget()
         return found
 
-    def _read(self, named: Named, place: Location, source: ByteSource) -> _Kept:
+    def _read(self, named: Named, place: Location, source: ByteSource) -> Contents:
         if self._formats.shows(place.extension, named.extension):
             try:
-                return self._formats.contents(source, place.extension, named.extension), None
+                return self._formats.contents(source, place.extension, named.extension)
             except Unsupported:
                 pass
-        converted = Buffer(self._converter.open(named.resolved, None, _AS_ONE_FILE).read_all())
-        return self._formats.contents(converted, _AS_ONE_FILE, named.extension), converted
+        converted = self._converter.open(named.resolved, None, _AS_ONE_FILE).read_all()
+        contents = self._formats.contents(Buffer(converted), _AS_ONE_FILE, named.extension)
+        return HeldContents(contents, converted)
 
     def _forget(self) -> None:
         """Forget what was not asked for longest, never the latest."""
 
         def size() -> int:
-            return sum(buffer.size for _, buffer in self._kept.values() if buffer is not None)
+            return sum(contents.held_bytes for contents in self._kept.values())
 
         while len(self._kept) > 1 and (len(self._kept) > _KEPT or size() > _KEPT_BYTES):
             self._kept.popitem(last=False)

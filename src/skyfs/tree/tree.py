@@ -169,7 +169,7 @@ class Tree:
         return found
 
     def files(self, address: Address) -> Iterator[Node]:
-        """Give all datasets below a folder: one statement for each dimension group; of one that is a folder, it."""
+        """Give all datasets below a folder, files and folders: one statement for each dimension group."""
         dataset = self._dataset_folder(address)
         if dataset is not None:
             yield dataset
@@ -281,7 +281,7 @@ class Tree:
         """Give what lies inside of a dataset."""
         leaf = self.lookup(address)
         if not leaf.is_dir or leaf.named is None:
-            raise NotFound(f"nothing at {str(address)}/{'/'.join(inner)}", "no dataset is a folder there")
+            raise NotFound(f"nothing at {address!s}/{'/'.join(inner)}", "no dataset is a folder there")
         return self.insides.node(leaf, inner)
 
     def _dataset_folder(self, address: Address) -> Node | None:
