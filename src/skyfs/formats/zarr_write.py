@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import zarr
-from zarr.core.buffer import default_buffer_prototype
+from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
@@ -21,6 +24,7 @@ from .zip_writing import pack
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
+    from zarr.core.array_spec import ArraySpec
 
     AnyArray = zarr.Array[Any]
 
@@ -47,6 +51,17 @@ class Options:
     def encode(self) -> bool:
         """Whether arrays are encoded anew."""
         return any(one is not None for one in (self.chunks, self.shards, self.compressor, self.level))
+
+
+class TimelessGzip(GzipCodec):
+    """The codec gzip without the time in each chunk: one array would have other bytes every second."""
+
+    def _encode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
+        data = gzip.compress(chunk_bytes.to_bytes(), self.level, mtime=0)
+        return chunk_spec.prototype.buffer.from_bytes(data)
+
+    async def _encode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
+        return await asyncio.to_thread(self._encode_sync, chunk_bytes, chunk_spec)
 
 
 def parse_options(options: Mapping[str, object]) -> Options:
@@ -168,8 +183,6 @@ def _copy_array(array: AnyArray | np.ndarray, group: zarr.Group, name: str, opti
 
 
 def _encoding(array: AnyArray | np.ndarray, options: Options) -> dict[str, Any]:
-    from zarr import codecs
-
     found: dict[str, Any] = {}
     if isinstance(array, zarr.Array) and options.chunks is None and options.shards is None:
         found = {"chunks": array.chunks, "shards": array.shards}
@@ -183,9 +196,9 @@ def _encoding(array: AnyArray | np.ndarray, options: Options) -> dict[str, Any]:
         compressor = options.compressor or "zstd"
         level = _DEFAULT_LEVELS[compressor] if options.level is None else options.level
         makers: dict[str, Any] = {
-            "zstd": lambda: codecs.ZstdCodec(level=level),
-            "blosc": lambda: codecs.BloscCodec(cname="zstd", clevel=level, shuffle="bitshuffle"),
-            "gzip": lambda: codecs.GzipCodec(level=level),
+            "zstd": lambda: ZstdCodec(level=level),
+            "blosc": lambda: BloscCodec(cname="zstd", clevel=level, shuffle="bitshuffle"),
+            "gzip": lambda: TimelessGzip(level=level),
         }
         found["compressors"] = [makers[compressor]()]
     return found
