@@ -148,7 +148,7 @@ class ViewContents(Contents):
             return array, None
         numbers = [int(part) if part.isascii() and part.isdigit() else -1 for part in parts[1:]]
         spelled = [str(number) for number in numbers] == parts[1:]
-        inside = all(number < size for number, size in zip(numbers, array.grid, strict=False))
+        inside = all(0 <= number < size for number, size in zip(numbers, array.grid, strict=False))
         if not spelled or not inside or len(numbers) > len(array.shape):
             raise NotFound(f"no {path!r} in this Zarr", f"its grid of chunks is {array.grid}")
         return array, tuple(numbers)
