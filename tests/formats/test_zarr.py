@@ -226,8 +226,8 @@ _PARTS = st.tuples(
 @settings(max_examples=60)
 def test_a_part_equals_the_part_of_the_whole(part: Any) -> None:
     for data in (PLAIN, SHARDED):
-        found = FORMAT.read_slices(MemorySource(data), "Array", part)
-        assert np.array_equal(found, VALUES[part])  # type: ignore[arg-type]
+        found: Any = FORMAT.read_slices(MemorySource(data), "Array", part)
+        assert np.array_equal(found, VALUES[part])
         assert np.shape(found) == VALUES[part].shape
 
 

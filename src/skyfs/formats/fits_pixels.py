@@ -45,6 +45,8 @@ _MAX_BLOCKS = 256
 _MAX_DITHER = 10_000
 # astropy takes 5 ms to understand a table, however small: tiles that are rows of the image are read together.
 _TOGETHER_BYTES = 1 << 17
+# A tile is decoded in memory; a few bytes can say that it is of any size.
+_MAX_DECODED = 2 << 30
 # What says how tiles are encoded; headers have hundreds of cards besides.
 _ENCODING = re.compile(
     rb"XTENSION|BITPIX|NAXIS|PCOUNT|GCOUNT|TFIELDS|TTYPE|TFORM|TDIM|TNULL|TSCAL|TZERO|Z|BSCALE|BZERO|BLANK"
@@ -152,6 +154,9 @@ class Tiles:
         self._cards = _only(extent.cards, _ENCODING)
         self._read_columns(_edited(extent.cards, {"NAXIS2": 0, "PCOUNT": 0, "THEAP": 0}))
         self.block_shape = self._together()
+        size = math.prod(self.block_shape) * self.dtype.itemsize
+        if size > _MAX_DECODED:
+            raise BadContent(f"FITS HDU {extent.index} is refused", f"each of its tiles has {size} bytes")
 
     def _together(self) -> Index:
         """Give the shape of a block: of tiles that are whole rows, so many as are decoded at once."""
@@ -173,6 +178,9 @@ class Tiles:
             self._variable = {name: _ITEM_BYTES[match[2]] for name, match in found if match}
         with fits.open(io.BytesIO(_file(cards, b"")), memmap=False) as hdus:
             self.header: fits.Header = hdus[1].header
+        if self._layout.itemsize != self._extent.axes[0]:
+            said = f"NAXIS1 is {self._extent.axes[0]}, its columns have {self._layout.itemsize} bytes"
+            raise BadContent(f"FITS HDU {self._extent.index} is damaged", said)
         image = _image_cards(self.header, len(self.shape))
         self.dtype = _pixels(image, bytes(abs(int(self.header["BITPIX"])) // 8)).dtype
 

@@ -48,7 +48,7 @@ def arrays_of(source: ByteSource) -> dict[str, ArrayView]:
     BadContent
         When the file is damaged.
     """
-    images = [extent for extent in extents(source) if extent.image_axes]
+    images = [extent for extent in extents(source) if min(extent.image_axes, default=0) > 0]
     readers = [Tiles(one) if one.compressed else plain_pixels(one) for one in images]
     names = _names([(one.index, reader.header) for one, reader in zip(images, readers, strict=True)])
     axes = _Axes()

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from ..abc.contents import Contents, Entry
 from ..abc.source import ByteSource
@@ -34,6 +35,7 @@ class Insides:
         self._formats = repository.formats
         self._converter = converter
         self._kept: OrderedDict[object, Contents] = OrderedDict()
+        self._turns: WeakValueDictionary[object, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
     def split(self, address: Address) -> tuple[Address, tuple[str, ...]] | None:
@@ -119,17 +121,21 @@ class Insides:
     def _kept_or_read(self, named: Named, place: Location, source: ByteSource) -> Contents:
         # Another place may hold other bytes of the same dataset, written with another store's options.
         key = (named.resolved.ref.id, named.extension, place.store, place.key)
+        # zarr asks for several files of a dataset at once: one of them reads, the others wait for it.
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-                return found
-        found = self._read(named, place, source)
-        if named.resolved.ref.type.immutable:
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
             with self._lock:
-                self._kept[key] = found
-                self._forget()
-        return found
+                found = self._kept.get(key)
+                if found is not None:
+                    self._kept.move_to_end(key)
+                    return found
+            found = self._read(named, place, source)
+            with self._lock:
+                if named.resolved.ref.type.immutable:
+                    self._kept[key] = found
+                    self._forget()
+            return found
 
     def _read(self, named: Named, place: Location, source: ByteSource) -> Contents:
         if self._formats.shows(place.extension, named.extension):
