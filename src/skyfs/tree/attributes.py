@@ -19,8 +19,9 @@ def attributes(repository: Repository, node: Node, *, records: bool) -> dict[str
         return {"id": str(node.named.resolved.ref.id)}
     resolved = node.named.resolved
     ref = resolved.ref
-    place = repository.reader.places(resolved)[0]
-    stored = node.named.component is None and place.extension == node.named.extension
+    reader = repository.reader
+    stored = reader.stored(resolved, node.named.extension, node.named.component)
+    place = stored or reader.shown(resolved)
     found: dict[str, object] = {"id": str(ref.id), "dataset_type": ref.type.name, "run": ref.run}
     found |= {"storage_class": ref.type.storage_class, "filename": filename(node.named, place.extension)}
     found["sha256"] = place.sha256.hex() if place.sha256 and stored else None

@@ -32,6 +32,7 @@ class Insides:
 
     def __init__(self, repository: Repository, converter: Converter) -> None:
         self._repository = repository
+        self._reader = repository.reader
         self._formats = repository.formats
         self._converter = converter
         self._kept: OrderedDict[object, Contents] = OrderedDict()
@@ -55,8 +56,10 @@ class Insides:
 
     def can(self, named: Named) -> bool:
         """Tell whether the dataset can be shown as the folder that is asked for."""
-        stored = self._stored(named)
-        if stored == named.extension or self._formats.shows(stored, named.extension):
+        if self._reader.stored(named.resolved, named.extension) is not None:
+            return True
+        shown = self._reader.shown(named.resolved).extension
+        if not self._reader.is_apart(named.resolved) and self._formats.shows(shown, named.extension):
             return True
         return self._converter.can(named.resolved, None, _AS_ONE_FILE)
 
@@ -93,7 +96,7 @@ class Insides:
     def open(self, node: Node) -> ByteSource:
         """Open a file inside; of the dataset little more is read than the file."""
         named = _named(node)
-        place, source = self._repository.open_bytes(named.resolved)
+        place, source = self._open(named)
         try:
             return self._kept_or_read(named, place, source).open(source, "/".join(node.inner))
         except BaseException:
@@ -109,12 +112,18 @@ class Insides:
         snapshot = self._repository.registry.current()
         return self._repository.resolver.split(snapshot, leaf) is not None
 
-    def _stored(self, named: Named) -> str:
-        return self._repository.reader.places(named.resolved)[0].extension
+    def _open(self, named: Named) -> tuple[Location, ByteSource]:
+        """Open the bytes that are shown as a folder: those stored so, else the nearest."""
+        if self._reader.stored(named.resolved, named.extension) is not None:
+            return self._reader.open(named.resolved, named.extension)
+        if self._reader.is_apart(named.resolved):
+            source = self._converter.open(named.resolved, None, _AS_ONE_FILE)
+            return Location("", "", _AS_ONE_FILE, source.size, 0), source
+        return self._reader.open(named.resolved)
 
     def _contents(self, node: Node) -> Contents:
         named = _named(node)
-        place, source = self._repository.open_bytes(named.resolved)
+        place, source = self._open(named)
         with source:
             return self._kept_or_read(named, place, source)
 

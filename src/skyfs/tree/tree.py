@@ -54,6 +54,9 @@ class Tree:
         self._everything = Everything(repository.registry)
         self._matching: OrderedDict[str, Matching] = OrderedDict()
         self._lock = threading.Lock()
+        elided = repository.elided
+        # What is kept in memory is a tree of its own, laid over this one.
+        self.over = None if elided is None else Tree(elided.repository, collections)
 
     # -- one -------------------------------------------------------------------------------------------
 
@@ -69,6 +72,11 @@ class Tree:
         InvalidQuery
             When the expression of ``/.where/<expression>`` means nothing.
         """
+        if self.over is not None and address.head and address.service not in PLAIN:
+            try:
+                return self.over.lookup(address)
+            except NotFound:
+                pass
         inside = self.insides.split(address)
         if inside is not None and inside[1]:
             return self._inside(*inside)
@@ -114,8 +122,12 @@ class Tree:
             return self.insides.open(node)
         named = node.named
         if self._is_stored(named):
-            return self.repository.open_bytes(named.resolved)[1]
+            return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
         return self._converter.open(named.resolved, named.component, named.extension)
+
+    def is_stored(self, node: Node) -> bool:
+        """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
+        return node.named is not None and node.is_dataset and self._is_stored(node.named)
 
     def children(self, address: Address) -> list[Node]:
         """List a folder, sorted by name.
@@ -136,9 +148,20 @@ class Tree:
             found = list(self._services.files(address))
         else:
             found = list(self._children(self._registry.current(), address))
+            found += () if self.over is None else self._only_over(address, found)
         if not found and (address.head or address.keys) and not self.lookup(address).is_dir:
             raise NotDirectory(f"list {str(address)!r}", "it is a file")
         return sorted(found, key=lambda node: node.name)
+
+    def _only_over(self, address: Address, found: Sequence[Node]) -> list[Node]:
+        """Give the children that are in memory alone."""
+        names = {node.name for node in found}
+        over = self.over
+        return [] if over is None else [node for node in over.contents(address) if node.name not in names]
+
+    def contents(self, address: Address) -> list[Node]:
+        """List a folder of the tree of datasets; empty when there is none."""
+        return list(self._children(self._registry.current(), address))
 
     def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
         """Give all that is known of a dataset without opening it: ids, digest, values, records, captures.
@@ -177,6 +200,8 @@ class Tree:
         if address.service in PLAIN:
             yield from self._services.files(address)
             return
+        if self.over is not None:
+            yield from self.over.files(address)
         snapshot = self._registry.current()
         folder = self._folder(snapshot, address)
         if folder is not None:
@@ -217,7 +242,7 @@ class Tree:
 
     def node(self, collection: str, resolved: Resolved, like: Address) -> Node:
         """Give the file of a dataset in a collection, in the tree that ``like`` is of."""
-        place = self.repository.reader.places(resolved)[0]
+        place = self.repository.reader.shown(resolved)
         component = like.component if like.keys else None
         named = Named(resolved, collection, component, place.extension)
         path = dataset_path(named, like.service)
@@ -228,8 +253,7 @@ class Tree:
     # -- inside: files ---------------------------------------------------------------------------------
 
     def _is_stored(self, named: Named) -> bool:
-        places = self.repository.reader.places(named.resolved)
-        return named.component is None and places[0].extension == named.extension
+        return self.repository.reader.stored(named.resolved, named.extension, named.component) is not None
 
     def _require_visible(self, collection: str, address: Address) -> None:
         if self._visible is not None and not any(is_below(collection, name) for name in self._visible):
@@ -256,7 +280,10 @@ class Tree:
             raise NotFound(f"no file {str(address)!r}")
         if address.service == (".hive",) and not address.extension and ref.type.group.required:
             raise NotFound(f"no file {str(address)!r}")
-        place = self.repository.reader.places(named.resolved)[0]
+        reader = self.repository.reader
+        place = reader.stored(named.resolved, named.extension, named.component) or reader.shown(
+            named.resolved
+        )
         if address.service != (".by-id",):
             path = dataset_path(named, address.service)
         else:
@@ -271,7 +298,7 @@ class Tree:
         if named is None or self._is_stored(named):
             return node
         if not self._converter.can(named.resolved, named.component, named.extension):
-            stored = self.repository.reader.places(named.resolved)[0].extension
+            stored = self.repository.reader.shown(named.resolved).extension
             found = f"it is stored as {stored!r}, which does not convert to {named.extension!r}"
             raise NotFound(f"no file {str(address)!r}", found)
         with self._converter.open(named.resolved, named.component, named.extension) as source:
