@@ -40,6 +40,16 @@ class Extent:
         return "PRIMARY" if self.index == 0 else _text(self.cards[:_CARD])
 
     @property
+    def name(self) -> str:
+        """EXTNAME; empty when it has none."""
+        return _text(b" " * 9 + _raw(self.cards, b"EXTNAME "))
+
+    @property
+    def version(self) -> int:
+        """EXTVER, which is 1 when it is not given."""
+        return _number(self.cards, b"EXTVER  ", 1, self.index)
+
+    @property
     def end(self) -> int:
         """Where the next HDU begins."""
         return self.data_start + -(-self.data_size // BLOCK) * BLOCK
