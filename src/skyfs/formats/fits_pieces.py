@@ -15,7 +15,18 @@ _CARD = 80
 # Read at once of a large HDU, in ranges that a store with latency fetches concurrently.
 _RANGE = 8 << 20
 _RANGES = 8
-_OF_DATA = ("BSCALE", "BZERO", "BLANK", "DATAMIN", "DATAMAX", "CHECKSUM", "DATASUM", "GROUPS", "PCOUNT", "GCOUNT")
+_OF_DATA = (
+    "BSCALE",
+    "BZERO",
+    "BLANK",
+    "DATAMIN",
+    "DATAMAX",
+    "CHECKSUM",
+    "DATASUM",
+    "GROUPS",
+    "PCOUNT",
+    "GCOUNT",
+)
 
 
 def write_cards(cards: bytes, file: BinaryIO) -> None:
