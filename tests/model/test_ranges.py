@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ def test_every_wanted_byte_is_given(ranges: list[Range], cost: Cost) -> None:
 def test_fetches_are_sorted_disjoint_and_within_what_is_wanted(ranges: list[Range], cost: Cost) -> None:
     fetches = plan(ranges, cost).fetches
     assert all(start < stop for start, stop in fetches)
-    assert all(before[1] < after[0] for before, after in zip(fetches, fetches[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(fetches))
     filled = [one for one in ranges if one[1] > one[0]]
     assert {start for start, _ in fetches} <= {start for start, _ in filled}
     assert {stop for _, stop in fetches} <= {stop for _, stop in filled}

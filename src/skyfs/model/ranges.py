@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Range = tuple[int, int]
 """First byte, and the one after the last."""
@@ -37,7 +38,7 @@ class Cost:
 
     @property
     def far(self) -> bool:
-        """Whether asking takes longer than anything that is done with the bytes: other machines, not disks."""
+        """Whether asking takes longer than what is done with the bytes: other machines, not disks."""
         return self.latency_s >= 1e-3
 
     @property
@@ -61,7 +62,7 @@ class Plan:
     fetches
         Sorted, disjoint, not empty, each beginning and ending with a wanted byte.
     places
-        For each wanted range, in the order in which they were given: number of the fetch, begin and end in it.
+        For each wanted range, in the order given: number of the fetch, begin and end in it.
     """
 
     fetches: tuple[Range, ...]
@@ -79,13 +80,13 @@ _NOTHING = memoryview(b"")
 def plan(wanted: Sequence[Range], cost: Cost) -> Plan:
     """Decide what to fetch for the wanted ranges, which may be empty, overlap, and come in any order.
 
-    A gap is read too when that takes no longer than asking again, smallest gaps first, as long as all of them
-    are at most an eighth of what is wanted, or 1 KiB. When more than 1024 fetches would be left, more gaps are
-    read: those which take less time than another request, its latency shared by all connections.
+    A gap is read too when that takes no longer than asking again, smallest gaps first, as long as all of
+    them are at most an eighth of what is wanted, and 1 KiB. When more than 1024 fetches would be left, more
+    gaps are read: those which take less time than another request, its latency shared by all connections.
     """
     runs = _joined(sorted(one for one in set(wanted) if one[1] > one[0]))
     total = sum(stop - start for start, stop in runs)
-    gaps = sorted((after[0] - before[1], index) for index, (before, after) in enumerate(zip(runs, runs[1:])))
+    gaps = sorted((after[0] - before[1], index) for index, (before, after) in enumerate(pairwise(runs)))
     bridged: set[int] = set()
     budget = total // _SPARE + _FREE_BYTES
     for gap, index in gaps:
