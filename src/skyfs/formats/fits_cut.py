@@ -70,9 +70,7 @@ def _is_table(extent: Extent) -> bool:
     return extent.kind in _TABLES and not extent.compressed
 
 
-def _require(
-    selectors: Sequence[Selector], kinds: tuple[type[Selector], ...], found: str, todo: str
-) -> None:
+def _require(selectors: Sequence[Selector], kinds: tuple[type[Selector], ...], found: str, todo: str) -> None:
     for selector in selectors:
         if not isinstance(selector, kinds):
             raise BadArgument(f"selector {selector}", found, todo)

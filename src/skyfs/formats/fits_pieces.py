@@ -15,7 +15,18 @@ _CARD = 80
 # Read at once of a large HDU, in ranges that a store with latency fetches concurrently.
 _RANGE = 8 << 20
 _RANGES = 8
-_OF_DATA = ("BSCALE", "BZERO", "BLANK", "DATAMIN", "DATAMAX", "CHECKSUM", "DATASUM", "GROUPS", "PCOUNT", "GCOUNT")
+_OF_DATA = (
+    "BSCALE",
+    "BZERO",
+    "BLANK",
+    "DATAMIN",
+    "DATAMAX",
+    "CHECKSUM",
+    "DATASUM",
+    "GROUPS",
+    "PCOUNT",
+    "GCOUNT",
+)
 
 
 def write_cards(cards: bytes, file: BinaryIO) -> None:
@@ -50,8 +61,7 @@ def copy_hdu(source: ByteSource, extent: Extent, file: BinaryIO) -> None:
     starts = range(extent.data_start, stop, _RANGE)
     for batch in range(0, len(starts), _RANGES):
         ranges = [(start, min(start + _RANGE, stop)) for start in starts[batch : batch + _RANGES]]
-        for data in source.read_many(ranges):
-            file.write(data)
+        file.writelines(source.read_many(ranges))
     write_padding(extent.data_size, file)
 
 
