@@ -34,7 +34,9 @@ def select(expression: Expression, rows: Rows) -> np.ndarray:
         found = _evaluate(expression, rows)
     if found.kind != "bool" or found.is_vector:
         of_each = "for each element of a vector" if found.kind == "bool" else f"it gives {found.said()}"
-        raise BadArgument("bad row filter", f"it is no condition: {of_each}", "write x > 0, or sum(v > 0) > 0")
+        raise BadArgument(
+            "bad row filter", f"it is no condition: {of_each}", "write x > 0, or sum(v > 0) > 0"
+        )
     chosen = found.data if found.null is None else found.data & ~found.null
     return np.broadcast_to(chosen, (rows.count,))
 
@@ -104,7 +106,9 @@ def _logic(function: str, left: Value, right: Value) -> Value:
     """AND and OR of what may be undefined: TRUE || NULL is TRUE, FALSE && NULL is FALSE."""
     if left.kind != "bool" or right.kind != "bool":
         odd = left if left.kind != "bool" else right
-        raise BadArgument(f"bad row filter: {function}", f"it joins conditions, not {odd.said()}", "write x != 0")
+        raise BadArgument(
+            f"bad row filter: {function}", f"it joins conditions, not {odd.said()}", "write x != 0"
+        )
     a, b = aligned(left, right)
     null = nulls(left, right)
     data = a & b if function == "&&" else a | b
@@ -137,7 +141,11 @@ def _compared(operator: str, left: Value, right: Value) -> Value:
     if kinds == {"bits"}:
         return _compared_bits(operator, left, right)
     same = kinds in ({"bool"}, {"text"}) or (left.is_number and right.is_number)
-    if not same or (operator == "~" and not left.is_number) or (kinds == {"bool"} and operator not in ("==", "!=")):
+    if (
+        not same
+        or (operator == "~" and not left.is_number)
+        or (kinds == {"bool"} and operator not in ("==", "!="))
+    ):
         found = f"{left.said()} and {right.said()} are not compared by it"
         raise BadArgument(f"bad row filter: {operator}", found, "quote texts: name == 'M31'")
     a, b = aligned(left, right)
@@ -154,21 +162,16 @@ def _compared_bits(operator: str, left: Value, right: Value) -> Value:
     import numpy as np
 
     if operator not in ("==", "!="):
-        raise BadArgument(f"bad row filter: {operator}", "bits are compared by == and != only", "flags == b01x")
-    width = max(left.data.shape[1], right.data.shape[1])
-    a, b = (_padded(value.data, width) for value in (left, right))
-    free = np.zeros((1, width), bool)
+        raise BadArgument(
+            f"bad row filter: {operator}", "bits are compared by == and != only", "flags == b01x"
+        )
+    a, b = row_functions.padded(left, right)
+    free = np.zeros((1, a.shape[1]), bool)
     for value in (left, right):
         if value.null is not None:
-            free = free | _padded(value.null, width)
+            free = free | row_functions.to_width(value.null, a.shape[1])
     equal = ((a == b) | free).all(axis=1)
     return Value("bool", equal if operator == "==" else ~equal)
-
-
-def _padded(bits: np.ndarray, width: int) -> np.ndarray:
-    import numpy as np
-
-    return np.pad(bits, ((0, 0), (width - bits.shape[1], 0)))
 
 
 _OPERATIONS = {

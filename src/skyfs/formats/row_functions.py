@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 # Names of numpy's functions, and from which to which argument they have a value.
 _REAL: Mapping[str, tuple[str, float, float]] = {
-    **{name: (name, -float("inf"), float("inf")) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp")},
+    **{
+        name: (name, -float("inf"), float("inf"))
+        for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp")
+    },
     **{name: (name, -float("inf"), float("inf")) for name in ("arctan", "floor", "ceil")},
     "arcsin": ("arcsin", -1.0, 1.0),
     "arccos": ("arccos", -1.0, 1.0),
@@ -31,8 +35,8 @@ def arithmetic(operator: str, left: Value, right: Value) -> Value:
 
         return Value("text", np.char.add(*aligned(left, right)), nulls(left, right))
     if left.kind == right.kind == "bits" and operator in "&|":
-        data = left.data & right.data if operator == "&" else left.data | right.data
-        return Value("bits", data, nulls(left, right))
+        a, b = padded(left, right)
+        return Value("bits", a & b if operator == "&" else a | b)
     if operator == "*" and "bool" in (left.kind, right.kind):
         left, right = _counted(left), _counted(right)
     if not (left.is_number and right.is_number):
@@ -112,8 +116,23 @@ def _reals(function: str, *values: Value) -> list[np.ndarray]:
 def _texts(function: str, *values: Value) -> list[np.ndarray]:
     for value in values:
         if value.kind != "text":
-            raise BadArgument(f"{function}() in a row filter", f"it takes text, not {value.said()}", "quote it")
+            raise BadArgument(
+                f"{function}() in a row filter", f"it takes text, not {value.said()}", "quote it"
+            )
     return aligned(*values)
+
+
+def padded(left: Value, right: Value) -> tuple[np.ndarray, np.ndarray]:
+    """Give bits aligned to the right."""
+    width = max(left.data.shape[1], right.data.shape[1])
+    return to_width(left.data, width), to_width(right.data, width)
+
+
+def to_width(bits: np.ndarray, width: int) -> np.ndarray:
+    """Put zeros in front."""
+    import numpy as np
+
+    return np.pad(bits, ((0, 0), (width - bits.shape[1], 0)))
 
 
 # -- of one argument -----------------------------------------------------------------------------------
@@ -181,7 +200,11 @@ def _vector(value: Value) -> tuple[np.ndarray, np.ndarray]:
     import numpy as np
 
     data = value.data if value.is_vector else value.data[..., None]
-    null = np.zeros(value.data.shape, bool) if value.null is None else np.broadcast_to(value.null, value.data.shape)
+    null = (
+        np.zeros(value.data.shape, bool)
+        if value.null is None
+        else np.broadcast_to(value.null, value.data.shape)
+    )
     return data, ~(null if value.is_vector else null[..., None])
 
 
@@ -192,7 +215,7 @@ def _folded(name: str) -> Callable[..., Value]:
         kind: Kind = value.kind
         value = _number(name, _counted(value))
         data, valid = _vector(value)
-        none = ~valid.any(axis=-1)
+        none = np.asarray(~valid.any(axis=-1))
         if name in ("min", "max"):
             worst = _extreme(data.dtype, largest=name == "min")
             found = np.where(valid, data, worst)
@@ -220,11 +243,9 @@ def _statistic(name: str, data: np.ndarray, valid: np.ndarray) -> tuple[np.ndarr
 
     count = valid.sum(axis=-1)
     if name == "median":
-        # The upper of the two middle ones, when they are even in number, is not taken: their mean is.
-        ordered = np.sort(data, axis=-1)
-        low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0)[..., None], -1)[..., 0]
-        high = np.take_along_axis(ordered, np.minimum(count // 2, data.shape[-1] - 1)[..., None], -1)[..., 0]
-        return (low + high) / 2, count == 0
+        # Of an even number the lower of the two in the middle, as in CFITSIO; NaN is sorted to the end.
+        middle = np.maximum((count - 1) // 2, 0)[..., None]
+        return np.take_along_axis(np.sort(data, axis=-1), middle, -1)[..., 0], count == 0
     mean = np.nansum(data, axis=-1) / np.maximum(count, 1)
     if name == "average":
         return mean, count == 0
@@ -247,14 +268,15 @@ def _count_valid(value: Value) -> Value:
 def _element(value: Value, *indices: Value) -> Value:
     import numpy as np
 
-    index = indices[0]
-    if len(indices) > 1 or index.kind != "long" or index.data.ndim:
-        raise BadArgument("v[...] in a row filter", "not one constant integer", "write v[2], from 1")
+    if any(one.kind != "long" or one.data.ndim for one in indices):
+        raise BadArgument("v[...] in a row filter", "not a constant integer", "write v[2], from 1")
     data = value.data if value.is_vector else value.data[..., None]
-    number = int(index.data)
-    if not 1 <= number <= data.shape[-1]:
-        found = f"it has {data.shape[-1]} elements"
-        raise BadArgument(f"v[{number}] in a row filter", found, "the first is v[1]")
+    axes = value.axes or (data.shape[-1],)
+    asked = [int(one.data) for one in indices]
+    if len(asked) != len(axes) or not all(1 <= one <= axis for one, axis in zip(asked, axes, strict=True)):
+        found = f"its elements are {' × '.join(map(str, axes))}"
+        raise BadArgument(f"v{asked} in a row filter", found, "the first is v[1], of an array v[1,1]")
+    number = 1 + sum((one - 1) * math.prod(axes[:index]) for index, one in enumerate(asked))
     null = None if value.null is None else np.broadcast_to(value.null, value.data.shape)
     null = null if null is None or not value.is_vector else null[:, number - 1]
     if value.kind == "bits":

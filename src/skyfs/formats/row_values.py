@@ -1,4 +1,4 @@
-"""Values of expressions over the rows of a table: numbers, texts, truth values, bits, and what is undefined."""
+"""Values of expressions over the rows of a table: numbers, texts, truth values, bits, some undefined."""
 
 from __future__ import annotations
 
@@ -35,11 +35,14 @@ class Value:
         Of shape (): a constant; (rows,); or (rows, elements). Of bits always (rows, bits).
     null
         Where it is undefined, of the same shape; None: nowhere.
+    axes
+        Of vectors that are arrays, their axes, the first varying fastest.
     """
 
     kind: Kind
     data: np.ndarray
     null: np.ndarray | None = None
+    axes: tuple[int, ...] = ()
 
     @property
     def is_number(self) -> bool:

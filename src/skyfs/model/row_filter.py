@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import BadArgument, Unsupported
 from .quoting import shown
@@ -26,7 +26,9 @@ _MAX_DEPTH = 100
 _INT64 = 2**63
 
 FUNCTIONS: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys(("abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh"), (1,)),
+    **dict.fromkeys(
+        ("abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh"), (1,)
+    ),
     **dict.fromkeys(("arcsin", "arccos", "arctan", "round", "floor", "ceil", "isnull", "strlen"), (1,)),
     **dict.fromkeys(("sum", "average", "median", "stddev", "nelem", "nvalid"), (1,)),
     **dict.fromkeys(("arctan2", "defnull", "setnull", "strstr"), (2,)),
@@ -120,7 +122,8 @@ def parse(text: str) -> Expression:
     from lark.exceptions import UnexpectedInput, VisitError
 
     try:
-        expression: Expression = _parser().parse(text)
+        # The transformer leaves no tree.
+        expression = cast("Expression", _parser().parse(text))
     except UnexpectedInput as error:
         ended = getattr(getattr(error, "token", None), "type", "") == "$END"
         raise _unexpected(text, None if ended else error.pos_in_stream) from None
@@ -138,7 +141,9 @@ def joined(expressions: Sequence[Expression]) -> Expression | None:
 
 def names(expression: Expression) -> frozenset[str]:
     """Give the names of columns or keywords that an expression speaks of, in lower case."""
-    return frozenset(one.name.lower() for one in _walk(expression) if isinstance(one, Name) and not one.keyword)
+    return frozenset(
+        one.name.lower() for one in _walk(expression) if isinstance(one, Name) and not one.keyword
+    )
 
 
 def conjuncts(expression: Expression | None) -> Iterator[Expression]:
@@ -217,10 +222,14 @@ class _Nodes:
         if function in _REFUSED:
             raise Unsupported(f"{function}() in a row filter", _REFUSED[function])
         if function not in FUNCTIONS:
-            raise BadArgument(f"{function}() in a row filter", "unknown", f"there are {', '.join(sorted(FUNCTIONS))}")
+            raise BadArgument(
+                f"{function}() in a row filter", "unknown", f"there are {', '.join(sorted(FUNCTIONS))}"
+            )
         if len(arguments) not in FUNCTIONS[function]:
             wanted = " or ".join(map(str, FUNCTIONS[function]))
-            raise BadArgument(f"{function}() in a row filter", f"{len(arguments)} arguments", f"it takes {wanted}")
+            raise BadArgument(
+                f"{function}() in a row filter", f"{len(arguments)} arguments", f"it takes {wanted}"
+            )
         return _apply(function, *arguments)
 
     def integer(self, parts: Sequence[Any]) -> Expression:
