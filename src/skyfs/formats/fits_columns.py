@@ -1,4 +1,4 @@
-"""The columns of FITS tables: where they lie in a row, and their values (FITS standard 4.0, sections 7.2, 7.3)."""
+"""The columns of FITS tables: where they lie in a row, and their values (FITS standard 4.0, section 7)."""
 
 from __future__ import annotations
 

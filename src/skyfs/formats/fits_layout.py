@@ -42,6 +42,11 @@ class Extent:
         return "PRIMARY" if self.index == 0 else _text(self.cards[:_CARD])
 
     @property
+    def bitpix(self) -> int:
+        """BITPIX of the image, also of a compressed one."""
+        return _number(self.cards, b"ZBITPIX " if self.compressed else b"BITPIX  ", None, self.index)
+
+    @property
     def name(self) -> str:
         """EXTNAME; empty when it has none."""
         return _text(b" " * 9 + _raw(self.cards, b"EXTNAME "))

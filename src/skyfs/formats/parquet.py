@@ -10,8 +10,8 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 from skyfs.model.selectors import Selector
 
-from .arrow_table import META, arrow_to_table, table_to_arrow
 from . import parquet_cut
+from .arrow_table import META, arrow_to_table, table_to_arrow
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
 from .table_meta import meta_of
 

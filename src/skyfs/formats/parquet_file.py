@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from skyfs.abc.source import ByteSource
@@ -74,7 +75,7 @@ class ParquetFile:
             return None
         found = statistics.min, statistics.max
         plain = all(
-            isinstance(one, int | float) and not isinstance(one, bool) and one == one for one in found
+            isinstance(one, int | float) and not isinstance(one, bool) and not isnan(one) for one in found
         )
         return found if plain else None
 

@@ -360,7 +360,12 @@ class SkyFileSystem(LookingFileSystem):
         """Give the files that a path stands for, each with its name: nothing is looked up twice."""
         tree = self._home.reading()
         if _is_pattern(self._strip_protocol(path)):
-            nodes = self._globbed(path)
+            selectors = split_selectors(self._strip_protocol(path))[1]
+            nodes = [
+                (name, tree.part(node, selectors) if selectors else node)
+                for name, node in self._globbed(path)
+                if not (selectors and node.is_dir)
+            ]
         else:
             nodes = [(self._strip_protocol(path), self._lookup(path)[2])]
         if not nodes:
