@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import BinaryIO, Self
 
-from skyfs.abc.format import Format, HasHeader
+from skyfs.abc.format import Cuts, Format, HasHeader, ReadsComponents, ReadsSlices
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadConfig, BadContent, BadDefinition, UnknownFormat, Unsupported
+from skyfs.model.selectors import Selector
 from skyfs.model.storage import StorageClass
 
 from . import entry_points
@@ -17,6 +18,7 @@ from .loading import load_class, load_object
 from .raw import Raw
 from .recoding import Exports, carriers
 from .settings import Settings, default_settings, parse_settings
+from .slicing import refuse_text, sliced
 
 _BYTES = "Bytes"
 
@@ -187,6 +189,69 @@ class Formats:
             value = self._converters.convert(value, self._python_type(carrier))
         self.format(extension).write(value, file, self._options(extension, storage_class, type_name))
 
+    def read_slices(
+        self,
+        source: ByteSource,
+        extension: str,
+        storage_class: str,
+        slices: object,
+        as_: type | str | None = None,
+    ) -> object:
+        """Read what ``whole[slices]`` is of an array, image or table (its rows); parameters as `read`.
+
+        Raises
+        ------
+        BadArgument
+            When the slices do not fit, or are of another kind than numpy's basic indexing.
+        Unsupported
+            When objects of the storage class have no slices.
+        BadContent
+            When the bytes are damaged.
+        """
+        refuse_text(slices)
+        wanted = None if as_ is None else resolve_type(as_)
+        python_type = self._python_type(storage_class)
+        found = self.format(extension)
+        carrier = _BYTES if storage_class == _BYTES else self._carrier(extension, storage_class)
+        if isinstance(found, ReadsSlices) and carrier != _BYTES:
+            value = found.read_slices(source, carrier, slices)
+            value = value if carrier == storage_class else self._converters.convert(value, python_type)
+        else:
+            value = sliced(self._read(source, extension, storage_class), slices)
+        return value if wanted is None else self._converters.convert(value, wanted)
+
+    def read_component(self, source: ByteSource, extension: str, storage_class: str, name: str) -> object:
+        """Read a component of a dataset, alone where the format can; else as `component` of the whole."""
+        python_type = self._python_type(self._component_class(storage_class, name))
+        reader: object = self.format(extension) if self.knows(extension) else None
+        if isinstance(reader, ReadsComponents):
+            part = reader.read_component(source, storage_class, name)
+            return None if part is None else self._converters.convert(part, python_type)
+        return self.component(self._read(source, extension, storage_class), storage_class, name)
+
+    def can_cut(self, extension: str) -> bool:
+        """Tell whether selectors cut parts from files of an extension."""
+        return self.knows(extension) and isinstance(self.format(extension), Cuts)
+
+    def cut(self, source: ByteSource, extension: str, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write the part of a file that selectors name, as a file of the same extension.
+
+        Raises
+        ------
+        BadArgument
+            When the selectors do not fit this file; the message says what is there.
+        Unsupported
+            When no selectors, or not these, cut files of the extension.
+        BadContent
+            When the bytes are damaged.
+        """
+        found = self.format(extension)
+        if not isinstance(found, Cuts):
+            kinds = ", ".join(one for one in self.extensions if one and self.can_cut(one))
+            asked = f"selector {''.join(map(str, selectors))} of a {extension!r} file"
+            raise Unsupported(asked, "no selectors cut such files", f"they cut {kinds}")
+        found.cut(source, selectors, file)
+
     def check(self, source: ByteSource, extension: str) -> None:
         """Raise BadContent when the bytes are visibly truncated or of another format."""
         self.format(extension).check(source)
@@ -214,12 +279,9 @@ class Formats:
         BadArgument
             When the storage class has no such component.
         """
-        components = self.storage_class(storage_class).components
-        if name not in components:
-            known = ", ".join(components) or "none"
-            raise BadArgument(f"component {name!r} of {storage_class}", "unknown", f"components are: {known}")
+        python_type = self._python_type(self._component_class(storage_class, name))
         part = getattr(value, name, None)
-        return None if part is None else self._converters.convert(part, self._python_type(components[name]))
+        return None if part is None else self._converters.convert(part, python_type)
 
     def can_convert(self, extension: str, storage_class: str, to_extension: str) -> bool:
         """Tell whether `convert` can be tried; whether a FITS file has a table, only its bytes tell."""
@@ -307,6 +369,13 @@ class Formats:
         carrier = self._carrier(extension, storage_class)
         value = self.format(extension).read(source, carrier)
         return value if carrier == storage_class else self._converters.convert(value, python_type)
+
+    def _component_class(self, storage_class: str, name: str) -> str:
+        components = self.storage_class(storage_class).components
+        if name not in components:
+            known = ", ".join(components) or "none"
+            raise BadArgument(f"component {name!r} of {storage_class}", "unknown", f"components are: {known}")
+        return components[name]
 
     def _carrier(self, extension: str, storage_class: str) -> str:
         """Give the storage class that the format handles and from which converters lead to the wanted one."""
