@@ -12,9 +12,10 @@ from skyfs.model.selectors import Section, Selector
 from .fits_layout import Extent
 from .fits_pieces import write_header, write_padding, write_primary
 from .fits_pixels import in_batches, read_pixels
+from .fits_read import refuse_double_solution
 from .fits_sky import sky_windows
 from .fits_tiles_cut import CompressedImage
-from .fits_wcs_cut import cut_header
+from .fits_wcs_cut import cut_header, refuse_tables
 from .fits_window import Window, section_windows
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def cut_image(
     if isinstance(selector, Section):
         windows = section_windows(selector, extent.image_axes)
     else:
+        refuse_tables(image.header)
+        refuse_double_solution(extent)
         windows = sky_windows(selector, image.header, extent.image_axes)
     header = image.header
     cut_header(header, windows)

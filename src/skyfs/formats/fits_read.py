@@ -38,8 +38,8 @@ def read_image(source: ByteSource) -> CCDData:
     from astropy.nddata import fits_ccddata_reader
 
     found = list(extents(source))
-    main = _main_image(found)
-    _refuse_double_solution(main)
+    main = main_image(found)
+    refuse_double_solution(main)
     with open_whole(source) as file:
         header = fits.Header.fromstring(main.cards)
         # The reader knows extensions MASK, UNCERT and PSFIMAGE, as CCDData.to_hdu writes them.
@@ -56,7 +56,7 @@ def read_array(source: ByteSource) -> np.ndarray:
     """Read the pixels of the image that `read_image` takes."""
     from astropy.io import fits
 
-    main = _main_image(list(extents(source)))
+    main = main_image(list(extents(source)))
     with open_whole(source) as file, fits.open(file, memmap=False) as hdus:
         return native(hdus[main.index].data)
 
@@ -105,7 +105,7 @@ READERS: Mapping[str, Callable[[ByteSource], object]] = {
 }
 
 
-def _refuse_double_solution(extent: Extent) -> None:
+def refuse_double_solution(extent: Extent) -> None:
     """Refuse a header with both plate constants of the Digitized Sky Survey and distortion polynomials.
 
     wcslib overruns its buffers on it (astropy 8.0.2), which ends the process.
@@ -118,7 +118,7 @@ def _refuse_double_solution(extent: Extent) -> None:
         )
 
 
-def _main_image(found: list[Extent]) -> Extent:
+def main_image(found: list[Extent]) -> Extent:
     images = [extent for extent in found if extent.image_axes]
     for extent in images:
         if len(extent.image_axes) == 2:

@@ -40,7 +40,7 @@ def cut_header(header: fits.Header, windows: Sequence[Window]) -> None:
         header.remove(key, ignore_missing=True, remove_all=True)
     if all(window.is_whole(size) for window, size in zip(windows, before, strict=True)):
         return
-    _refuse_tables(header)
+    refuse_tables(header)
     for alternate in sorted({match[1] for match in map(_SOLUTION.fullmatch, header) if match}):
         _move_solution(header, windows, alternate)
     _move_polynomials(header, windows)
@@ -48,7 +48,8 @@ def cut_header(header: fits.Header, windows: Sequence[Window]) -> None:
     _move_plate(header, windows)
 
 
-def _refuse_tables(header: fits.Header) -> None:
+def refuse_tables(header: fits.Header) -> None:
+    """Raise Unsupported when world coordinates depend on what is outside of the header, or on its pixels."""
     found = [key for key in header if _BOUND_TO_PIXELS.fullmatch(key)]
     if found:
         raise Unsupported(
