@@ -13,7 +13,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
 from skyfs.model.selectors import Selector
 
-from . import fits_cut, fits_read, fits_write
+from . import fits_cut, fits_read, fits_slices, fits_write
 from .buffer import Buffer
 from .fits_layout import check_layout
 from .guards import Tolerance, reading, refuse_class, writing
@@ -61,6 +61,15 @@ class Fits(Format):
         """Write the selected HDU, section, sky region, columns or rows as an uncompressed FITS file."""
         with Tolerance(), reading("FITS"):
             fits_cut.cut(self._plain(source), selectors, file)
+
+    def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
+        """Read a part of what `read` gives as Image or Array."""
+        reader = fits_slices.READERS.get(storage_class)
+        if reader is None:
+            todo = f"read it as {' or '.join(fits_slices.READERS)}"
+            raise BadArgument(f"slices of {storage_class}", "only one image can be sliced", todo)
+        with Tolerance(), reading("FITS"):
+            return reader(self._plain(source), slices)
 
     def _plain(self, source: ByteSource) -> ByteSource:
         """Give the uncompressed file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from astropy.io import fits
 
 _EMPTY_PRIMARY = b"".join(
-    f"{key:8}= {value:>20}".encode().ljust(80) for key, value in (("SIMPLE", "T"), ("BITPIX", "8"), ("NAXIS", "0"))
+    f"{key:8}= {value:>20}".encode().ljust(80)
+    for key, value in (("SIMPLE", "T"), ("BITPIX", "8"), ("NAXIS", "0"), ("EXTEND", "T"))
 )
 _VARIABLE = re.compile(r"\d*[PQ]([A-Z])")
 _ITEM_BYTES = {"B": 1, "L": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8}
@@ -42,52 +43,54 @@ class CompressedImage:
         from astropy.io import fits
 
         self._extent = extent
-        self._file = _SparseFile(extent)
         with fits.open(_SparseFile(extent), memmap=False, disable_image_compression=True) as hdus:
-            table = hdus[1].header
-            self._heap = int(table.get("THEAP", extent.axes[0] * extent.axes[1]))
-            self._row = hdus[1].columns.dtype.newbyteorder(">")
-            self._items = {
-                column.name: _ITEM_BYTES[match[1]]
-                for column in hdus[1].columns
-                if column.name in TILE_COLUMNS and (match := _VARIABLE.match(column.format))
-            }
+            table, columns = hdus[1].header, hdus[1].columns
         if table.get("ZCMPTYPE") not in _KNOWN:
-            raise Unsupported(f"compressed image in HDU {extent.index}", f"ZCMPTYPE is {table.get('ZCMPTYPE')!r}")
-        self._hdu = fits.open(self._file, memmap=False, do_not_scale_image_data=True)[1]
-        self.header: fits.Header = self._hdu.header.copy()
-        self.shape: tuple[int, ...] = tuple(self._hdu.shape)
+            found = f"ZCMPTYPE is {table.get('ZCMPTYPE')!r}"
+            raise Unsupported(f"compressed image in HDU {extent.index}", found, f"one of {', '.join(_KNOWN)}")
+        self._heap = int(table.get("THEAP", extent.axes[0] * extent.axes[1]))
+        self._row = columns.dtype.newbyteorder(">")
+        self._items = {
+            column.name: _ITEM_BYTES[match[1]]
+            for column in columns
+            if column.name in TILE_COLUMNS and (match := _VARIABLE.match(column.format))
+        }
+        hdu = _open(_SparseFile(extent))
+        self.header: fits.Header = _as_extension(hdu.header.copy())
+        self.shape: tuple[int, ...] = tuple(hdu.shape)
+        self._tile: tuple[int, ...] = tuple(hdu.tile_shape)
 
     def read(self, source: ByteSource, windows: Sequence[Window]) -> np.ndarray:
         """Give the pixels of the windows (x first), integers as they are stored; two fetches."""
         import numpy as np
 
-        tile_shape = self._hdu.tile_shape
-        result = np.empty([window.count for window in reversed(windows)], self._hdu.section.dtype)
-        if not result.size:
-            return result
-        blocks = [list(_blocks(*one)) for one in zip(reversed(windows), tile_shape, strict=True)]
-        self._fetch(source, [sorted({n for block in axis for n in block.tiles}) for axis in blocks])
-        # Tiles between those that are wanted are not there, so that each block of neighbours is taken by itself.
+        blocks = [list(_blocks(*one)) for one in zip(reversed(windows), self._tile, strict=True)]
+        # astropy keeps the table once it has seen it, so that each reading has a file of its own.
+        hdu = _open(self._fetch(source, [sorted({n for one in axis for n in one.tiles}) for axis in blocks]))
+        result = np.empty([window.count for window in reversed(windows)], hdu.section.dtype)
+        # Tiles between those wanted are not there, so that each block of neighbours is taken by itself.
         for corner in product(*blocks):
-            read = self._hdu.section[tuple(slice(one.part.low, one.part.high + 1) for one in corner)]
+            read = hdu.section[tuple(slice(one.part.low, one.part.high + 1) for one in corner)]
             place = tuple(slice(one.begin, one.begin + one.part.count) for one in corner)
             result[place] = read[tuple(one.part.within(one.part.low) for one in corner)]
         return result
 
-    def _fetch(self, source: ByteSource, tiles: Sequence[Sequence[int]]) -> None:
+    def _fetch(self, source: ByteSource, tiles: Sequence[Sequence[int]]) -> _SparseFile:
         """Read the rows of the tiles, numbered on each axis, then what these rows point to."""
         import numpy as np
 
-        counts = [-(-size // tile) for size, tile in zip(self.shape, self._hdu.tile_shape, strict=True)]
+        counts = [-(-size // tile) for size, tile in zip(self.shape, self._tile, strict=True)]
         rows = np.ravel_multi_index(np.meshgrid(*tiles, indexing="ij"), counts).ravel()
         if int(rows[-1]) >= self._extent.axes[1]:
             found = f"the image has {int(np.prod(counts))} tiles, the table {self._extent.axes[1]} rows"
             raise BadContent(f"FITS HDU {self._extent.index} is damaged", found)
+        file = _SparseFile(self._extent)
         starts = (self._extent.data_start + rows * self._row.itemsize).tolist()
-        found = self._read(source, [(start, start + self._row.itemsize) for start in starts])
-        table = np.frombuffer(b"".join(found), self._row)
-        self._read(source, [one for name, size in self._items.items() for one in self._heap_ranges(table[name], size)])
+        read = file.read_from(source, [(start, start + self._row.itemsize) for start in starts])
+        table = np.frombuffer(b"".join(read), self._row)
+        ranges = [one for name, size in self._items.items() for one in self._heap_ranges(table[name], size)]
+        file.read_from(source, ranges)
+        return file
 
     def _heap_ranges(self, descriptors: np.ndarray, item_bytes: int) -> Iterator[Range]:
         """Give where in the source the tiles lie that descriptors (count, offset) point to."""
@@ -99,10 +102,22 @@ class CompressedImage:
             if count:
                 yield start, start + count * item_bytes
 
-    def _read(self, source: ByteSource, ranges: Sequence[Range]) -> list[memoryview]:
-        found = read_planned(source, ranges)
-        self._file.fill(zip((start for start, _ in ranges), found, strict=True))
-        return found
+
+def _open(file: _SparseFile) -> fits.CompImageHDU:
+    from astropy.io import fits
+
+    return fits.open(file, memmap=False, do_not_scale_image_data=True)[1]
+
+
+def _as_extension(header: fits.Header) -> fits.Header:
+    """Make the header of an image that was a primary one when it was compressed that of an extension."""
+    if "SIMPLE" in header:
+        for key in ("SIMPLE", "EXTEND"):
+            header.remove(key, ignore_missing=True)
+        header.insert(0, ("XTENSION", "IMAGE", "Image extension"))
+        header.set("PCOUNT", 0, "number of parameters", after=f"NAXIS{header['NAXIS']}")
+        header.set("GCOUNT", 1, "number of groups", after="PCOUNT")
+    return header
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +150,12 @@ class _SparseFile(io.RawIOBase):
         self._pieces = [(0, memoryview(self._head))]
         self._position = 0
 
-    def fill(self, pieces: Iterable[tuple[int, memoryview]]) -> None:
-        """Put bytes at places of the source."""
-        self._pieces = sorted([*self._pieces, *((start + self._shift, data) for start, data in pieces)], key=_start)
+    def read_from(self, source: ByteSource, ranges: Sequence[Range]) -> list[memoryview]:
+        """Fill ranges of the source in, and give them."""
+        found = read_planned(source, ranges)
+        placed = [(start + self._shift, data) for (start, _), data in zip(ranges, found, strict=True)]
+        self._pieces = sorted([*self._pieces, *placed], key=_start)
+        return found
 
     def readable(self) -> bool:
         return True
