@@ -9,8 +9,9 @@ from .globbing import find
 from .model.collection import CollectionKind
 from .model.dataset import DatasetRef
 from .model.paths import Address, split_leaf
+from .planning import Target
 from .tree import Node, Tree
-from .writing import Draft, Target
+from .writing import Draft
 
 
 class Editor:

@@ -50,56 +50,44 @@ class Parter:
         make = partial(self._made, resolved, component, extension, asked)
         return Buffer(self._kept.made(key if resolved.ref.type.immutable else None, make))
 
-    def read(
-        self,
-        resolved: Resolved,
-        component: str | None,
-        selectors: Sequence[Selector],
-        as_: type | str | None = None,
-    ) -> object:
+    def read(self, resolved: Resolved, component: str | None, selectors: Sequence[Selector]) -> object:
         """Read a part as what the whole is read as; parameters and errors as `open`.
 
         A part that is none of the storage class, such as one HDU of a composite, is read as the most general
         of its extension.
         """
-        storage_class = self._class_of(resolved, component)
+        storage_class = resolved.ref.type.storage_class
         if component is None:
-            extension = self._reader.places(resolved)[0].extension
+            extension = self._reader.shown(resolved).extension
         else:
-            extension = self._formats.extension_for(storage_class)
+            storage_class = self._formats.component_class(storage_class, component)
+            apart = (place.extension for place in resolved.locations if place.component == component)
+            extension = next(apart, None) or self._formats.extension_for(storage_class)
         with self.open(resolved, component, extension, selectors) as source:
             try:
-                return self._formats.read(source, extension, storage_class, as_)
+                return self._formats.read(source, extension, storage_class)
             except BadContent:
                 general = self._formats.storage_class_for(extension)
-                return self._formats.read(source, extension, general, as_)
+                if general == storage_class:
+                    raise
+                return self._formats.read(source, extension, general)
 
     def _made(self, resolved: Resolved, component: str | None, extension: str, selectors: Selectors) -> bytes:
-        stored = self._reader.places(resolved)[0].extension
-        if component is None and self._formats.can_cut(stored):
+        if self._reader.stored(resolved, extension, component) is not None:
+            with self._reader.open(resolved, extension, component)[1] as source:
+                return self._cut(source, extension, selectors)
+        stored = self._reader.shown(resolved).extension
+        if component is None and not self._reader.is_apart(resolved) and self._formats.can_cut(stored):
             try:
-                part = self._cut_stored(resolved, selectors)
+                with self._reader.open(resolved, stored)[1] as source:
+                    part = self._cut(source, stored, selectors)
             except Unsupported:
                 # These selectors may mean something in the other format: an HDU of a table as FITS.
-                if stored == extension or not self._formats.can_cut(extension):
+                if not self._formats.can_cut(extension):
                     raise
             else:
-                return part if stored == extension else self._converted(resolved, part, extension, selectors)
-        return self._cut_other(resolved, component, extension, selectors)
-
-    def _cut_stored(self, resolved: Resolved, selectors: Selectors) -> bytes:
-        place, source = self._reader.open(resolved)
-        with source:
-            return self._cut(source, place.extension, selectors)
-
-    def _cut_other(
-        self, resolved: Resolved, component: str | None, extension: str, selectors: Selectors
-    ) -> bytes:
-        if component is None and self._reader.places(resolved)[0].extension == extension:
-            source = self._reader.open(resolved)[1]
-        else:
-            source = self._converter.open(resolved, component, extension)
-        with source:
+                return self._converted(resolved, part, extension, selectors)
+        with self._converter.open(resolved, component, extension) as source:
             return self._cut(source, extension, selectors)
 
     def _cut(self, source: ByteSource, extension: str, selectors: Selectors) -> bytes:
@@ -108,7 +96,7 @@ class Parter:
         return file.getvalue()
 
     def _converted(self, resolved: Resolved, part: bytes, extension: str, selectors: Selectors) -> bytes:
-        stored = self._reader.places(resolved)[0].extension
+        stored = self._reader.shown(resolved).extension
         storage_class = resolved.ref.type.storage_class
         if any(isinstance(one, Hdu | HduName) for one in selectors):
             # Any HDU of an image's file may be meant: its mask, its table of stars.
@@ -116,10 +104,3 @@ class Parter:
         file = io.BytesIO()
         self._formats.convert(Buffer(part), stored, storage_class, extension, file)
         return file.getvalue()
-
-    def _class_of(self, resolved: Resolved, component: str | None) -> str:
-        storage_class = resolved.ref.type.storage_class
-        if component is None:
-            return storage_class
-        components = dict(self._formats.storage_class(storage_class).components)
-        return components.get(component, storage_class)

@@ -25,7 +25,7 @@ _STORE_KEYS = {
     "bandwidth_bytes_s": float,
 }
 _CACHE_KEYS = ("folder", "quota", "group")
-_FORMAT_KEYS = ("extension", "options")
+_FORMAT_KEYS = ("extension", "options", "disassemble")
 DEFAULT_QUOTA_BYTES = 20 * 10**9
 
 
@@ -48,7 +48,8 @@ class StoreConfig:
         Globs of dataset types that are written there, with ``!`` before those that are not. None: those that
         no other store's rule takes go to the first such store.
     formats
-        Extension and writer options there, by dataset type, storage class or ``*``.
+        Extension and writer options there, by dataset type (``type.component``), storage class or ``*``; and
+        with ``disassemble`` whether components are files of their own.
     template
         Path template of new keys; empty: the dataset's own path.
     cache
@@ -160,7 +161,7 @@ def _store(value: object, origin: str) -> StoreConfig:
     formats = value.get("formats", {})
     for name, rule in formats.items():
         if not isinstance(rule, Mapping):
-            raise BadConfig(where, f"formats: {name}: {rule!r}", "a mapping: extension, options")
+            raise BadConfig(where, f"formats: {name}: {rule!r}", "a mapping: extension, options, disassemble")
         _require_known(rule, _FORMAT_KEYS, f"{where}, formats: {name}")
     types = value.get("types")
     if types is not None and not all(isinstance(one, str) for one in types):

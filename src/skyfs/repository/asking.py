@@ -7,12 +7,14 @@ from pathlib import Path
 from uuid import UUID
 
 from ..abc.source import ByteSource
-from ..errors import BadArgument, BadDataId, NotFound, Unsupported
+from ..errors import BadArgument, BadDataId, NotFound
+from ..formats.slicing import refuse_text, sliced
 from ..model.dataid import coerce
 from ..model.dataset import DatasetRef, Location, Resolved
 from ..model.dimensions import Element
 from ..model.paths import Address, parse
 from ..model.query import Binary, Expression, IsNull, Literal, Name
+from ..model.selectors import Selector
 from ..model.timespan import Timespan, to_tai_ns
 from ..querying import DataIdQuery, DatasetQuery, RecordQuery
 from ..querying.conditions import Asked
@@ -183,11 +185,13 @@ class Asking(Base):
         Parameters
         ----------
         dataset
-            A dataset type (with a data ID), a reference, or a path that begins with ``/``.
+            A dataset type (with a data ID), a reference, or a path that begins with ``/``; of a path with
+            a component or selectors, that part is given.
         component
             Read only this part of a composite.
         slices
-            Read only this part of an array; numpy meaning.
+            Read only this part of an array or image, or rows of a table: numpy's basic indexing,
+            ``np.s_[y0:y1, x0:x1]``.
         as_
             Give another Python type: a type, or ``"pandas"``, ``"arrow"``, ``"numpy"``.
 
@@ -195,16 +199,32 @@ class Asking(Base):
         ------
         NotFound, NoBytes, Ambiguous, BadDataId
             As `find`.
+        BadArgument
+            When there is no such component, or slices or selectors do not fit.
+        Unsupported
+            When such a dataset has no slices, or no selectors cut it.
         BadContent
             When the bytes are damaged.
         """
-        if slices is not None:
-            raise Unsupported("get(slices=)", "this version reads whole datasets", "slice what get() gives")
+        refuse_text(slices)
+        selectors: tuple[Selector, ...] = ()
+        if isinstance(dataset, str) and dataset.startswith("/"):
+            address = parse(dataset)
+            named = self.resolver.dataset(address)
+            dataset, selectors = named.resolved, address.selectors
+            component = component or named.component
         resolved = self._resolved(dataset, collections, time, data_id)
-        value = self.reader.read(resolved, as_=as_ if component is None else None)
-        if component is None:
-            return value
-        return self.formats.component(value, resolved.ref.type.storage_class, component)
+        if not selectors and component is None:
+            if slices is None:
+                return self.reader.read(resolved, as_=as_)
+            return self.reader.read_slices(resolved, slices, as_=as_)
+        if selectors:
+            value = self.parter.read(resolved, component, selectors)
+        else:
+            value = self.reader.read_component(resolved, str(component))
+        if value is None:
+            return None
+        return self.formats.convert_to(value if slices is None else sliced(value, slices), as_)
 
     def open_bytes(self, resolved: Resolved) -> tuple[Location, ByteSource]:
         """Open the stored bytes of a dataset; the caller closes the source."""
@@ -215,7 +235,7 @@ class Asking(Base):
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
         if found is None:
             raise NotFound(f"dataset {ref.id}", "it is not in this repository")
-        extension = self.reader.places(found)[0].extension if found.locations else ""
+        extension = self.reader.shown(found).extension if found.locations else ""
         keys = [(name, str(value)) for name, value in found.ref.data_id.levels]
         return str(Address.dataset(found.ref.run, found.ref.type.name, keys, extension))
 

@@ -11,10 +11,10 @@ from ..model.collection import Collection, CollectionKind
 from ..model.dataid import DataId
 from ..model.dataset import DatasetRef, DatasetType
 from ..model.ids import new_ids
+from ..planning import Target
 from ..registry.collections import writable_run
 from ..registry.levels import LevelFilter
 from ..registry.lookup import by_group
-from ..writing import Target
 from .base import Base
 
 
@@ -43,7 +43,8 @@ class Changing(Base):
         inputs
             The datasets that it was made from; recorded as provenance.
         extension
-            The format; default: the configured one of the type or storage class.
+            The format; default: the configured one of the type or storage class. A store with a format of
+            its own keeps to that.
         replace
             Put it in the place of one that is there.
 
@@ -56,14 +57,11 @@ class Changing(Base):
         BadArgument
             When the object does not convert to the storage class.
         """
-        entry = self.registry.current().type(type_name)
-        storage_class = entry.type.storage_class
-        extension = self.formats.extension_for(storage_class, type_name) if extension is None else extension
+        storage_class = self.registry.current().type(type_name).type.storage_class
+        chosen = self.formats.extension_for(storage_class, type_name) if extension is None else extension
         ids = tuple(one.id if isinstance(one, DatasetRef) else one for one in inputs)
-        target = Target(type_name, self._run(run), data_id, extension, ids, replace)
-        with self.writer.file(target, check=False) as (file, committed):
-            self.formats.write(value, file, extension, storage_class, type_name)
-        return committed[0]
+        target = Target(type_name, self._run(run), data_id, chosen, ids, replace)
+        return self.writer.put(value, target, asked=extension is not None)
 
     def ingest(
         self,

@@ -58,8 +58,8 @@ def _levels(named: Named) -> str:
 def filename(named: Named, extension: str, selectors: Sequence[Selector] = ()) -> str:
     """Give the file name of a dataset outside of the tree, unique among those of its type and collection.
 
-    A part has a digest of its selectors in it: CFITSIO would take brackets in a file's name as its own. Only the first text value may hold ``_``, which also stands between the values, so that no two data IDs
-    give one name.
+    Only the first text value may hold ``_``, which also stands between the values, so that no two data IDs
+    give one name. A part has a digest of its selectors: CFITSIO takes brackets in a file's name as its own.
     """
     ref = named.resolved.ref
     values = [encode_value(str(value)) for value in ref.data_id.values_required]
