@@ -132,12 +132,18 @@ def test_scaled_and_blank_pixels() -> None:
 def wcs_image() -> CCDData:
     pixels = pixels_of((70, 90), "f4", 3)
     return CCDData(
-        pixels, unit="Jy", mask=pixels > 110, uncertainty=VarianceUncertainty(pixels + 1), wcs=WCS(SKIES["SIP"])
+        pixels,
+        unit="Jy",
+        mask=pixels > 110,
+        uncertainty=VarianceUncertainty(pixels + 1),
+        wcs=WCS(SKIES["SIP"]),
     )
 
 
 @pytest.mark.parametrize("extension", [".fits", ".fits.fz", ".fits.gz"])
-@pytest.mark.parametrize("slices", [np.s_[5:60, 10:20], np.s_[..., -9:], np.s_[::4, ::7], np.s_[::-1, 50:20:-2]])
+@pytest.mark.parametrize(
+    "slices", [np.s_[5:60, 10:20], np.s_[..., -9:], np.s_[::4, ::7], np.s_[::-1, 50:20:-2]]
+)
 def test_slices_of_images(formats: Formats, extension: str, slices: Any) -> None:  # noqa: ANN401
     file = io.BytesIO()
     formats.format(extension).write(wcs_image(), file, {})
@@ -183,7 +189,9 @@ def test_slices_that_are_refused(formats: Formats) -> None:
 
 
 MANY = as_bytes(
-    fits.PrimaryHDU(np.arange(30, dtype="i2").reshape(5, 6), fits.Header([("TELESCOP", "T"), ("OBJECT", "M1")])),
+    fits.PrimaryHDU(
+        np.arange(30, dtype="i2").reshape(5, 6), fits.Header([("TELESCOP", "T"), ("OBJECT", "M1")])
+    ),
     fits.ImageHDU(np.full((4, 4), 1, "i2"), name="SCI"),
     fits.ImageHDU(np.full((4, 4), 2, "i2"), name="SCI", ver=2),
     fits.BinTableHDU.from_columns([fits.Column("a", "J", array=[1, 2])], name="CAT"),
@@ -242,7 +250,9 @@ def test_selectors_that_do_not_fit(selector: str, message: str) -> None:
 
 
 def test_the_first_image_is_meant_when_none_is_named() -> None:
-    data = as_bytes(fits.PrimaryHDU(), fits.ImageHDU(name="EMPTY"), fits.ImageHDU(np.full((4, 4), 7, "i2"), name="A"))
+    data = as_bytes(
+        fits.PrimaryHDU(), fits.ImageHDU(name="EMPTY"), fits.ImageHDU(np.full((4, 4), 7, "i2"), name="A")
+    )
     assert cut(data, "[1:2,1:3]")[1].data.shape == (3, 2)
     assert cut(MANY, "[1:2,1:3]")[0].data.shape == (3, 2)
 
@@ -317,7 +327,9 @@ def test_large_parts_are_read_in_batches(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.integers(1, 8), st.data())
 def test_batches_make_up_the_whole(sizes: list[int], itemsize: int, data: st.DataObject) -> None:
-    windows = tuple(Window(data.draw(st.integers(0, 9)), size, data.draw(st.sampled_from([1, 2, -3]))) for size in sizes)
+    windows = tuple(
+        Window(data.draw(st.integers(0, 9)), size, data.draw(st.sampled_from([1, 2, -3]))) for size in sizes
+    )
     pixels = [[part.pixels for part in one] for one in in_batches(windows, itemsize)]
     slowest = max((axis for axis, size in enumerate(sizes) if size > 1), default=0)
     assert [p for one in pixels for p in one[slowest]] == list(windows[slowest].pixels)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skyfs.abc.source import ByteSource
+from skyfs.errors import BadArgument, Unsupported
 from skyfs.model.ranges import Range
+from skyfs.model.selectors import Section, Selector
 
 from .planned import read_planned
 from .slicing import AxisSlice, normalised
@@ -49,6 +52,39 @@ def read_part(source: ByteSource, layout: ArrayLayout, slices: object) -> np.nda
     ranges = _runs(layout, shape, box)
     data = np.frombuffer(b"".join(read_planned(source, ranges)), layout.dtype)
     return _picked(data.reshape(sizes), order, fortran=layout.fortran)
+
+
+def section_slices(
+    selectors: Sequence[Selector], shape: tuple[int, ...], extension: str
+) -> tuple[slice, ...]:
+    """Give a FITS section (1-based, both ends inclusive, x first) as numpy's slices.
+
+    Raises
+    ------
+    Unsupported
+        When something else than one section is selected.
+    BadArgument
+        When the section has another number of axes, or leaves the array.
+    """
+    text = "".join(map(str, selectors))
+    if len(selectors) != 1 or not isinstance(selectors[0], Section):
+        found = f"a {extension!r} file is one array"
+        raise Unsupported(f"selector {text}", found, "[1:500,1:500], 1-based, x first")
+    axes = selectors[0].axes[::-1]
+    if len(axes) != len(shape):
+        raise BadArgument(f"selector {text}", f"the array has the axes {' × '.join(map(str, shape[::-1]))}")
+    found_slices = []
+    for axis, size in zip(axes, shape, strict=True):
+        first, last = (1, size) if axis.first is None else (axis.first, axis.last or size)
+        if max(first, last) > size:
+            raise BadArgument(
+                f"selector {text}", f"an axis has {size} pixels, and {max(first, last)} is asked for"
+            )
+        first, last = (last, first) if axis.reverse else (first, last)
+        step = axis.step if first <= last else -axis.step
+        stop = last if step > 0 else last - 2
+        found_slices.append(slice(first - 1, stop if stop >= 0 else None, step))
+    return tuple(found_slices)
 
 
 def _runs(layout: ArrayLayout, shape: tuple[int, ...], box: list[tuple[int, int]]) -> list[Range]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
+from skyfs.model.selectors import Selector
 
-from .array_part import ArrayLayout, read_part
+from .array_part import ArrayLayout, read_part, section_slices
 from .buffer import open_whole
 from .guards import reading, refuse_class, refuse_options, refuse_value, writing
 
@@ -38,6 +39,12 @@ class Npy(Format):
         if storage_class not in self.storage_classes:
             raise refuse_class("NPY", storage_class, self.storage_classes)
         return read_part(source, self._layout(source), slices)
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write a section: pixels from 1, the last axis (x) first."""
+        layout = self._layout(source)
+        slices = section_slices(selectors, layout.shape, ".npy")
+        self.write(read_part(source, layout, slices), file, {})
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write an array."""
