@@ -255,6 +255,24 @@ class SkyFileSystem(LookingFileSystem):
                     os.unlink(lpath)
                 raise
 
+    def get(
+        self,
+        rpath: Any,
+        lpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Copy files to local ones; a path with selectors is one file, into a folder by its last name."""
+        if not self._is_part(rpath) or not isinstance(lpath, str | os.PathLike):
+            super().get(rpath, lpath, recursive, callback, maxdepth=maxdepth, **options)
+            return
+        target = os.fspath(lpath)
+        if target.endswith("/") or os.path.isdir(target):
+            target = os.path.join(target, self._lookup(rpath)[2].name)
+        self.get_file(rpath, target, callback=callback, **options)
+
     # -- writing ---------------------------------------------------------------------------------------
 
     def pipe_file(self, path: str, value: bytes, mode: str = "create", **options: Any) -> None:
@@ -283,6 +301,21 @@ class SkyFileSystem(LookingFileSystem):
             self.open(path2, "wb", **options) as file,
         ):
             _copy(origin, file, DEFAULT_CALLBACK)
+
+    def copy(
+        self,
+        path1: Any,
+        path2: Any,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        on_error: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Copy files to datasets' paths; a path with selectors is one file."""
+        if self._is_part(path1):
+            self.cp_file(path1, path2, **options)
+        else:
+            super().copy(path1, path2, recursive, maxdepth, on_error, **options)
 
     def touch(self, path: str, truncate: bool = True, **options: Any) -> None:
         """Write an empty dataset.
@@ -351,6 +384,13 @@ class SkyFileSystem(LookingFileSystem):
         self._home.writing().remove(addresses, recursive=recursive, max_depth=maxdepth)
 
     # -- inside ----------------------------------------------------------------------------------------
+
+    def _is_part(self, path: Any) -> bool:
+        """Tell whether a path has selectors and no wildcards: fsspec takes the brackets for a pattern."""
+        if not isinstance(path, str):
+            return False
+        base, selectors = split_selectors(self._strip_protocol(path))
+        return bool(selectors) and not has_magic(base)
 
     def _source(self, path: str) -> ByteSource:
         _, tree, node = self._lookup(path)
