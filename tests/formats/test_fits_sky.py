@@ -1,4 +1,4 @@
-"""Regions of the sky in images: every pixel inside is in the part, few others are, and each keeps its place."""
+"""Regions of the sky in images: every pixel inside is in the part, few others, and each keeps its place."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from astropy.wcs import WCS
 
 from skyfs.errors import BadArgument, Unsupported
 from skyfs.formats import Formats
-from skyfs.formats.guards import Tolerance
 from skyfs.formats.fits_sky import sky_windows
+from skyfs.formats.guards import Tolerance
 from skyfs.model.selectors import Box, Circle, parse_selectors
 from skyfs.testing.format_suite import MemorySource
 
@@ -64,7 +64,9 @@ def regions(header: fits.Header, sky: SkyCoord) -> list[Circle | Box]:
         if not np.isfinite(place.ra.deg):
             continue
         for pixels in (0.3, 2.5, 11, 60, 300):
-            moved = place.directional_offset_by(random.uniform(0, 360) * units.deg, pixels * scale / 2 * units.deg)
+            moved = place.directional_offset_by(
+                random.uniform(0, 360) * units.deg, pixels * scale / 2 * units.deg
+            )
             radius = min(pixels * scale, 180.0)
             found.append(Circle(float(moved.ra.deg), float(moved.dec.deg), radius))
             width = min(2 * radius / max(np.cos(moved.dec.rad), 1e-3), 360.0)
@@ -80,7 +82,8 @@ def test_every_pixel_inside_is_taken_and_few_others(header: fits.Header) -> None
         try:
             x, y = sky_windows(region, header, (WIDTH, HEIGHT))
         except BadArgument as error:
-            assert "does not touch" in str(error)
+            if "does not touch" not in str(error):
+                raise
             assert not held.any(), region
             continue
         if not held.any():
@@ -194,7 +197,10 @@ def test_sky_survey_plates(formats: Formats, real_data: Path) -> None:
     """Plate constants of the Digitized Sky Survey, in steps and reversed too."""
     source = MemorySource((real_data / "images" / "HorseHead.fits").read_bytes())
     whole = fits.Header.fromfile(str(real_data / "images" / "HorseHead.fits"))
-    for section, first, step in (("[101:300,201:280]", (101, 201), (1, 1)), ("[300:101:3,201:280:2]", (300, 201), (-3, 2))):
+    for section, first, step in (
+        ("[101:300,201:280]", (101, 201), (1, 1)),
+        ("[300:101:3,201:280:2]", (300, 201), (-3, 2)),
+    ):
         part = cut(formats, source, section)[0]
         y, x = np.indices(part.data.shape)
         with Tolerance():

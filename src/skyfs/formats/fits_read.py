@@ -119,6 +119,7 @@ def refuse_double_solution(extent: Extent) -> None:
 
 
 def main_image(found: list[Extent]) -> Extent:
+    """Give the first 2-d image, or else the first of any dimension."""
     images = [extent for extent in found if extent.image_axes]
     for extent in images:
         if len(extent.image_axes) == 2:

@@ -98,7 +98,9 @@ class CompressedImage:
         for count, offset in descriptors.tolist():
             start = heap + offset
             if count and not heap <= start <= start + count * item_bytes <= stop:
-                raise BadContent(f"FITS HDU {self._extent.index} is damaged", "a tile lies outside of its data")
+                raise BadContent(
+                    f"FITS HDU {self._extent.index} is damaged", "a tile lies outside of its data"
+                )
             if count:
                 yield start, start + count * item_bytes
 
@@ -164,7 +166,9 @@ class _SparseFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence] + offset
+        self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[
+            whence
+        ] + offset
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
