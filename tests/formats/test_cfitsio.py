@@ -1,13 +1,13 @@
-"""CFITSIO as the oracle of image selectors: our file has the pixels and the coordinates that `fitscopy` makes.
+"""CFITSIO as the oracle of image selectors: our file has the pixels and coordinates that `fitscopy` makes.
 
 Where the two differ on purpose:
 
 - fitscopy brings all other HDUs along, ours the header of the primary one;
 - it adds EXTEND and two comments to a primary header, and ignores axes that the image has not;
 - it keeps CHECKSUM and DATASUM, which no longer fit;
-- it leaves as they were: SIP coefficients in steps (below, and in test_fits_sky), LTV and LTM, plate constants,
-  PC matrices in unequal steps, CDELT and CRPIX that are there by default only;
-- of compressed images in reversed steps that do not end on the last pixel it gives those counted from that one.
+- it leaves as they were: SIP coefficients in steps (below, and in test_fits_sky), LTV and LTM, plate
+  constants, PC matrices in unequal steps, CDELT and CRPIX that are there by default only;
+- of compressed images in reversed steps that do not end on the last pixel it counts from that one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import io
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +92,7 @@ def images() -> fits.HDUList:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cfitsio")
     images().writeto(folder / "many.fits")
     primary = images()[2]
@@ -102,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     packing = {
         "rows": ("-r", "-q0", "4"), "tiles": ("-r", "-t", "16,20", "-q77", "4"), "gzip": ("-g", "-q", "0"),
-        "gzip2": ("-g2", "-t", "30,30", "-q", "0"), "hcompress": ("-h", "-t", "32,32", "-qz5", "4"),
+        "gzip2": ("-g2", "-t", "30,30", "-q", "0"), "hcompress": ("-h", "-t", "32,32", "-q5", "4"),
     }  # fmt: skip
     chosen = fits.HDUList([images()[n] for n in (0, 1, 2, 3, 8, 9)])
     chosen.writeto(folder / "chosen.fits")
@@ -120,7 +119,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(
         ["fpack", "-p", "-O", str(folder / "plio.fits.fz"), str(folder / "positive.fits")], check=True
     )
-    yield folder
+    return folder
 
 
 def theirs(path: Path, selector: str, folder: Path) -> fits.HDUList:
@@ -159,33 +158,35 @@ def _compared(hdu: fits.hdu.base.ExtensionHDU) -> fits.Header:
 
 
 SELECTED = [
-    ("many.fits", "[1][11:40,21:50]", 1), ("many.fits", "[SCI][1:90,1:70]", 1), ("many.fits", "[sci,1][*,*]", 1),
-    ("many.fits", "[SCI,2][5:5,7:7]", 2), ("many.fits", "[2][40:11,21:50]", 2), ("many.fits", "[2][*,-*]", 2),
-    ("many.fits", "[SCI,2][-*,*]", 2), ("many.fits", "[SCI,2][-*,-*]", 2), ("many.fits", "[SCI][3:80:4,2:69:4]", 1),
+    ("many.fits", "[1][11:40,21:50]", 1), ("many.fits", "[SCI][1:90,1:70]", 1),
+    ("many.fits", "[sci,1][*,*]", 1), ("many.fits", "[SCI,2][5:5,7:7]", 2),
+    ("many.fits", "[2][40:11,21:50]", 2), ("many.fits", "[2][*,-*]", 2), ("many.fits", "[SCI,2][-*,*]", 2),
+    ("many.fits", "[SCI,2][-*,-*]", 2), ("many.fits", "[SCI][3:80:4,2:69:4]", 1),
     ("many.fits", "[SCI][3:80:5,2:69:3]", 1), ("many.fits", "[SCI][80:3:2,69:2:3]", 1),
-    ("many.fits", "[SCI][*:7,-*:2]", 1), ("many.fits", "[SCI,2][*:3,10:20]", 2), ("many.fits", "[11:40,21:50]", 1),
-    ("many.fits", "[UNSIGNED][2:30,4:9]", 3), ("many.fits", "[UNSIGNED][-*:3,70:1:2]", 3),
-    ("many.fits", "[4][10:80:10,*]", 4), ("many.fits", "[INTS][90:90,1:70]", 5), ("many.fits", "[LONGS][*,35:36]", 6),
+    ("many.fits", "[SCI][*:7,-*:2]", 1), ("many.fits", "[SCI,2][*:3,10:20]", 2),
+    ("many.fits", "[11:40,21:50]", 1), ("many.fits", "[UNSIGNED][2:30,4:9]", 3),
+    ("many.fits", "[UNSIGNED][-*:3,70:1:2]", 3), ("many.fits", "[4][10:80:10,*]", 4),
+    ("many.fits", "[INTS][90:90,1:70]", 5), ("many.fits", "[LONGS][*,35:36]", 6),
     ("many.fits", "[DOUBLES][20:30,30:20]", 7), ("many.fits", "[SCALED][11:40,21:50]", 8),
     ("many.fits", "[SCALED][40:11:3,*:9]", 8), ("many.fits", "[BLANK][1:20,1:20]", 9),
     ("many.fits", "[BLANK][1:20]", 9), ("many.fits", "[CUBE][2:9,3:20,4:6]", 10),
     ("many.fits", "[CUBE][*,*,3:3]", 10), ("many.fits", "[CUBE][24:1:2,-*,7:1:3]", 10),
     ("many.fits", "[CUBE][5:5,6:6,*]", 10), ("many.fits", "[CUBE][5:9,6:8]", 10),
     ("many.fits", "[FOUR][2:3,9:1:4,*,-*:3]", 11), ("many.fits", "[LINE][10:20]", 12),
-    ("many.fits", "[LINE][40:20:7]", 12), ("many.fits", "[LINE][10:20,1:1]", 12),
-    ("many.fits", "[SCI]", 1), ("many.fits", "[SCI,2]", 2), ("many.fits", "[8]", 8), ("many.fits", "[0]", 0),
+    ("many.fits", "[LINE][40:20:7]", 12), ("many.fits", "[LINE][10:20,1:1]", 12), ("many.fits", "[SCI]", 1),
+    ("many.fits", "[SCI,2]", 2), ("many.fits", "[8]", 8), ("many.fits", "[0]", 0),
     ("primary.fits", "[11:40,21:50]", 0), ("primary.fits", "[0][11:40:3,50:21:2]", 0),
-    ("primary.fits", "[*,-*]", 0), ("primary.fits", "[0]", 0),
-    ("rows.fits.fz", "[1][11:40,21:50]", 1), ("rows.fits.fz", "[SCI,2][40:11,*:7]", 2),
-    ("rows.fits.fz", "[UNSIGNED][-*,3:5]", 3), ("rows.fits.fz", "[SCALED][2:80:6,5:65:4]", 4),
-    ("rows.fits.fz", "[BLANK][1:20,1:20]", 5), ("rows.fits.fz", "[SCI]", 1),
-    ("tiles.fits.fz", "[1][11:40,21:50]", 1), ("tiles.fits.fz", "[2][11:40,21:50]", 2),
-    ("tiles.fits.fz", "[SCI,2][1:90:40,1:70:30]", 2), ("tiles.fits.fz", "[UNSIGNED][90:1,70:1]", 3),
-    ("tiles.fits.fz", "[SCALED][17:32,21:40]", 4), ("gzip.fits.fz", "[SCI][3:80:5,2:69:3]", 1),
-    ("gzip.fits.fz", "[2][11:40,21:50]", 2), ("gzip2.fits.fz", "[SCI,2][11:40,50:21]", 2),
-    ("gzip2.fits.fz", "[UNSIGNED][*,1:1]", 3), ("hcompress.fits.fz", "[SCI][3:80,2:69]", 1),
-    ("hcompress.fits.fz", "[2][11:40,21:50]", 2), ("plio.fits.fz", "[1][11:40,21:50:3]", 1),
-    ("was-primary.fits.fz", "[1][11:40,21:50]", 1), ("was-primary.fits.fz", "[SCI,1][11:40,21:50]", 2),
+    ("primary.fits", "[*,-*]", 0), ("primary.fits", "[0]", 0), ("rows.fits.fz", "[1][11:40,21:50]", 1),
+    ("rows.fits.fz", "[SCI,2][40:11,*:7]", 2), ("rows.fits.fz", "[UNSIGNED][-*,3:5]", 3),
+    ("rows.fits.fz", "[SCALED][2:80:6,5:65:4]", 4), ("rows.fits.fz", "[BLANK][1:20,1:20]", 5),
+    ("rows.fits.fz", "[SCI]", 1), ("tiles.fits.fz", "[1][11:40,21:50]", 1),
+    ("tiles.fits.fz", "[2][11:40,21:50]", 2), ("tiles.fits.fz", "[SCI,2][1:90:40,1:70:30]", 2),
+    ("tiles.fits.fz", "[UNSIGNED][90:1,70:1]", 3), ("tiles.fits.fz", "[SCALED][17:32,21:40]", 4),
+    ("gzip.fits.fz", "[SCI][3:80:5,2:69:3]", 1), ("gzip.fits.fz", "[2][11:40,21:50]", 2),
+    ("gzip2.fits.fz", "[SCI,2][11:40,50:21]", 2), ("gzip2.fits.fz", "[UNSIGNED][*,1:1]", 3),
+    ("hcompress.fits.fz", "[SCI][3:80,2:69]", 1), ("hcompress.fits.fz", "[2][11:40,21:50]", 2),
+    ("plio.fits.fz", "[1][11:40,21:50:3]", 1), ("was-primary.fits.fz", "[1][11:40,21:50]", 1),
+    ("was-primary.fits.fz", "[SCI,1][11:40,21:50]", 2),
 ]  # fmt: skip
 
 
@@ -229,7 +230,6 @@ def test_what_cfitsio_refuses_we_refuse(folder: Path) -> None:
     source = MemorySource((folder / "many.fits").read_bytes())
     refused = (
         "[1][1:91,1:70]",
-        "[1][1:5,1:5,2:2]",
         "[99]",
         "[NOBODY]",
         "[SCI,9]",
