@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 90, 70
 
 
 def _header(projection: str, position: tuple[float, float], **more: object) -> fits.Header:
-    lon, lat = more.pop("axes", ("RA--", "DEC-"))  # type: ignore[misc]
+    lon, lat = str(more.pop("axes", "RA--,DEC-")).split(",")
     angle, scale = np.radians(float(str(more.pop("angle", 0)))), float(str(more.pop("scale", 0.01)))
     header = fits.Header()
     header["CTYPE1"], header["CTYPE2"] = f"{lon}-{projection}", f"{lat}-{projection}"
@@ -66,11 +66,11 @@ SKIES: dict[str, fits.Header] = {
     "SIN": _header("SIN", (10, 33), scale=0.2),
     "FK5 of 1975": _header("TAN", (33, -33), RADESYS="FK5", EQUINOX=1975.0),
     "FK4": _header("STG", (33, -33), RADESYS="FK4", EQUINOX=1950.0),
-    "galactic": _header("TAN", (12, 1), axes=("GLON", "GLAT"), angle=15),
-    "galactic CAR": _header("CAR", (0, 0), axes=("GLON", "GLAT"), scale=0.5),
+    "galactic": _header("TAN", (12, 1), axes="GLON,GLAT", angle=15),
+    "galactic CAR": _header("CAR", (0, 0), axes="GLON,GLAT", scale=0.5),
     "whole sky": _header("AIT", (180, 0), scale=4.5),
     "whole sky CAR": _header("CAR", (0, 0), scale=4.0),
-    "latitude first": _header("TAN", (-5, 100), axes=("DEC-", "RA--")),
+    "latitude first": _header("TAN", (-5, 100), axes="DEC-,RA--"),
     "SIP": _header("TAN-SIP", (150.1, 2.2), angle=20, **_SIP),
     "SIP at a pole": _header("TAN-SIP", (150.1, -89.9), **_SIP),
     "TPV": _header("TPV", (359.98, 30), angle=10, **_TPV),

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from skyfs.errors import BadArgument, BadContent, SkyfsError, Unsupported
 from skyfs.formats import Formats
 from skyfs.formats.fits import Fits
-from skyfs.formats.fits_pixels import in_batches, read_pixels
 from skyfs.formats.fits_layout import extents
+from skyfs.formats.fits_pixels import in_batches, read_pixels
 from skyfs.formats.fits_window import Window, slice_windows
-from skyfs.model.selectors import parse_selectors
+from skyfs.model.selectors import Section, parse_selectors
 from skyfs.testing.counting import CountingSource
 from skyfs.testing.format_suite import MemorySource
 
@@ -61,13 +61,13 @@ def shape_and_slices(draw: st.DrawFn, most: int = 4) -> tuple[tuple[int, ...], t
     return shape, (*index[:kept], *draw(st.sampled_from([(), (Ellipsis,)])))
 
 
-@given(shape_and_slices(), st.sampled_from(DTYPES), st.booleans(), st.integers(0, 99))
+@given(shape_and_slices(), st.sampled_from(DTYPES), st.sampled_from([0, 1]), st.integers(0, 99))
 def test_part_is_slice_of_whole(
-    wanted: tuple[tuple[int, ...], tuple[Any, ...]], dtype: str, primary: bool, seed: int
+    wanted: tuple[tuple[int, ...], tuple[Any, ...]], dtype: str, index: int, seed: int
 ) -> None:
     shape, slices = wanted
     array = pixels_of(shape, dtype, seed)
-    data = as_bytes(fits.PrimaryHDU(array)) if primary else as_bytes(fits.PrimaryHDU(), fits.ImageHDU(array))
+    data = as_bytes(fits.PrimaryHDU(), fits.ImageHDU(array)) if index else as_bytes(fits.PrimaryHDU(array))
     found = FITS.read_slices(MemorySource(data), "Array", slices)
     assert same_array(np.asarray(found), np.asarray(FITS.read(MemorySource(data), "Array")[slices]))  # type: ignore[index]
 
@@ -168,10 +168,10 @@ def _plain(data: bytes, extension: str) -> bytes:
     return gzip.decompress(data) if extension == ".fits.gz" else data
 
 
-def test_slices_that_are_refused(formats: Formats) -> None:
+def test_slices_that_are_refused() -> None:
     data = as_bytes(fits.PrimaryHDU(np.zeros((4, 5))))
     refused: list[Any] = ["1:2", [1, 2], np.array([1]), None, True, 1.5, np.s_[1, 2, 3], 4, np.s_[..., ...],
-               np.s_["a":"b"], np.s_[::0]]  # type: ignore[misc]  # fmt: skip
+               np.s_["a":"b"], np.s_[::0]]  # fmt: skip
     for slices in refused:
         for storage_class in ("Array", "Image"):
             with pytest.raises(BadArgument, match="shape"):
@@ -304,16 +304,17 @@ def test_only_the_tiles_touched_are_read(tile: tuple[int, int], section: str) ->
     pixels = pixels_of((SIDE, SIDE), "i2", 1)
     data = as_bytes(fits.PrimaryHDU(), fits.CompImageHDU(pixels, compression_type="RICE_1", tile_shape=tile))
     (selector,) = parse_selectors(section)
+    assert isinstance(selector, Section)
     rows, columns = [
-        {pixel // size for pixel in range(axis.first - 1, axis.last, axis.step)}  # type: ignore[union-attr]
-        for axis, size in zip(reversed(selector.axes), tile, strict=True)  # type: ignore[union-attr]
+        {pixel // size for pixel in range((axis.first or 1) - 1, axis.last or SIDE, axis.step)}
+        for axis, size in zip(reversed(selector.axes), tile, strict=True)
     ]
     heap = len(data) / (-(-SIDE // tile[0]) * -(-SIDE // tile[1]))
     source = CountingSource(data)
     FITS.cut(source, parse_selectors(section), io.BytesIO())
     headers = 3 * 2880
     assert source.trips <= 3 + 1
-    assert source.fetched <= headers + 1.2 * len(rows) * len(columns) * heap + 1024
+    assert source.fetched <= headers + 1.2 * len(rows) * len(columns) * heap + 1024 * (len(rows) + 1)
 
 
 def test_large_parts_are_read_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +350,7 @@ def test_pixels_far_apart_are_read_one_by_one() -> None:
 
 def test_damaged_tables_of_tiles() -> None:
     data = as_bytes(fits.PrimaryHDU(), fits.CompImageHDU(pixels_of((40, 40), "i2", 1)))
-    table = [one for one in extents(MemorySource(data)) if one.compressed][0]
+    table = next(one for one in extents(MemorySource(data)) if one.compressed)
     broken = bytearray(data)
     broken[table.data_start + 4 : table.data_start + 8] = b"\x7f\xff\xff\xff"
     with pytest.raises(BadContent, match="a tile lies outside of its data"):

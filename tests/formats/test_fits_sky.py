@@ -1,4 +1,4 @@
-"""Regions of the sky in images: every pixel inside is in the part, few others are, and each keeps its place."""
+"""Regions of the sky in images: every pixel inside is in the part, few others, and each keeps its place."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from astropy.wcs import WCS
 
 from skyfs.errors import BadArgument, Unsupported
 from skyfs.formats import Formats
-from skyfs.formats.guards import Tolerance
 from skyfs.formats.fits_sky import sky_windows
+from skyfs.formats.guards import Tolerance
 from skyfs.model.selectors import Box, Circle, parse_selectors
 from skyfs.testing.format_suite import MemorySource
 
@@ -82,7 +82,8 @@ def test_every_pixel_inside_is_taken_and_few_others(header: fits.Header) -> None
         try:
             x, y = sky_windows(region, header, (WIDTH, HEIGHT))
         except BadArgument as error:
-            assert "does not touch" in str(error)
+            if "does not touch" not in str(error):
+                raise
             assert not held.any(), region
             continue
         if not held.any():

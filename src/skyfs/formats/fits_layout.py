@@ -113,7 +113,7 @@ class _Window:
         """Give bytes from a start, more than so many unless the source ends there."""
         kept = self._bytes[start - self._start :] if start >= self._start else b""
         if len(kept) <= more_than:
-            at_least = self._first if not kept else min(2 * len(kept), _MAX_READ)
+            at_least = min(len(kept), _MAX_READ) or self._first
             kept += self.source.read(start + len(kept), start + len(kept) + at_least)
         self._start, self._bytes = start, kept
         return kept

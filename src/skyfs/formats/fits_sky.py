@@ -1,8 +1,8 @@
 """Regions of the sky as windows of an image: the smallest that hold every pixel which the region touches.
 
-Positions go both ways. Border and inside of the region are laid onto pixels, where the solution can be inverted;
-edges, a grid, and the frame around what was found so far are laid onto the sky, which always can be. The second
-is right where the first fails: distortions far outside of the image, poles, a jump in longitude.
+Positions go both ways. Border and inside of the region are laid onto pixels, where the solution can be
+inverted; edges, a grid, and the frame around what was found so far are laid onto the sky, which always works,
+also where the first fails: distortions far outside of the image, poles, a jump in longitude.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class _SkyImage:
 
         whole = WCS(header)
         if not whole.has_celestial:
-            raise BadArgument(f"selector {selector}", "the image has no celestial coordinates", "[1:500,1:500]")
+            raise BadArgument(
+                f"selector {selector}", "the image has no celestial coordinates", "[1:500,1:500]"
+            )
         self.axes = sorted((whole.wcs.lng, whole.wcs.lat))
         if self.axes[1] >= len(axes):
             raise BadArgument(f"selector {selector}", "the image has fewer axes than its coordinates")

@@ -40,7 +40,9 @@ class Shape:
 
     def samples(self) -> Pair:
         """Give positions on the border, close together, and inside, far apart."""
-        return self._circle(self._selector) if isinstance(self._selector, Circle) else self._box(self._selector)
+        return (
+            self._circle(self._selector) if isinstance(self._selector, Circle) else self._box(self._selector)
+        )
 
     @staticmethod
     def _circle(one: Circle) -> Pair:

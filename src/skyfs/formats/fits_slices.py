@@ -47,7 +47,9 @@ def slice_image(source: ByteSource, slices: object) -> CCDData:
     main = main_image(found)
     refuse_double_solution(main)
     windows, index = _windows(main, slices)
-    alongside = [one for one in found if one.name in _ALONGSIDE and one.index != main.index and one.image_axes]
+    alongside = [
+        one for one in found if one.name in _ALONGSIDE and one.index != main.index and one.image_axes
+    ]
     for one in alongside:
         if one.image_axes != main.image_axes:
             found_axes = f"{one.image_axes}, those of the image {main.image_axes}"

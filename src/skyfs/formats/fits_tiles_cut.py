@@ -32,6 +32,8 @@ _EMPTY_PRIMARY = b"".join(
     for key, value in (("SIMPLE", "T"), ("BITPIX", "8"), ("NAXIS", "0"), ("EXTEND", "T"))
 )
 _VARIABLE = re.compile(r"\d*[PQ]([A-Z])")
+# Rows are some bytes each: a request takes longer than reading so many, and a cache keeps them.
+_TABLE_BLOCK = 1024
 _ITEM_BYTES = {"B": 1, "L": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8}
 _KNOWN = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1", "NOCOMPRESS")
 
@@ -85,12 +87,19 @@ class CompressedImage:
             found = f"the image has {int(np.prod(counts))} tiles, the table {self._extent.axes[1]} rows"
             raise BadContent(f"FITS HDU {self._extent.index} is damaged", found)
         file = _SparseFile(self._extent)
-        starts = (self._extent.data_start + rows * self._row.itemsize).tolist()
-        read = file.read_from(source, [(start, start + self._row.itemsize) for start in starts])
-        table = np.frombuffer(b"".join(read), self._row)
+        table = np.frombuffer(self._read_rows(file, source, rows), self._row)
         ranges = [one for name, size in self._items.items() for one in self._heap_ranges(table[name], size)]
         file.read_from(source, ranges)
         return file
+
+    def _read_rows(self, file: _SparseFile, source: ByteSource, rows: np.ndarray) -> bytes:
+        """Read the blocks of the table in which these rows are: neighbours ask for the same ones again."""
+        start, size = self._extent.data_start, self._row.itemsize
+        first, last = rows * size // _TABLE_BLOCK, (rows * size + size - 1) // _TABLE_BLOCK
+        stop = start + size * self._extent.axes[1]
+        begins = [start + _TABLE_BLOCK * block for block in sorted({*first.tolist(), *last.tolist()})]
+        file.read_from(source, [(begin, min(begin + _TABLE_BLOCK, stop)) for begin in begins])
+        return b"".join(file.bytes_at(start + row * size, size) for row in rows.tolist())
 
     def _heap_ranges(self, descriptors: np.ndarray, item_bytes: int) -> Iterator[Range]:
         """Give where in the source the tiles lie that descriptors (count, offset) point to."""
@@ -98,7 +107,9 @@ class CompressedImage:
         for count, offset in descriptors.tolist():
             start = heap + offset
             if count and not heap <= start <= start + count * item_bytes <= stop:
-                raise BadContent(f"FITS HDU {self._extent.index} is damaged", "a tile lies outside of its data")
+                raise BadContent(
+                    f"FITS HDU {self._extent.index} is damaged", "a tile lies outside of its data"
+                )
             if count:
                 yield start, start + count * item_bytes
 
@@ -106,6 +117,7 @@ class CompressedImage:
 def _open(file: _SparseFile) -> fits.CompImageHDU:
     from astropy.io import fits
 
+    file.seek(0)
     return fits.open(file, memmap=False, do_not_scale_image_data=True)[1]
 
 
@@ -150,12 +162,16 @@ class _SparseFile(io.RawIOBase):
         self._pieces = [(0, memoryview(self._head))]
         self._position = 0
 
-    def read_from(self, source: ByteSource, ranges: Sequence[Range]) -> list[memoryview]:
-        """Fill ranges of the source in, and give them."""
+    def read_from(self, source: ByteSource, ranges: Sequence[Range]) -> None:
+        """Fill ranges of the source in."""
         found = read_planned(source, ranges)
         placed = [(start + self._shift, data) for (start, _), data in zip(ranges, found, strict=True)]
         self._pieces = sorted([*self._pieces, *placed], key=_start)
-        return found
+
+    def bytes_at(self, start: int, size: int) -> bytes:
+        """Give bytes at a place of the source."""
+        self.seek(start + self._shift)
+        return self.read(size) or b""
 
     def readable(self) -> bool:
         return True
@@ -164,7 +180,9 @@ class _SparseFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence] + offset
+        self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[
+            whence
+        ] + offset
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]

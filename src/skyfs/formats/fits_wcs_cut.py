@@ -1,7 +1,7 @@
 """Headers of image parts: sizes, and world coordinates that stay what they were for every kept pixel.
 
-What changes follows from where a kept pixel was: old = first + step * (new - 1) on each axis (FITS standard 4.0,
-section 8; SIP: Shupe et al. 2005; LTV and LTM: IRAF; plate constants: Digitized Sky Survey).
+What changes follows from where a kept pixel was: old = first + step * (new - 1) on each axis (FITS standard
+4.0, section 8; SIP: Shupe et al. 2005; LTV and LTM: IRAF; plate constants: Digitized Sky Survey).
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def _has_late_distortion(header: fits.Header) -> bool:
 def _matrix(header: fits.Header, name: str, alternate: str) -> dict[str, tuple[int, int]]:
     """Give row and column of each element of a matrix that the header has; AIPS wrote PC001002."""
     found = {}
-    pattern = re.compile(rf"{name}(\d+)_(\d+){alternate}" + ("|PC(\\d{3})(\\d{3})" * (name == "PC" and not alternate)))
+    pattern = re.compile(
+        rf"{name}(\d+)_(\d+){alternate}" + ("|PC(\\d{3})(\\d{3})" * (name == "PC" and not alternate))
+    )
     for key in header:
         if match := pattern.fullmatch(key):
             row, column = [int(group) for group in match.groups() if group]
@@ -143,7 +145,7 @@ def _move_logical(header: fits.Header, windows: Sequence[Window]) -> None:
 
 
 def _move_plate(header: fits.Header, windows: Sequence[Window]) -> None:
-    """Move the corner of a Digitized Sky Survey image on its plate: position = size * (pixel + corner - 0.5)."""
+    """Move the corner of a sky survey image on its plate: position = size * (pixel + corner - 0.5)."""
     for axis, (window, letter) in enumerate(zip(windows, "XY", strict=False), 1):
         corner, size = f"CNPIX{axis}", f"{letter}PIXELSZ"
         if corner in header and size in header and (window.first or window.step != 1):

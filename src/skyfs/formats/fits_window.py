@@ -114,11 +114,13 @@ def _full(slices: object, shape: Sequence[int]) -> tuple[slice | int, ...]:
         raise _refused(slices, shape, "more indices than axes")
     place = kinds.index("ellipsis") if "ellipsis" in kinds else len(given)
     full = (*given[:place], *[slice(None)] * missing, *given[place + 1 :])
-    return tuple(one if isinstance(one, slice) else operator.index(cast("SupportsIndex", one)) for one in full)
+    return tuple(
+        one if isinstance(one, slice) else operator.index(cast("SupportsIndex", one)) for one in full
+    )
 
 
 def _kind(index: object) -> str | None:
-    """Tell what an index is; None when basic indexing has it not (numpy takes True for an axis of its own)."""
+    """Tell what an index is; None when basic indexing has it not (True would be an axis of its own)."""
     if isinstance(index, slice):
         return "slice"
     if isinstance(index, EllipsisType):
