@@ -335,8 +335,8 @@ def test_parts_do_not_change(repo: Repository, fs: SkyFileSystem) -> None:
 
 
 def test_wrong_selectors(fs: SkyFileSystem, mounted: Path) -> None:
-    """Selectors that do not fit a dataset are an error that says what is there: "invalid argument" in a mount,
-    a `ValueError` in Python."""
+    """Selectors that do not fit a dataset are an error that says what is there: "invalid argument" in a
+    mount, a `ValueError` in Python."""
     with pytest.raises(ValueError, match="image 30 × 20"):
         fs.cat_file(f"{IMAGE}[9]")
     with pytest.raises(OSError, match="Invalid argument"):
