@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections import OrderedDict
+from functools import partial
 
 from .abc.source import ByteSource
 from .errors import NotFound
 from .formats.buffer import Buffer
 from .formats.catalog import Formats
+from .keeping import Kept
 from .model.dataset import Resolved
 from .reading import Reader
 
-# A preview is some hundred kB; tables are asked for again within one session of work.
-KEPT_BYTES = 64 * 2**20
-
-_Key = tuple[object, str | None, str]
-
 
 class Converter:
-    """Gives the bytes of datasets and components in other formats; keeps the latest in memory."""
+    """Gives the bytes of datasets and components in other formats; they are kept for who asks again."""
 
-    def __init__(self, reader: Reader, formats: Formats) -> None:
+    def __init__(self, reader: Reader, formats: Formats, kept: Kept) -> None:
         self._reader = reader
         self._formats = formats
-        self._kept: OrderedDict[_Key, bytes] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
+        self._kept = kept
 
     def can(self, resolved: Resolved, component: str | None, extension: str) -> bool:
         """Tell whether the dataset, or a component of it, can be had with an extension."""
@@ -51,16 +44,8 @@ class Converter:
             raise NotFound(
                 f"{named} as {extension!r}", f"{resolved.ref.type.storage_class} does not convert to it"
             )
-        key = (resolved.ref.id, component, extension)
-        with self._lock:
-            data = self._kept.get(key)
-            if data is not None:
-                self._kept.move_to_end(key)
-        if data is None:
-            data = self._convert(resolved, component, extension)
-            if resolved.ref.type.immutable:
-                self._keep(key, data)
-        return Buffer(data)
+        key = (resolved.ref.id, component, extension) if resolved.ref.type.immutable else None
+        return Buffer(self._kept.made(key, partial(self._convert, resolved, component, extension)))
 
     def _extensions_of(self, storage_class: str) -> list[str]:
         return [self._formats.extension_for(storage_class)]
@@ -87,11 +72,3 @@ class Converter:
             with source:
                 self._formats.convert(source, location.extension, storage_class, extension, file)
         return file.getvalue()
-
-    def _keep(self, key: _Key, data: bytes) -> None:
-        with self._lock:
-            if key not in self._kept and len(data) <= KEPT_BYTES:
-                self._kept[key] = data
-                self._size += len(data)
-            while self._size > KEPT_BYTES:
-                self._size -= len(self._kept.popitem(last=False)[1])

@@ -12,6 +12,7 @@ from .errors import BadContent, NoBytes, NotFound, StoreError
 from .fallback import FallbackSource, same_bytes
 from .formats.catalog import Formats
 from .formats.fits_part import open_part
+from .formats.slicing import sliced
 from .model.dataset import Location, Resolved
 from .registry.registry import Registry
 
@@ -72,7 +73,13 @@ class Reader:
             return self._fresh(resolved, lambda one: self._read_one(one, own_class, component, None))
         if self.is_apart(resolved):
             return None
-        return self._formats.component(self.read(resolved), storage_class, component)
+        return self._fresh(resolved, lambda one: self._component(one, component))
+
+    def read_slices(self, resolved: Resolved, slices: object, *, as_: type | str | None = None) -> object:
+        """Read what ``whole[slices]`` is, with little more of the bytes than that needs."""
+        if self.is_apart(resolved):
+            return self._formats.convert_to(sliced(self.read(resolved), slices), as_)
+        return self._fresh(resolved, lambda one: self._slices(one, slices, as_))
 
     def places(self, resolved: Resolved) -> Sequence[Location]:
         """Give the locations in the order of the stores, those of the whole dataset before components."""
@@ -136,6 +143,18 @@ class Reader:
             if any(place.component == component for place in resolved.locations):
                 parts[component] = self._read_one(resolved, own_class, component, None)
         return self._formats.convert_to(self._formats.assemble(storage_class, parts), as_)
+
+    def _slices(self, resolved: Resolved, slices: object, as_: type | str | None) -> object:
+        location, source = self._open(resolved, None, None)
+        with source:
+            storage_class = resolved.ref.type.storage_class
+            return self._formats.read_slices(source, location.extension, storage_class, slices, as_)
+
+    def _component(self, resolved: Resolved, component: str) -> object:
+        location, source = self._open(resolved, None, None)
+        with source:
+            storage_class = resolved.ref.type.storage_class
+            return self._formats.read_component(source, location.extension, storage_class, component)
 
     def _read_one(
         self, resolved: Resolved, storage_class: str, component: str | None, as_: type | str | None

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import BinaryIO, Self
 
+from skyfs.model.ranges import LOCAL, Cost
+
 
 class ByteSource(ABC):
     """The bytes of one dataset, wherever they lie.
@@ -34,6 +36,11 @@ class ByteSource(ABC):
     def local_path(self) -> str | None:
         """Path of a local file with exactly these bytes, when there is one."""
         return None
+
+    @property
+    def cost(self) -> Cost:
+        """What reading costs, by which parts of files are planned; a source that is far away says so."""
+        return LOCAL
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Give several ranges, in order; stores with latency fetch them concurrently."""

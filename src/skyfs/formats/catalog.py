@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import BinaryIO, Self
 
 from skyfs.abc.contents import Contents
-from skyfs.abc.format import Format, HasHeader, ShowsContents
+from skyfs.abc.format import Cuts, Format, HasHeader, ReadsComponents, ReadsSlices, ShowsContents
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadConfig, BadContent, BadDefinition, UnknownFormat, Unsupported
+from skyfs.model.selectors import Selector
 from skyfs.model.storage import StorageClass
 
 from . import entry_points
@@ -19,6 +20,7 @@ from .loading import load_class, load_object
 from .raw import Raw
 from .recoding import Exports, carriers
 from .settings import Settings, default_settings, parse_settings
+from .slicing import refuse_text, sliced
 
 _BYTES = "Bytes"
 
@@ -233,6 +235,73 @@ class Formats:
     def convert_to(self, value: object, as_: type | str | None) -> object:
         """Give an object as another Python type; as it is with None. Raises as `read`."""
         return value if as_ is None else self._converters.convert(value, resolve_type(as_))
+
+    def read_slices(
+        self,
+        source: ByteSource,
+        extension: str,
+        storage_class: str,
+        slices: object,
+        as_: type | str | None = None,
+    ) -> object:
+        """Read what ``whole[slices]`` is of an array, image or table (its rows); parameters as `read`.
+
+        Raises
+        ------
+        BadArgument
+            When the slices do not fit, or are of another kind than numpy's basic indexing.
+        Unsupported
+            When objects of the storage class have no slices.
+        BadContent
+            When the bytes are damaged.
+        """
+        refuse_text(slices)
+        found = self.format(extension)
+        carrier = _BYTES if storage_class == _BYTES else self._carrier(extension, storage_class)
+        if isinstance(found, ReadsSlices) and carrier != _BYTES:
+            value = found.read_slices(source, carrier, slices)
+            if carrier != storage_class:
+                value = self._converters.convert(value, self._python_type(storage_class))
+        else:
+            value = sliced(self._read(source, extension, storage_class), slices)
+        return self.convert_to(value, as_)
+
+    def read_component(self, source: ByteSource, extension: str, storage_class: str, name: str) -> object:
+        """Read a component of a dataset, alone where the format can; else as `component` of the whole."""
+        own_class = self.component_class(storage_class, name)
+        reader: object = self.format(extension) if self.knows(extension) else None
+        if isinstance(reader, ReadsComponents):
+            try:
+                part = reader.read_component(source, storage_class, name)
+            except Unsupported:
+                # Of this storage class the format reads no parts.
+                pass
+            else:
+                return None if part is None else self._converters.convert(part, self._python_type(own_class))
+        return self.component(self._read(source, extension, storage_class), storage_class, name)
+
+    def can_cut(self, extension: str) -> bool:
+        """Tell whether selectors cut parts from files of an extension."""
+        return self.knows(extension) and isinstance(self.format(extension), Cuts)
+
+    def cut(self, source: ByteSource, extension: str, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write the part of a file that selectors name, as a file of the same extension.
+
+        Raises
+        ------
+        BadArgument
+            When the selectors do not fit this file; the message says what is there.
+        Unsupported
+            When no selectors, or not these, cut files of the extension.
+        BadContent
+            When the bytes are damaged.
+        """
+        found = self.format(extension)
+        if not isinstance(found, Cuts):
+            kinds = ", ".join(one for one in self.extensions if one and self.can_cut(one))
+            asked = f"selector {''.join(map(str, selectors))} of a {extension!r} file"
+            raise Unsupported(asked, "no selectors cut such files", f"they cut {kinds}")
+        found.cut(source, selectors, file)
 
     def check(self, source: ByteSource, extension: str) -> None:
         """Raise BadContent when the bytes are visibly truncated or of another format."""

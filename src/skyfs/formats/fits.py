@@ -5,14 +5,15 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, Unsupported
+from skyfs.model.selectors import Selector
 
-from . import fits_read, fits_write
+from . import fits_cut, fits_read, fits_slices, fits_write
 from .buffer import Buffer
 from .fits_layout import check_layout
 from .guards import Tolerance, reading, refuse_class, writing
@@ -67,6 +68,20 @@ class Fits(Format):
         """Give the primary header, merged with the first extension's when the primary has no data."""
         with Tolerance(), reading("FITS"):
             return main_header(self._plain(source))
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write the selected HDU, section, sky region, columns or rows as an uncompressed FITS file."""
+        with Tolerance(), reading("FITS"):
+            fits_cut.cut(self._plain(source), selectors, file)
+
+    def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
+        """Read a part of what `read` gives as Image or Array."""
+        reader = fits_slices.READERS.get(storage_class)
+        if reader is None:
+            todo = f"read it as {' or '.join(fits_slices.READERS)}"
+            raise BadArgument(f"slices of {storage_class}", "only one image can be sliced", todo)
+        with Tolerance(), reading("FITS"):
+            return reader(self._plain(source), slices)
 
     def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:
         """Read one component of an Exposure: headers, and the data of its own HDUs."""

@@ -17,7 +17,9 @@ _END = b"END".ljust(_CARD)
 _BITPIX = frozenset((8, 16, 32, 64, -32, -64))
 # Most headers end within it; reading 11 KiB costs as much as reading one block (7 µs here, page cache warm).
 _FIRST_READ = 4 * BLOCK
-_NEXT_READ = 16 * BLOCK
+# From far away 11 KiB may be more than all the pixels that are wanted.
+_FIRST_FAR_READ = 2 * BLOCK
+_MAX_READ = 64 * BLOCK
 # A header without END is not followed for ever: 64 MiB are 840 000 cards.
 _MAX_HEADER = 64 << 20
 _MAX_TAIL = 1 << 16
@@ -38,6 +40,21 @@ class Extent:
     def kind(self) -> str:
         """``PRIMARY``, ``IMAGE``, ``BINTABLE``, ``TABLE``, or what else XTENSION says."""
         return "PRIMARY" if self.index == 0 else _text(self.cards[:_CARD])
+
+    @property
+    def bitpix(self) -> int:
+        """BITPIX of the image, also of a compressed one."""
+        return _number(self.cards, b"ZBITPIX " if self.compressed else b"BITPIX  ", None, self.index)
+
+    @property
+    def name(self) -> str:
+        """EXTNAME; empty when it has none."""
+        return _text(b" " * 9 + _raw(self.cards, b"EXTNAME "))
+
+    @property
+    def version(self) -> int:
+        """EXTVER, which is 1 when it is not given."""
+        return _number(self.cards, b"EXTVER  ", 1, self.index)
 
     @property
     def end(self) -> int:
@@ -72,16 +89,34 @@ def extents(source: ByteSource) -> Iterator[Extent]:
         When the source is no FITS file, or ends before a header or data unit is complete. The message
         says at which HDU, how many bytes it needs and how many there are.
     """
-    size = source.size
-    extent = _extent(source, 0, 0, size)
+    size, window = source.size, _Window(source)
+    extent = _extent(window, 0, 0, size)
     yield extent
     while extent.end < size:
-        head = source.read(extent.end, extent.end + 8)
+        head = window.read(extent.end)[:8]
         if not head.startswith(b"XTENSION"[: len(head)]):
             _check_tail(source, extent, size)
             return
-        extent = _extent(source, extent.index + 1, extent.end, size)
+        extent = _extent(window, extent.index + 1, extent.end, size)
         yield extent
+
+
+class _Window:
+    """The bytes that were read last: a header that begins within them is not asked for again."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self.source = source
+        self._first = _FIRST_FAR_READ if source.cost.far else _FIRST_READ
+        self._start, self._bytes = 0, b""
+
+    def read(self, start: int, more_than: int = 0) -> bytes:
+        """Give bytes from a start, more than so many unless the source ends there."""
+        kept = self._bytes[start - self._start :] if start >= self._start else b""
+        if len(kept) <= more_than:
+            at_least = min(len(kept), _MAX_READ) or self._first
+            kept += self.source.read(start + len(kept), start + len(kept) + at_least)
+        self._start, self._bytes = start, kept
+        return kept
 
 
 def check_layout(source: ByteSource) -> None:
@@ -103,8 +138,8 @@ def main_image(found: list[Extent]) -> Extent:
     )
 
 
-def _extent(source: ByteSource, index: int, start: int, size: int) -> Extent:
-    cards, data_start = _read_header(source, index, start, size)
+def _extent(window: _Window, index: int, start: int, size: int) -> Extent:
+    cards, data_start = _read_header(window, index, start, size)
     axes, data_size = _shape(cards, index)
     if data_start + data_size > size:
         raise BadContent(
@@ -115,9 +150,9 @@ def _extent(source: ByteSource, index: int, start: int, size: int) -> Extent:
     return Extent(index, cards, start, data_start, data_size, axes)
 
 
-def _read_header(source: ByteSource, index: int, start: int, size: int) -> tuple[bytes, int]:
+def _read_header(window: _Window, index: int, start: int, size: int) -> tuple[bytes, int]:
     """Give the cards before END, and where the data begin."""
-    header = source.read(start, start + _FIRST_READ)
+    header = window.read(start)
     if index == 0 and (header[:9] != b"SIMPLE  =" or not header[9:30].strip().startswith(b"T")):
         if not header or not b"SIMPLE  =".startswith(header[:9]):
             raise BadContent(
@@ -127,15 +162,14 @@ def _read_header(source: ByteSource, index: int, start: int, size: int) -> tuple
             raise BadContent("not a standard FITS file", f"its first card is {header[:30]!r}")
     searched = 0
     while (end := _find_end(header, searched)) < 0:
-        searched = len(header) - len(header) % _CARD
-        more = source.read(start + len(header), start + len(header) + _NEXT_READ)
-        if not more or len(header) > _MAX_HEADER:
+        searched, read = len(header) - len(header) % _CARD, len(header)
+        header = window.read(start, read)
+        if len(header) == read or read > _MAX_HEADER:
             raise BadContent(
                 f"the header of FITS HDU {index} is truncated",
                 f"no END card in the {len(header)} bytes from byte {start}",
                 f"the file has {size} bytes",
             )
-        header += more
     data_start = start + -(-(end + _CARD) // BLOCK) * BLOCK
     return header[:end], data_start
 

@@ -39,7 +39,7 @@ def read_image(source: ByteSource) -> CCDData:
 
     found = list(extents(source))
     main = main_image(found)
-    _refuse_double_solution(main)
+    refuse_double_solution(main)
     with open_whole(source) as file:
         header = fits.Header.fromstring(main.cards)
         # The reader knows extensions MASK, UNCERT and PSFIMAGE, as CCDData.to_hdu writes them.
@@ -121,7 +121,7 @@ READERS: Mapping[str, Callable[[ByteSource], object]] = {
 }
 
 
-def _refuse_double_solution(extent: Extent) -> None:
+def refuse_double_solution(extent: Extent) -> None:
     """Refuse a header with both plate constants of the Digitized Sky Survey and distortion polynomials.
 
     wcslib overruns its buffers on it (astropy 8.0.2), which ends the process.

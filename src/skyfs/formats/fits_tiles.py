@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _GZIP = b"\x1f\x8b\x08"
 _TIME = slice(4, 8)
-_TILE_COLUMNS = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
+TILE_COLUMNS = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
 
 
 def without_times(hdus: fits.HDUList) -> fits.HDUList:
@@ -48,6 +48,6 @@ def _tiles(data: bytes) -> Iterator[int]:
             layout = columns.dtype.newbyteorder(">")
             rows = np.frombuffer(data, layout, extent.axes[1], extent.data_start)
             heap = extent.data_start + header.get("THEAP", table_size)
-            for name in _TILE_COLUMNS:
+            for name in TILE_COLUMNS:
                 if name in columns.names:
                     yield from (heap + int(offset) for size, offset in rows[name] if size)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
+from skyfs.model.selectors import Selector
 
+from .array_part import ArrayLayout, read_part, section_slices
 from .buffer import open_whole
 from .guards import reading, refuse_class, refuse_options, refuse_value, writing
 
@@ -36,6 +38,18 @@ class Npy(Format):
         with reading("NPY"), open_whole(source) as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 
+    def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
+        """Read a part of the array; of the bytes little more than it has."""
+        if storage_class not in self.storage_classes:
+            raise refuse_class("NPY", storage_class, self.storage_classes)
+        return read_part(source, self._layout(source), slices)
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write a section: pixels from 1, the last axis (x) first."""
+        layout = self._layout(source)
+        slices = section_slices(selectors, layout.shape, ".npy")
+        self.write(read_part(source, layout, slices), file, {})
+
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write an array."""
         refuse_options("NPY", options)
@@ -55,6 +69,11 @@ class Npy(Format):
     def check(self, source: ByteSource) -> None:
         """Check the header, and that the size of the data is what it says."""
         read_header(source)
+
+    def _layout(self, source: ByteSource) -> ArrayLayout:
+        """Tell where the elements lie, by the header."""
+        found = read_header(source)
+        return ArrayLayout(found.start, found.shape, found.dtype, fortran=found.fortran)
 
 
 @dataclass(frozen=True, slots=True)

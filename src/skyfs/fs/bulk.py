@@ -95,6 +95,9 @@ class BulkFileSystem(LookingFileSystem):
         A list of paths may go to a list of local ones. Files far away are fetched together; each is there
         when it is whole. The first that fails is raised, when all have been tried.
         """
+        if self._is_part(rpath) and isinstance(lpath, str | os.PathLike):
+            self._get_part(rpath, os.fspath(lpath), callback)
+            return
         with self._collecting() as pairs:
             super().get(rpath, lpath, recursive, NoOpCallback(), maxdepth, **options)
             found = [(*self._lookup(remote)[1:], remote, local) for remote, local in pairs]
@@ -130,6 +133,9 @@ class BulkFileSystem(LookingFileSystem):
         **options: Any,
     ) -> None:
         """Copy files within the repository: all of them or none."""
+        if self._is_part(path1):
+            self.cp_file(path1, path2, **options)
+            return
         with self._collecting() as pairs:
             super().copy(path1, path2, recursive, maxdepth, on_error, **options)
             nodes = [self._lookup(one)[2] for one, _ in pairs]
@@ -145,6 +151,21 @@ class BulkFileSystem(LookingFileSystem):
                     raise error
             taken = [(path, two) for (_, path), (_, two) in zip(local, files, strict=True)]
             self._take_in(taken, "move", options)
+
+    # -- inside: parts of datasets --------------------------------------------------------------------
+
+    def _is_part(self, path: Any) -> bool:
+        """Tell whether a path has selectors and no wildcards: fsspec takes the brackets for a pattern."""
+        if not isinstance(path, str):
+            return False
+        base, selectors = split_selectors(self._strip_protocol(path))
+        return bool(selectors) and not has_magic(base)
+
+    def _get_part(self, remote: str, local: str, callback: Any) -> None:
+        """Copy one part to a local file; into a folder by the last name of its path."""
+        if local.endswith("/") or os.path.isdir(local):
+            local = os.path.join(local, self._lookup(remote)[2].name)
+        self.get_file(remote, local, callback=callback)
 
     # -- inside ----------------------------------------------------------------------------------------
 
@@ -228,7 +249,12 @@ class BulkFileSystem(LookingFileSystem):
         """Give the files that a path stands for, each with its name: nothing is looked up twice."""
         tree = self._home.reading()
         if _is_pattern(self._strip_protocol(path)):
-            nodes = self._globbed(path)
+            selectors = split_selectors(self._strip_protocol(path))[1]
+            nodes = [
+                (name, tree.part(node, selectors) if selectors else node)
+                for name, node in self._globbed(path)
+                if not (selectors and node.is_dir)
+            ]
         else:
             nodes = [(self._strip_protocol(path), self._lookup(path)[2])]
         if not nodes:

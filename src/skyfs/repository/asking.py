@@ -8,15 +8,18 @@ from typing import Any
 from uuid import UUID
 
 from ..abc.source import ByteSource
-from ..errors import BadArgument, BadDataId, NotFound, Unsupported
+from ..errors import BadArgument, BadDataId, NotFound
+from ..formats.slicing import refuse_text, sliced
 from ..model.dataid import coerce
 from ..model.dataset import DatasetRef, Location, Resolved
 from ..model.dimensions import Element
 from ..model.paths import Address, parse
 from ..model.query import Binary, Expression, IsNull, Literal, Name
+from ..model.selectors import Selector
 from ..model.timespan import Timespan, to_tai_ns
 from ..querying import DataIdQuery, DatasetQuery, RecordQuery
 from ..querying.conditions import Asked
+from ..resolving import Named
 from .base import Base, Collections
 from .naming import collections_named, types_named
 
@@ -195,11 +198,13 @@ class Asking(Base):
         Parameters
         ----------
         dataset
-            A dataset type (with a data ID), a reference, or a path that begins with ``/``.
+            A dataset type (with a data ID), a reference, or a path that begins with ``/``; of a path with
+            a component or selectors, that part is given.
         component
             Read only this part of a composite.
         slices
-            Read only this part of an array; numpy meaning.
+            Read only this part of an array or image, or rows of a table: numpy's basic indexing,
+            ``np.s_[y0:y1, x0:x1]``.
         as_
             Give another Python type: a type, or ``"pandas"``, ``"arrow"``, ``"numpy"``.
 
@@ -207,15 +212,32 @@ class Asking(Base):
         ------
         NotFound, NoBytes, Ambiguous, BadDataId
             As `find`.
+        BadArgument
+            When there is no such component, or slices or selectors do not fit.
+        Unsupported
+            When such a dataset has no slices, or no selectors cut it.
         BadContent
             When the bytes are damaged.
         """
-        if slices is not None:
-            raise Unsupported("get(slices=)", "this version reads whole datasets", "slice what get() gives")
+        refuse_text(slices)
+        selectors: tuple[Selector, ...] = ()
+        if isinstance(dataset, str) and dataset.startswith("/"):
+            address = parse(dataset)
+            named = self._at(address)
+            dataset, selectors = named.resolved, address.selectors
+            component = component or named.component
         resolved = self._resolved(dataset, collections, time, data_id)
-        if component is None:
-            return self.reader.read(resolved, as_=as_)
-        return self.formats.convert_to(self.reader.read_component(resolved, component), as_)
+        if not selectors and component is None:
+            if slices is None:
+                return self.reader.read(resolved, as_=as_)
+            return self.reader.read_slices(resolved, slices, as_=as_)
+        if selectors:
+            value = self.parter.read(resolved, component, selectors)
+        else:
+            value = self.reader.read_component(resolved, str(component))
+        if value is None:
+            return None
+        return self.formats.convert_to(value if slices is None else sliced(value, slices), as_)
 
     def open_bytes(self, resolved: Resolved) -> tuple[Location, ByteSource]:
         """Open the stored bytes of a dataset; the caller closes the source."""
@@ -242,8 +264,6 @@ class Asking(Base):
     ) -> Resolved:
         if isinstance(dataset, Resolved):
             return dataset
-        if isinstance(dataset, str) and dataset.startswith("/"):
-            return self._at(dataset)
         if isinstance(dataset, DatasetRef):
             elided = self._in_memory(dataset.type.name)
             if elided is not None:
@@ -254,13 +274,13 @@ class Asking(Base):
             return found[dataset.id]
         return self.resolve(dataset, collections=collections, time=time, **given)
 
-    def _at(self, path: str) -> Resolved:
+    def _at(self, address: Address) -> Named:
         try:
-            return self.resolver.dataset(parse(path)).resolved
+            return self.resolver.dataset(address)
         except NotFound:
             if self.elided is None:
                 raise
-            return self.elided.repository.resolver.dataset(parse(path)).resolved
+            return self.elided.repository.resolver.dataset(address)
 
     def _ids(self, exclude: Iterable[object] | None) -> frozenset[UUID]:
         if exclude is None:

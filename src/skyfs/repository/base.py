@@ -10,9 +10,12 @@ from typing import Self
 
 from ..abc.store import Store
 from ..config import Config
+from ..converting import Converter
 from ..errors import BadArgument, NotAllowed
 from ..finding import Finder
 from ..formats.catalog import Formats
+from ..keeping import Kept
+from ..parting import Parter
 from ..planning import Policy
 from ..reading import Reader
 from ..registry.collections import writable_run
@@ -48,6 +51,9 @@ class Base:
         policy = Policy(config.auto_register, user)
         self.reader = Reader(registry, stores, formats)
         ready = frozenset(name for name, store in stores.items() if store.writable)
+        kept = Kept()
+        self.converter = Converter(self.reader, formats, kept)
+        self.parter = Parter(self.reader, formats, self.converter, kept)
         self.writer = Writer(registry, stores, formats, policy, Routes(config.stores, ready, formats))
         self.finder = Finder(registry)
         self.resolver = Resolver(registry, self.finder)

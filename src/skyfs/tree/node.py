@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..model.selectors import Selector
 from ..resolving import Named
 
 
@@ -59,6 +60,8 @@ class Node:
         The bytes of a file that is no dataset, such as ``/.repo/version``.
     inner
         The names inside of the dataset, when that is a folder and this lies in it.
+    selectors
+        The part of the dataset that the file is; empty for all of it.
     """
 
     path: str
@@ -68,11 +71,12 @@ class Node:
     named: Named | None = None
     content: Content | None = None
     inner: tuple[str, ...] = ()
+    selectors: tuple[Selector, ...] = ()
 
     @property
     def is_dataset(self) -> bool:
         """Whether it is a whole dataset: a file, or one that is shown as a folder."""
-        return self.named is not None and not self.inner
+        return self.named is not None and not self.inner and not self.selectors
 
     @property
     def name(self) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..abc.source import ByteSource
-from ..converting import Converter
-from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound, Unsupported
+from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound
 from ..formats.buffer import Buffer
 from ..model.dataset import Resolved
 from ..model.paths import Address
+from ..model.selectors import Selector
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
 from ..registry.levels import LevelFilter
 from ..registry.lookup import by_group
@@ -47,8 +47,7 @@ class Tree:
         self.repository = repository
         self._visible = tuple(collections) if collections is not None else None
         self._registry = repository.registry
-        self._converter = Converter(repository.reader, repository.formats)
-        self.insides = Insides(repository, self._converter)
+        self.insides = Insides(repository, repository.converter)
         self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
         self._services = Services(repository, self.born_ns)
         self._everything = Everything(repository.registry)
@@ -121,9 +120,12 @@ class Tree:
         if node.inner:
             return self.insides.open(node)
         named = node.named
+        if node.selectors:
+            parter = self.repository.parter
+            return parter.open(named.resolved, named.component, named.extension, node.selectors)
         if self._is_stored(named):
             return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
-        return self._converter.open(named.resolved, named.component, named.extension)
+        return self.repository.converter.open(named.resolved, named.component, named.extension)
 
     def is_stored(self, node: Node) -> bool:
         """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
@@ -250,6 +252,26 @@ class Tree:
             return Node(path, is_dir=True, stored_ns=place.mtime_ns, named=named)
         return Node(path, is_dir=False, stored_bytes=place.size, stored_ns=place.mtime_ns, named=named)
 
+    def part(self, node: Node, selectors: Sequence[Selector]) -> Node:
+        """Give the part of a dataset's file that selectors name; it is made, to know its size.
+
+        Raises
+        ------
+        NotFound
+            When the node is no dataset.
+        BadArgument
+            When the selectors do not fit the dataset; the message says what is there.
+        Unsupported
+            When no selectors, or not these, cut its format.
+        """
+        if node.named is None:
+            found = "it is a folder" if node.is_dir else "it is no dataset"
+            raise NotFound(f"the part {''.join(map(str, selectors))} of {node.path!r}", found)
+        path = node.path + "".join(map(str, selectors))
+        part = replace(node, path=path, selectors=tuple(selectors))
+        with self.open_node(part) as source:
+            return replace(part, stored_bytes=source.size)
+
     # -- inside: files ---------------------------------------------------------------------------------
 
     def _is_stored(self, named: Named) -> bool:
@@ -271,9 +293,6 @@ class Tree:
             raise NoBytes(
                 f"open {str(address)!r}", "it is declared, but no store has its bytes", "put or ingest them"
             )
-        if address.selectors:
-            todo = "leave the selector out, and take the part of what get() gives"
-            raise Unsupported(f"open {str(address)!r}", "this version serves whole datasets", todo)
         if address.inner:
             raise NotFound(f"nothing at {str(address)!r}", "the dataset is one file")
         if ref.valid is not None and "valid" not in dict(address.keys) and not address.extension:
@@ -288,7 +307,8 @@ class Tree:
             path = dataset_path(named, address.service)
         else:
             path = f"/.by-id/{ref.id}{named.extension}"
-        return self._sized(Node(path, False, place.size, place.mtime_ns, named), address)  # noqa: FBT003
+        node = Node(path, False, place.size, place.mtime_ns, named)  # noqa: FBT003
+        return self.part(node, address.selectors) if address.selectors else self._sized(node, address)
 
     def _sized(self, node: Node, address: Address) -> Node:
         """Give a file the size that it has in the format asked for."""
@@ -297,11 +317,12 @@ class Tree:
             return replace(node, is_dir=True, stored_bytes=0)
         if named is None or self._is_stored(named):
             return node
-        if not self._converter.can(named.resolved, named.component, named.extension):
+        converter = self.repository.converter
+        if not converter.can(named.resolved, named.component, named.extension):
             stored = self.repository.reader.shown(named.resolved).extension
             found = f"it is stored as {stored!r}, which does not convert to {named.extension!r}"
             raise NotFound(f"no file {str(address)!r}", found)
-        with self._converter.open(named.resolved, named.component, named.extension) as source:
+        with converter.open(named.resolved, named.component, named.extension) as source:
             return replace(node, stored_bytes=source.size)
 
     def _inside(self, address: Address, inner: tuple[str, ...]) -> Node:
