@@ -314,6 +314,21 @@ def test_a_dead_download_is_swept_and_a_live_one_is_not(shop: Shop) -> None:
     assert list((shop.folder / "incoming").iterdir()) == []
 
 
+def test_room_that_killed_downloads_had_reserved_is_free_again(shop: Shop) -> None:
+    shop.read(0)
+    cache = shop.cache()
+    dead = {content_name(shop.expected(number).sha256 or b""): 100 for number in range(1, 6)}
+    keyed = {f"k{'0' * 63}{number}": 100 for number in range(4)}
+    assert cache.ledger.reserve(dead | keyed)
+    half = Path(cache.layout.new_incoming(next(iter(dead))))
+    half.write_bytes(b"half")
+    cache.sweep_once()
+    half.write_bytes(b"another that died since")
+    shop.read(*range(20, 29), cache=cache)
+    assert shop.kept() >= set(range(20, 29))
+    assert not half.exists()
+
+
 def test_a_lock_dies_with_its_owner(shop: Shop) -> None:
     shop.read(0)
     cache = shop.cache()
