@@ -6,25 +6,20 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from . import index
-from .abc.store import Store
+from . import index, storing
 from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
 from .errors import BadConfig, Exists, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
 from .ingesting import IN_PLACE
 from .registry.registry import Registry
 from .repository import Repository
-from .storage_config import CacheConfig, StoreConfig, without_password
+from .repository.eliding import Elided
 from .stores.local import LocalStore
-from .stores.memory import MemoryStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
-
-if TYPE_CHECKING:
-    from .stores.cache import DiskCache
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 
@@ -34,7 +29,7 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     *,
     universe: Mapping[str, object] | str | os.PathLike[str] | None = None,
     registry: str | None = None,
-    stores: Iterable[Mapping[str, str]] | None = None,
+    stores: Iterable[Mapping[str, object]] | None = None,
     name: str | None = None,
     shared: bool = False,
     options: Mapping[str, object] | None = None,
@@ -51,7 +46,8 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     registry
         File name of the SQLite database in the folder.
     stores
-        ``{"name": ..., "url": ...}`` of each store; default: the folder ``data``.
+        ``{"name": ..., "url": ..., "options": ...}`` of each store, as the section ``stores:`` of the
+        configuration has them; default: the folder ``data``. For stores far away nothing is made.
     name
         Name for ``skyfs://NAME/``; added to the index when given.
     shared
@@ -148,7 +144,10 @@ def locate(location: str | os.PathLike[str], environment: Environment) -> Path:
 
 
 def destroy(location: str | os.PathLike[str], *, environment: Environment | None = None) -> None:
-    """Delete a repository with all that it holds, and take its name out of the index."""
+    """Delete a repository's folder with all that it holds, and take its name out of the index.
+
+    What lies in stores outside the folder stays.
+    """
     environment = environment or Environment.current()
     folder = locate(location, environment)
     name = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME)).name
@@ -161,7 +160,7 @@ def _new_config(
     folder: Path,
     name: str | None,
     registry: str | None,
-    stores: Iterable[Mapping[str, str]] | None,
+    stores: Iterable[Mapping[str, object]] | None,
     options: Mapping[str, object],
 ) -> Mapping[str, object]:
     values: dict[str, object] = {"skyfs": CONFIG_VERSION}
@@ -184,7 +183,7 @@ def _checked(folder: Path, given: Mapping[str, object]) -> Config:
             f"registry {config.registry!r}", "not a file name", "a SQLite file in the repository's folder"
         )
     for store in config.stores:
-        _store_folder(folder, store)
+        storing.check(folder, store)
     return config
 
 
@@ -202,7 +201,7 @@ def _lay_out(
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
         for store in config.stores:
-            place = _store_folder(folder, store)
+            place = storing.local_folder(folder, store.url)
             if place is not None:
                 place.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
@@ -213,83 +212,29 @@ def _lay_out(
     write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
 
 
-def open_cache(config: CacheConfig, folder: Path, environment: Environment) -> DiskCache:
-    """Give the disk cache of a repository; nothing is made before something is kept."""
-    from .stores.cache import DiskCache
-
-    named = os.path.expanduser(config.folder)
-    place = folder / named if named else environment.cache_folder
-    return DiskCache(place, quota_bytes=config.quota_bytes, group=config.group)
-
-
 def _open_folder(folder: Path, environment: Environment, *, writable: bool) -> Repository:
     path = folder / CONFIG_NAME
     config = Config.from_mapping(read_yaml(path), str(path))
     registry = Registry.open(folder / config.registry, writable=writable, durability=config.durability)
-    stores = {store.name: _open_store(folder, store, config, writable=writable) for store in config.stores}
-    stores |= _cached(stores, config, folder, environment)
+    opening = storing.Opening(folder, config, environment, writable=writable)
+    stores = {store.name: opening.open(store) for store in config.stores}
     stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
     repository = Repository(folder, config, registry, stores, Formats.load(config.formats), environment.user)
+    _elide(repository)
     if writable:
         repository.recover()
     return repository
 
 
-def _open_store(folder: Path, config: StoreConfig, whole: Config, *, writable: bool) -> Store:
-    place = _store_folder(folder, config)
-    if place is None:
-        return MemoryStore(config.name)
-    return LocalStore(
-        place, name=config.name, writable=writable, durability=whole.durability, shared=whole.shared
-    )
-
-
-def _cached(
-    stores: Mapping[str, Store], config: Config, folder: Path, environment: Environment
-) -> dict[str, Store]:
-    """Give the stores that are read through the disk cache: those far away, unless the configuration differs.
-
-    It is not part of the repository: one that is open for reading only is cached all the same.
-    """
-    wanted = [one for one in config.stores if (_is_far(one) if one.cache is None else one.cache)]
-    if not wanted:
-        return {}
-    from .stores.cache import CachedStore
-
-    cache = open_cache(config.cache, folder, environment)
-    return {one.name: CachedStore(stores[one.name], cache, identity=_identity(folder, one)) for one in wanted}
-
-
-def _is_far(store: StoreConfig) -> bool:
-    url = _URL.fullmatch(store.url)
-    return url is not None and url[1] not in ("file", "local", "memory")
-
-
-def _identity(folder: Path, store: StoreConfig) -> str:
-    """Give what tells a store apart from all others: URL and server, without credentials; a folder's path.
-
-    Empty for a store in memory, which is another one in each process.
-    """
-    url = _URL.fullmatch(store.url)
-    if url is None:
-        return str(folder / store.url)
-    if url[1] == "memory":
-        return ""
-    client = store.options.get("client_kwargs")
-    servers = [store.options, client if isinstance(client, Mapping) else {}]
-    named = [str(one[key]) for one in servers for key in ("endpoint_url", "host", "port") if key in one]
-    return " ".join([without_password(store.url), *named])
-
-
-def _store_folder(folder: Path, store: StoreConfig) -> Path | None:
-    """Give the folder of a local store; None for one in memory."""
-    url = _URL.fullmatch(store.url)
-    if url and url[1] == "memory":
-        return None
-    if url and url[1] not in ("file", "local"):
-        raise Unsupported(
-            f"store {store.name!r} at {store.url!r}", f"{url[1]}:// is not known", "a folder, or memory://"
-        )
-    if store.name == IN_PLACE:
-        raise BadConfig(f"store {store.name!r}", "the name is taken", "choose another")
-    return folder / (url[2] if url else os.path.expanduser(store.url))
+def _elide(repository: Repository) -> None:
+    """Keep the types of a store in memory out of the registry too, where it says which they are."""
+    for store in repository.config.stores:
+        if store.types is not None and store.url.startswith("memory://"):
+            config = replace(repository.config, stores=(replace(store, types=None),), auto_register="types")
+            registry = Registry.in_memory(repository.registry.universe)
+            stores = {store.name: repository.stores[store.name]}
+            memory = Repository(
+                repository.root, config, registry, stores, repository.formats, repository.user
+            )
+            repository.elided = Elided(repository.registry, memory, store.types)
+            return

@@ -28,6 +28,7 @@ _CHOICES = {
     "durability": ("power", "process"),
     "on_missing": ("fetch", "fail"),
 }
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -154,6 +155,8 @@ class Environment:
         The repository that the command line takes when none is named.
     user
         Who this is.
+    variables
+        All of them, for options of stores that name one; they may hold credentials.
     cache_folder
         The disk cache of repositories whose configuration names none.
     """
@@ -163,6 +166,7 @@ class Environment:
     default_repository: str | None
     user: str
     cache_folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     @classmethod
     def current(cls) -> Environment:
@@ -173,7 +177,21 @@ class Environment:
         named = [Path(part) for part in os.environ.get("SKYFS_INDEX", "").split(os.pathsep) if part]
         own = Path(platformdirs.user_config_dir("skyfs")) / "index.yaml"
         cache = Path(os.environ.get("SKYFS_CACHE") or platformdirs.user_cache_dir("skyfs")).absolute()
-        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user(), cache)
+        repository = os.environ.get("SKYFS_REPO")
+        return cls((*named, own, site), site, repository, _user(), cache, dict(os.environ))
+
+    def resolve(self, value: object, where: str) -> object:
+        """Give an option with each text ``$NAME`` in it replaced by that variable; raises BadConfig."""
+        if isinstance(value, Mapping):
+            return {key: self.resolve(one, where) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(one, where) for one in value]
+        found = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            return value
+        if found[1] not in self.variables:
+            raise BadConfig(where, f"${found[1]} is not set", "set it in the environment")
+        return self.variables[found[1]]
 
 
 def _user() -> str:

@@ -85,6 +85,8 @@ class Routes:
 
     def _taking(self, type_name: str) -> list[StoreConfig]:
         ready = [store for store in self._stores if store.name in self._writable]
+        # A store in memory that says which types it takes has a registry of its own.
+        ready = [store for store in ready if store.types is None or not store.url.startswith("memory://")]
         named = [store for store in ready if store.types is not None and takes(store.types, type_name)]
         chosen = named or [store for store in ready if store.types is None][:1]
         if not chosen:

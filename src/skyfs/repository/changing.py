@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from ..errors import NotAllowed, NotFound
@@ -57,6 +58,11 @@ class Changing(Base):
         BadArgument
             When the object does not convert to the storage class.
         """
+        elided = self._in_memory(type_name)
+        if elided is not None:
+            data_id = elided.prepare(type_name, data_id)
+            how: dict[str, Any] = {"inputs": inputs, "extension": extension, "replace": replace}
+            return elided.repository.put(value, type_name, run=self._run(run), **{**data_id, **how})
         storage_class = self.registry.current().type(type_name).type.storage_class
         chosen = self.formats.extension_for(storage_class, type_name) if extension is None else extension
         ids = tuple(one.id if isinstance(one, DatasetRef) else one for one in inputs)
@@ -91,6 +97,8 @@ class Changing(Base):
         StoreError
             When a file cannot be read.
         """
+        if self.elided is not None:
+            self.elided.refuse("ingest", type_name)
         return Ingester(self.root, self.writer, self.formats).ingest(
             list(files), type_name, self._run(run), mode=mode, replace=replace
         )
@@ -100,6 +108,8 @@ class Changing(Base):
     ) -> list[DatasetRef]:
         """Register datasets whose bytes come later; they are found, but not listed until then."""
         entry = self.registry.current().type(type_name)
+        if self.elided is not None:
+            self.elided.refuse("declare", type_name)
         run_name = self._run(run)
         rows = self.registry.data_ids.complete_many(entry.group, data_ids)
         ids = new_ids(len(rows))
@@ -123,6 +133,10 @@ class Changing(Base):
             When a RUN is locked.
         """
         wanted = list(refs)
+        kept = [ref for ref in wanted if self._in_memory(ref.type.name) is not None]
+        if kept and self.elided is not None:
+            self.elided.repository.remove(kept)
+            wanted = [ref for ref in wanted if self._in_memory(ref.type.name) is None]
         for run in {ref.run for ref in wanted}:
             self._require_owner(run, "remove from")
         with self.transaction():
@@ -140,6 +154,10 @@ class Changing(Base):
         NotAllowed
             When it is in a chain and ``unlink`` is False, or you are neither owner nor administrator.
         """
+        if self.elided is not None and run in self.elided.repository.registry.current().collections:
+            self.elided.repository.remove_run(run)
+            if run not in self.registry.current().collections:
+                return
         self._require_owner(run, "remove")
         parents = self.registry.collections.parents(run)
         if parents and not unlink:

@@ -24,6 +24,8 @@ from typing import BinaryIO, Literal
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import NotFound, SkyfsError, StoreError, Transient, WrongBytes
+from skyfs.stores.keys import check_key
+from skyfs.stores.many import all_or_raise
 
 Fault = Literal["error", "broken", "missing", "truncate", "corrupt"]
 """``error`` may pass (`Transient`), ``broken`` will not (`StoreError`); the last two give wrong bytes."""
@@ -125,6 +127,7 @@ class FaultyStore(Store):
             self._rates.clear()
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
+        check_key(key, self.name)
         return FaultySource(self, key, expected, self.stat(key).size if expected is None else expected.size)
 
     def stat(self, key: str) -> Stat:
@@ -249,8 +252,18 @@ class FaultySource(ByteSource):
         return self._read(start, stop, waits=True)
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        return all_or_raise(self.try_many(ranges))
+
+    def try_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes | SkyfsError]:
+        """See `skyfs.stores.many.TriesRanges`."""
         self._store._wait()  # noqa: SLF001 - the same module
-        return [self._read(start, stop, waits=False) for start, stop in ranges]
+        results: list[bytes | SkyfsError] = []
+        for start, stop in ranges:
+            try:
+                results.append(self._read(start, stop, waits=False))
+            except SkyfsError as error:
+                results.append(error)
+        return results
 
     def read_all(self) -> bytes:
         self._require_open()

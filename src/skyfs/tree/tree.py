@@ -52,6 +52,9 @@ class Tree:
         self._everything = Everything(repository.registry)
         self._matching: OrderedDict[str, Matching] = OrderedDict()
         self._lock = threading.Lock()
+        elided = repository.elided
+        # What is kept in memory is a tree of its own, laid over this one.
+        self.over = None if elided is None else Tree(elided.repository, collections)
 
     # -- one -------------------------------------------------------------------------------------------
 
@@ -67,6 +70,11 @@ class Tree:
         InvalidQuery
             When the expression of ``/.where/<expression>`` means nothing.
         """
+        if self.over is not None and address.head and address.service not in PLAIN:
+            try:
+                return self.over.lookup(address)
+            except NotFound:
+                pass
         if address.service in PLAIN:
             return self._virtual(address)
         shown = self.shown(address.service)
@@ -110,6 +118,10 @@ class Tree:
             return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
         return self._converter.open(named.resolved, named.component, named.extension)
 
+    def is_stored(self, node: Node) -> bool:
+        """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
+        return node.named is not None and self._is_stored(node.named)
+
     def children(self, address: Address) -> list[Node]:
         """List a folder, sorted by name.
 
@@ -126,9 +138,20 @@ class Tree:
             found = list(self._services.files(address))
         else:
             found = list(self._children(self._registry.current(), address))
+            found += () if self.over is None else self._only_over(address, found)
         if not found and (address.head or address.keys) and not self.lookup(address).is_dir:
             raise NotDirectory(f"list {str(address)!r}", "it is a file")
         return sorted(found, key=lambda node: node.name)
+
+    def _only_over(self, address: Address, found: Sequence[Node]) -> list[Node]:
+        """Give the children that are in memory alone."""
+        names = {node.name for node in found}
+        over = self.over
+        return [] if over is None else [node for node in over.contents(address) if node.name not in names]
+
+    def contents(self, address: Address) -> list[Node]:
+        """List a folder of the tree of datasets; empty when there is none."""
+        return list(self._children(self._registry.current(), address))
 
     def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
         """Give all that is known of a dataset without opening it: ids, digest, values, records, captures.
@@ -163,6 +186,8 @@ class Tree:
         if address.service in PLAIN:
             yield from self._services.files(address)
             return
+        if self.over is not None:
+            yield from self.over.files(address)
         snapshot = self._registry.current()
         folder = self._folder(snapshot, address)
         if folder is not None:
