@@ -107,9 +107,9 @@ def unpin(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
 
 
 def _cache(session: Session) -> DiskCache:
-    from ..storing import open_cache
     from ..storage_config import CacheConfig
     from ..stores.cache import DiskCache
+    from ..storing import open_cache
 
     if not session.is_named:
         return DiskCache(session.environment.cache_folder, quota_bytes=CacheConfig().quota_bytes)

@@ -41,7 +41,7 @@ class Status:
 def status(cache: DiskCache) -> Status:
     """Look at all files; nothing is written."""
     states = {
-        folder: [entry.stat(follow_symlinks=False) for _, entry in cache.layout.names(folder)]
+        folder: [state for _, entry in cache.layout.names(folder) if (state := _state(entry)) is not None]
         for folder in ("content", "parts")
     }
     every = [*states["content"], *states["parts"]]
@@ -69,9 +69,9 @@ def clear(cache: DiskCache, *, pinned: bool = False) -> tuple[int, int]:
             _remove(entry.path)
     for folder in ("content", "parts"):
         for name, entry in cache.layout.names(folder):
-            size = entry.stat(follow_symlinks=False).st_size
-            if not cache.layout.is_pinned(name) and _remove(entry.path):
-                files, freed = files + 1, freed + size
+            state = _state(entry)
+            if state is not None and not cache.layout.is_pinned(name) and _remove(entry.path):
+                files, freed = files + 1, freed + state.st_size
     _tidy(cache)
     return files, freed
 
@@ -111,6 +111,14 @@ def _tidy(cache: DiskCache) -> None:
         cache.ledger.rebuild()
     except (IndexBusy, OSError) as error:
         cache.complain(error)
+
+
+def _state(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Give the state of a file; None when another process has evicted it meanwhile."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _remove(path: str) -> bool:
