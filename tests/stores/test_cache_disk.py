@@ -156,18 +156,26 @@ def test_a_pinned_file_stays(shop: Shop) -> None:
     assert not {0, 1} & shop.kept()
 
 
-def test_clearing_all_takes_pinned_files_too_and_readers_read_on(shop: Shop) -> None:
+def test_clearing_all_takes_pinned_files_too_but_not_what_is_being_read(shop: Shop) -> None:
     cache = shop.cache()
     shop.store(cache).pin("0", shop.expected(0))
-    shop.read(1, cache=cache)
+    shop.read(1, 2, cache=cache)
     with shop.store(cache).open("1", shop.expected(1)) as source:
         assert clear(cache, pinned=True) == (2, 200)
+        assert source.local_path is not None
+        assert Path(source.local_path).read_bytes() == shop.data(1)
+    assert clear(cache) == (1, 100)
+    assert (status(cache).size_bytes, status(cache).pinned, status(cache).oldest_s) == (0, 0, None)
+    shop.read(1, cache=cache)
+
+
+def test_a_name_that_goes_leaves_the_bytes_to_who_reads_them(shop: Shop) -> None:
+    shop.read(1)
+    with shop.store().open("1", shop.expected(1)) as source:
+        shop.path(1).unlink()
         assert source.read_all() == shop.data(1)
         with source.open() as file:
             assert file.read() == shop.data(1)
-    assert status(cache) == status(shop.cache())
-    assert (status(cache).size_bytes, status(cache).pinned, status(cache).oldest_s) == (0, 0, None)
-    shop.read(1, cache=cache)
 
 
 def test_pinning_what_does_not_fit_says_so(shop: Shop) -> None:

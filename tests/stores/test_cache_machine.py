@@ -113,6 +113,7 @@ class Cached(RuleBasedStateMachine):
 
     @rule(pinned=st.booleans())
     def clear(self, *, pinned: bool) -> None:
+        self.read_held()
         clear(self.cache, pinned=pinned)
         assert pinned is False or status(self.cache).size_bytes == 0
 

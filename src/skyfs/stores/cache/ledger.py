@@ -212,13 +212,13 @@ class Ledger:
         for name, record in index.oldest():
             if excess <= 0:
                 break
-            if name not in spared and self._remove(name):
+            if name not in spared and self.remove(name):
                 gone.append(name)
                 excess -= record.size
         index.remove(gone)
 
-    def _remove(self, name: str) -> bool:
-        """Remove an entry unless it is pinned, being read, or on its way; True when it is gone."""
+    def remove(self, name: str) -> bool:
+        """Remove an entry's file unless it is pinned, being read, or on its way; True when it is gone."""
         if name[0] in "kd":
             # Only counted while its content is on its way.
             return self._locks.is_free(name) and self._sweep(name)

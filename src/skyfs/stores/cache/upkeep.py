@@ -59,7 +59,8 @@ def status(cache: DiskCache) -> Status:
 def clear(cache: DiskCache, *, pinned: bool = False) -> tuple[int, int]:
     """Remove all that is kept, with ``pinned`` what is pinned too; give how many files and bytes went.
 
-    Who reads one of them reads on.
+    What somebody reads at the moment stays, as its path is in use and its space would not be free; it is
+    evicted later, as anything else.
     """
     if not cache.layout.exists():
         return 0, 0
@@ -70,7 +71,7 @@ def clear(cache: DiskCache, *, pinned: bool = False) -> tuple[int, int]:
     for folder in ("content", "parts"):
         for name, entry in cache.layout.names(folder):
             state = _state(entry)
-            if state is not None and not cache.layout.is_pinned(name) and _remove(entry.path):
+            if state is not None and cache.ledger.remove(name):
                 files, freed = files + 1, freed + state.st_size
     _tidy(cache)
     return files, freed
