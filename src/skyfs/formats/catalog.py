@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import BinaryIO, Self
 
-from skyfs.abc.format import Format, HasHeader
+from skyfs.abc.contents import Contents
+from skyfs.abc.format import Format, HasHeader, ShowsContents
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadConfig, BadContent, BadDefinition, UnknownFormat, Unsupported
 from skyfs.model.storage import StorageClass
@@ -68,6 +69,11 @@ class Formats:
     def knows(self, extension: str) -> bool:
         """Tell whether a format has this extension; nothing is loaded."""
         return extension in self._settings.formats or extension in entry_points.discover()
+
+    def is_folder(self, extension: str) -> bool:
+        """Tell whether paths show a dataset of this extension as a folder of files; nothing is loaded."""
+        rule = self._settings.formats.get(extension)
+        return rule is not None and rule.folder
 
     def format(self, extension: str) -> Format:
         """Give the format of an extension, loading it when it is first used.
@@ -295,7 +301,31 @@ class Formats:
             return False
         if extension == to_extension:
             return True
+        if self.shows(extension, to_extension):
+            return True
         return any(carriers(self.format(extension), storage_class, self.format(to_extension)))
+
+    def shows(self, extension: str, to_extension: str) -> bool:
+        """Tell whether `contents` takes files of the first extension as the second."""
+        found = self.format(to_extension)
+        return isinstance(found, ShowsContents) and found.shows(extension)
+
+    def contents(self, source: ByteSource, extension: str, to_extension: str) -> Contents:
+        """Find what lies inside of a file when it is seen as a tree, reading little.
+
+        Raises
+        ------
+        Unsupported
+            When the second extension is of no trees, or this file cannot be seen so.
+        BadContent
+            When the bytes are damaged.
+        """
+        found = self.format(to_extension)
+        if not (isinstance(found, ShowsContents) and found.shows(extension)):
+            raise Unsupported(
+                f"the inside of a {extension!r} file as {to_extension!r}", "there is no such view"
+            )
+        return found.contents(source, extension)
 
     def convert(
         self,
@@ -321,6 +351,8 @@ class Formats:
             self._known(extension)
             file.write(source.read_all())
             return
+        if self._pack(source, extension, to_extension, file):
+            return
         origin, target = self.format(extension), self.format(to_extension)
         failure: BadContent | None = None
         for carrier, exported in carriers(origin, storage_class, target):
@@ -338,6 +370,18 @@ class Formats:
             return
         asked = f"{storage_class} stored as {extension!r} cannot be shown as {to_extension!r}"
         raise Unsupported(asked, failure.asked if failure else "no conversion is known") from failure
+
+    def _pack(self, source: ByteSource, extension: str, to_extension: str, file: BinaryIO) -> bool:
+        """Write what a view of the file shows; False when there is none."""
+        target = self.format(to_extension)
+        if not (isinstance(target, ShowsContents) and target.shows(extension)):
+            return False
+        try:
+            contents = target.contents(source, extension)
+        except Unsupported:
+            return False
+        target.pack(contents, source, file)
+        return True
 
     def header(self, source: ByteSource, extension: str) -> Mapping[str, object]:
         """Give the main keywords of a file.

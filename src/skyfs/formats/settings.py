@@ -18,10 +18,11 @@ _WRITING = ("extension", "options", "disassemble")
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """The dotted class of an extension's format, and the writer options it always gets."""
+    """The class of an extension's format, its writer options, and whether paths show its files as folders."""
 
     class_name: str
     options: Mapping[str, object] = field(default_factory=dict)
+    folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +132,14 @@ def _format_rule(extension: str, value: object) -> FormatRule:
     where = f"formats.formats.{extension}"
     if isinstance(value, str):
         return FormatRule(value)
-    given = _mapping(value, where, ("class", "options"))
+    given = _mapping(value, where, ("class", "options", "folder"))
     if "class" not in given:
         raise BadConfig(where, "no class", "name the format's class: class: package.module.Class")
-    return FormatRule(
-        _text(given["class"], f"{where}.class"), _mapping(given.get("options"), f"{where}.options")
-    )
+    folder = given.get("folder", False)
+    if not isinstance(folder, bool):
+        raise BadConfig(f"{where}.folder", f"{folder!r} is not true or false")
+    options = _mapping(given.get("options"), f"{where}.options")
+    return FormatRule(_text(given["class"], f"{where}.class"), options, folder)
 
 
 def _write_rule(value: object, where: str) -> WriteRule:

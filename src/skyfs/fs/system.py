@@ -16,7 +16,9 @@ from fsspec.utils import isfilelike
 
 from ..abc.source import ByteSource
 from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Unsupported
+from ..formats.zip_writing import folder_members, pack
 from ..model.paths import parse
+from ..model.quoting import extension_at_end
 from ..model.selectors import split_selectors
 from ..repository import Repository
 from .bulk import BulkFileSystem
@@ -231,6 +233,27 @@ class SkyFileSystem(BulkFileSystem):
         with self.open(path, "wb", **_replacing(mode, options)) as file:
             file.write(value)
 
+    def put(
+        self,
+        lpath: Any,
+        rpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Copy local files, and with ``recursive`` folders, to datasets' paths.
+
+        A local Zarr folder goes to a path ending with ``.zarr`` as one dataset. Options: as `put_file`.
+        """
+        one = isinstance(lpath, str | os.PathLike) and isinstance(rpath, str) and os.path.isdir(lpath)
+        if not (one and recursive and self._is_dataset_folder(rpath)):
+            super().put(lpath, rpath, recursive, callback, maxdepth, **options)
+            return
+        mode = options.pop("mode", "create")
+        with self.open(rpath, "wb", **_replacing(mode, options)) as file:
+            pack(callback.wrap(list(folder_members(os.fspath(lpath)))), file)
+
     def put_file(
         self, lpath: str, rpath: str, callback: Any = DEFAULT_CALLBACK, mode: str = "create", **options: Any
     ) -> None:
@@ -326,6 +349,12 @@ class SkyFileSystem(BulkFileSystem):
     def _source(self, path: str) -> ByteSource:
         _, tree, node = self._lookup(path)
         return tree.open_node(node)
+
+    def _is_dataset_folder(self, path: str) -> bool:
+        """Tell whether a dataset at a path would be shown as a folder."""
+        address = parse(self._split(path)[1])
+        extension = address.extension or extension_at_end(address.head[-1] if address.head else "")
+        return not address.inner and self._home.reading().repository.formats.is_folder(extension)
 
     def _matching(self, path: str) -> list[str]:
         typed = self._strip_protocol(path)

@@ -14,6 +14,9 @@ def attributes(repository: Repository, node: Node, *, records: bool) -> dict[str
     """Give ids, digest, values of dimensions, and with ``records`` columns of records and captured values."""
     if node.named is None:
         return {}
+    if node.inner:
+        # It is of the dataset, but digest and file name are not its own.
+        return {"id": str(node.named.resolved.ref.id)}
     resolved = node.named.resolved
     ref = resolved.ref
     reader = repository.reader

@@ -21,6 +21,7 @@ from ..resolving import Named
 from .attributes import attributes
 from .everything import Everything
 from .folders import Folder, is_below, read_folder
+from .insides import Insides
 from .matching import Matching
 from .naming import dataset_path
 from .node import Node
@@ -47,6 +48,7 @@ class Tree:
         self._visible = tuple(collections) if collections is not None else None
         self._registry = repository.registry
         self._converter = Converter(repository.reader, repository.formats)
+        self.insides = Insides(repository, self._converter)
         self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
         self._services = Services(repository, self.born_ns)
         self._everything = Everything(repository.registry)
@@ -75,6 +77,9 @@ class Tree:
                 return self.over.lookup(address)
             except NotFound:
                 pass
+        inside = self.insides.split(address)
+        if inside is not None and inside[1]:
+            return self._inside(*inside)
         if address.service in PLAIN:
             return self._virtual(address)
         shown = self.shown(address.service)
@@ -113,6 +118,8 @@ class Tree:
             return Buffer(node.content.data)
         if node.named is None:
             return Buffer(b"")
+        if node.inner:
+            return self.insides.open(node)
         named = node.named
         if self._is_stored(named):
             return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
@@ -120,7 +127,7 @@ class Tree:
 
     def is_stored(self, node: Node) -> bool:
         """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
-        return node.named is not None and self._is_stored(node.named)
+        return node.named is not None and node.is_dataset and self._is_stored(node.named)
 
     def children(self, address: Address) -> list[Node]:
         """List a folder, sorted by name.
@@ -134,7 +141,10 @@ class Tree:
         InvalidQuery
             When the expression of ``/.where/<expression>`` means nothing.
         """
-        if address.service in PLAIN:
+        dataset = self._dataset_folder(address)
+        if dataset is not None:
+            found = list(self.insides.children(dataset))
+        elif address.service in PLAIN:
             found = list(self._services.files(address))
         else:
             found = list(self._children(self._registry.current(), address))
@@ -182,7 +192,11 @@ class Tree:
         return found
 
     def files(self, address: Address) -> Iterator[Node]:
-        """Give all files below a folder: one statement for each dimension group."""
+        """Give all datasets below a folder, files and folders: one statement for each dimension group."""
+        dataset = self._dataset_folder(address)
+        if dataset is not None:
+            yield dataset
+            return
         if address.service in PLAIN:
             yield from self._services.files(address)
             return
@@ -232,6 +246,8 @@ class Tree:
         component = like.component if like.keys else None
         named = Named(resolved, collection, component, place.extension)
         path = dataset_path(named, like.service)
+        if self.insides.is_folder(named):
+            return Node(path, is_dir=True, stored_ns=place.mtime_ns, named=named)
         return Node(path, is_dir=False, stored_bytes=place.size, stored_ns=place.mtime_ns, named=named)
 
     # -- inside: files ---------------------------------------------------------------------------------
@@ -277,6 +293,8 @@ class Tree:
     def _sized(self, node: Node, address: Address) -> Node:
         """Give a file the size that it has in the format asked for."""
         named = node.named
+        if named is not None and self.insides.is_folder(named) and self.insides.can(named):
+            return replace(node, is_dir=True, stored_bytes=0)
         if named is None or self._is_stored(named):
             return node
         if not self._converter.can(named.resolved, named.component, named.extension):
@@ -286,6 +304,20 @@ class Tree:
         with self._converter.open(named.resolved, named.component, named.extension) as source:
             return replace(node, stored_bytes=source.size)
 
+    def _inside(self, address: Address, inner: tuple[str, ...]) -> Node:
+        """Give what lies inside of a dataset."""
+        leaf = self.lookup(address)
+        if not leaf.is_dir or leaf.named is None:
+            raise NotFound(f"nothing at {address!s}/{'/'.join(inner)}", "no dataset is a folder there")
+        return self.insides.node(leaf, inner)
+
+    def _dataset_folder(self, address: Address) -> Node | None:
+        """Give the folder that an address names, when it is a dataset or lies inside of one."""
+        if self.insides.split(address) is None:
+            return None
+        node = self.lookup(address)
+        return node if node.is_dir and node.named is not None else None
+
     def _own_leaf(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
         """Give the file that the address itself is, when it is one."""
         if self.repository.resolver.split(snapshot, address) is not None:
@@ -293,7 +325,7 @@ class Tree:
                 node = self.lookup(address)
             except NotFound:
                 return
-            if not node.is_dir:
+            if node.is_dataset:
                 yield node
 
     # -- inside: folders -------------------------------------------------------------------------------
