@@ -64,7 +64,7 @@ def clear(cache: DiskCache, *, pinned: bool = False) -> tuple[int, int]:
     """
     if not cache.layout.exists():
         return 0, 0
-    files = freed = 0
+    gone, freed = [], 0
     if pinned:
         for _, entry in cache.layout.names("pins"):
             _remove(entry.path)
@@ -72,9 +72,11 @@ def clear(cache: DiskCache, *, pinned: bool = False) -> tuple[int, int]:
         for name, entry in cache.layout.names(folder):
             state = _state(entry)
             if state is not None and cache.ledger.remove(name):
-                files, freed = files + 1, freed + state.st_size
+                gone.append(name)
+                freed += state.st_size
+    cache.ledger.forget(gone)
     _tidy(cache)
-    return files, freed
+    return len(gone), freed
 
 
 def verify(cache: DiskCache) -> dict[str, str]:
@@ -98,20 +100,20 @@ def verify(cache: DiskCache) -> dict[str, str]:
     for path in damaged:
         _remove(path)
     _tidy(cache)
+    try:
+        cache.ledger.rebuild()
+    except (IndexBusy, OSError) as error:
+        cache.complain(error)
     return damaged
 
 
 def _tidy(cache: DiskCache) -> None:
-    """Remove what leads nowhere, and count anew."""
+    """Remove what leads nowhere."""
     sweep(cache.layout, cache.locks)
     sweep_links(cache.layout)
     for name, entry in cache.layout.names("pins"):
         if not os.path.exists(cache.layout.path(name)):
             _remove(entry.path)
-    try:
-        cache.ledger.rebuild()
-    except (IndexBusy, OSError) as error:
-        cache.complain(error)
 
 
 def _state(entry: os.DirEntry[str]) -> os.stat_result | None:
