@@ -113,6 +113,7 @@ class Cached(RuleBasedStateMachine):
 
     @rule(pinned=st.booleans())
     def clear(self, *, pinned: bool) -> None:
+        self.read_held()
         clear(self.cache, pinned=pinned)
         assert pinned is False or status(self.cache).size_bytes == 0
 
@@ -130,7 +131,7 @@ class Cached(RuleBasedStateMachine):
     def harm_the_index(self, how: str) -> None:
         folder = self.folder / "index"
         if how == "lost":
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder.resolve(), ignore_errors=True)
         elif (folder / "cache.db").exists():
             what = "key = 'total'" if how == "no-sum" else "key LIKE 'c%'"
             with closing(sqlite3.connect(folder / "cache.db")) as index:

@@ -13,7 +13,7 @@ import pytest
 
 from skyfs.abc.store import Expected, Stat
 from skyfs.errors import NotFound, StoreError, WrongBytes
-from skyfs.stores.cache import CachedStore, DiskCache, status
+from skyfs.stores.cache import CachedStore, DiskCache, status, verify
 from skyfs.stores.memory import MemoryStore
 from skyfs.testing.faulty_store import FaultyStore
 from skyfs.testing.store_suite import get, held, put
@@ -295,6 +295,17 @@ def test_damaged_parts_are_fetched_again(far: Far, damage: Callable[[bytes], byt
         with far.another().open("large", expect(LARGE)) as source:
             assert source.read_many(asked) == [LARGE[start:stop] for start, stop in asked]
             assert source.read(5500, 9100) == LARGE[5500:9100]
+
+
+def test_what_a_writer_left_torn_is_cut_off_by_the_next(far: Far) -> None:
+    with far.store.open("large", expect(LARGE)) as source:
+        source.read(5000, 6000)
+    (file,) = (far.folder / "parts").glob("*/p*")
+    file.write_bytes(file.read_bytes() + b"torn" * 10_000)
+    with far.another().open("large", expect(LARGE)) as source:
+        source.read(7000, 8000)
+    assert verify(DiskCache(far.folder)) == {}
+    assert file.stat().st_size < 2100
 
 
 # -- many at once

@@ -61,7 +61,7 @@ def status(session: Session, *, as_json: bool) -> None:
 @click.option("--all", "pinned", is_flag=True, help="Pinned files too.")
 @click.pass_obj
 def clear(session: Session, *, pinned: bool) -> None:
-    """Remove all that is kept, but what is pinned. Who reads one of the files reads on."""
+    """Remove all that is kept, but what is pinned, or being read at the moment."""
     from ..stores.cache import clear as empty
 
     files, freed = empty(_cache(session), pinned=pinned)

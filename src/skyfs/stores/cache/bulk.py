@@ -5,17 +5,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Expected, FetchesMany, Store
+from skyfs.abc.store import Expected, Store
 from skyfs.errors import SkyfsError, StoreError
 
+from .. import many
+from ..arriving import arriving
 from ..failure import translate
 from ..folders import sync_filesystem
 from ..staged import digest_of
@@ -23,13 +24,14 @@ from .arrival import Arrival
 from .disk_cache import DiskCache, verify
 from .layout import content_name
 from .locks import Held
+from .source import CachedSource
 
 AT_ONCE = 256
 """How many keys are on their way together: each has a lock, which is an open file."""
 
 Done = Callable[[int], None]
 Item = tuple[str, Expected | None]
-_PIECE_BYTES = 1 << 23
+_PIECE_BYTES = 1 << 20
 _BEAT_S = 1.0
 _LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
@@ -88,10 +90,23 @@ class Bulk:
         waiting: list[int] = []
         for first in range(0, len(left), AT_ONCE):
             waiting += self._copy_batch(items, left[first : first + AT_ONCE], failed, done)
+        refused: list[int] = []
         for number in waiting:
             key, expected, path = items[number]
-            failed[number] = _failure(lambda: self._copy_alone(alone(key, expected), path, done), key)  # noqa: B023
+            with alone(key, expected) as source:
+                failed[number] = _failure(lambda: self._copy_whole(source, path, done), key)  # noqa: B023
+                if failed[number] is None and not _is_here(source):
+                    refused.append(number)
+        self._copy_directly(items, refused, failed, done)
         return failed
+
+    @staticmethod
+    def _copy_whole(source: ByteSource, path: str, done: Done) -> None:
+        """Copy what is here, verified, or comes here now; do nothing when it cannot be kept."""
+        local = source.whole() if isinstance(source, CachedSource) else source
+        if local is not None and local.local_path is not None:
+            _copy_file(local.local_path, path)
+            done(local.size)
 
     def _local(self, key: str, expected: Expected | None) -> ByteSource | None:
         if expected is None or expected.sha256 is None:
@@ -111,7 +126,7 @@ class Bulk:
             wanted, direct, _ = self._take([(*items[number], number) for number in numbers], locks)
             asked: list[Item] = [(one.key, one.expected) for one in wanted]
             asked += [items[number] for number in direct]
-            came = _read(self._store, asked, _beating(done, wanted)) if asked else []
+            came = many.read_many(self._store, asked, _beating(done, wanted)) if asked else []
             checked = [
                 (one, _verified(one, self._store.name, data))
                 for one, data in zip(wanted, came[: len(wanted)], strict=True)
@@ -148,13 +163,9 @@ class Bulk:
         local = self._local(key, expected)
         if local is None:
             return False
-        failed[number] = _failure(lambda: self._copy_alone(local, path, done), key)
+        with local:
+            failed[number] = _failure(lambda: self._copy_whole(local, path, done), key)
         return True
-
-    @staticmethod
-    def _copy_alone(source: ByteSource, path: str, done: Done) -> None:
-        with source:
-            copy_out(source, path, done)
 
     def _copy_batch(
         self,
@@ -179,7 +190,7 @@ class Bulk:
                         (one.key, one.expected, new.path) for one, new in zip(wanted, incoming, strict=True)
                     ]
                     asked += [items[number] for number in direct]
-                    came = _copy(self._store, asked, _beating(done, wanted)) if asked else []
+                    came = many.copy_many(self._store, asked, _beating(done, wanted)) if asked else []
                 except OSError as error:
                     if isinstance(error, SkyfsError):
                         raise
@@ -211,7 +222,7 @@ class Bulk:
     ) -> None:
         """Copy what found no room in the cache's folder to where it is wanted."""
         if numbers:
-            came = _copy(self._store, [items[number] for number in numbers], done)
+            came = many.copy_many(self._store, [items[number] for number in numbers], done)
             for number, error in zip(numbers, came, strict=True):
                 failed[number] = error
 
@@ -270,60 +281,9 @@ class Bulk:
         self._cache.ledger.forget([one.name for one in wanted if one.name not in kept])
 
 
-def copy_out(source: ByteSource, path: str, done: Done) -> None:
-    """Write a local file that appears when it is whole."""
-    aside = f"{path}.{secrets.token_hex(8)}.tmp"
-    try:
-        local = source.local_path
-        if local is not None:
-            _copy_file(local, path)
-            done(source.size)
-            return
-        with open(aside, "xb") as file:
-            for start in range(0, source.size, _PIECE_BYTES):
-                data = source.read(start, start + _PIECE_BYTES)
-                file.write(data)
-                done(len(data))
-        os.replace(aside, path)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(aside)
-
-
 def _copy_file(source: str, path: str) -> None:
-    aside = f"{path}.{secrets.token_hex(8)}.tmp"
-    try:
-        shutil.copyfile(source, aside)
-        os.replace(aside, path)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(aside)
-
-
-def _read(store: Store, items: Sequence[Item], done: Done) -> list[bytes | SkyfsError]:
-    if isinstance(store, FetchesMany):
-        return store.read_many(items, done)
-
-    def one(key: str, expected: Expected | None) -> bytes:
-        with store.open(key, expected) as source:
-            data = source.read_all()
-        done(len(data))
-        return data
-
-    return [_tried(lambda: one(key, expected)) for key, expected in items]  # noqa: B023 - called at once
-
-
-def _copy(
-    store: Store, items: Sequence[tuple[str, Expected | None, str]], done: Done
-) -> list[SkyfsError | None]:
-    if isinstance(store, FetchesMany):
-        return store.copy_many(items, done)
-
-    def one(key: str, expected: Expected | None, path: str) -> None:
-        with store.open(key, expected) as source:
-            copy_out(source, path, done)
-
-    return [_failure(lambda: one(key, expected, path), key) for key, expected, path in items]  # noqa: B023
+    with open(source, "rb") as file, arriving(path) as target, open(target, "wb", closefd=False) as copy:
+        shutil.copyfileobj(file, copy, _PIECE_BYTES)
 
 
 def _beating(done: Done, wanted: Sequence[_Wanted]) -> Done:
@@ -349,6 +309,10 @@ def _verified(one: _Wanted, store: str, data: bytes | SkyfsError) -> bytes | Sky
     except StoreError as error:
         return error
     return data
+
+
+def _is_here(source: ByteSource) -> bool:
+    return source.local_path is not None
 
 
 def _tried(act: Callable[[], bytes]) -> bytes | SkyfsError:

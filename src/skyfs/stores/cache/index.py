@@ -40,6 +40,10 @@ class IndexDamaged(Exception):
     """The index is not what was written: it is made anew from the files."""
 
 
+class IndexMoved(Exception):
+    """The index was made anew by another process: the one by that name now is to be opened."""
+
+
 class IndexBusy(Exception):
     """The index cannot be used now: it is locked, read-only, or its disk is full."""
 
@@ -88,16 +92,19 @@ class Index:
     """Records in the order of use, with the sum of their sizes.
 
     A record that is written goes to the end, so the order of the rows is the order of use, and finding the
-    oldest needs no sorting.
+    oldest needs no sorting. Each index has a folder of its own, and ``link`` leads to the one that counts: a
+    process that closes an old database removes its log by name, which must not be that of a new one.
 
     Raises
     ------
     IndexDamaged, IndexBusy
         From every method.
+    IndexMoved
+        From those that write.
     """
 
-    def __init__(self, folder: str, *, mode: int, timeout_s: float) -> None:
-        self._file = f"{folder}/cache.db"
+    def __init__(self, folder: str, link: str, *, mode: int, timeout_s: float) -> None:
+        self._file, self._folder, self._link = f"{folder}/cache.db", folder, link
         with _translated():
             _probe(self._file, timeout_s)
             self._cache = diskcache.Cache(folder, timeout=timeout_s, disk=PlainDisk, **_SETTINGS)
@@ -110,10 +117,11 @@ class Index:
                     os.chmod(self._file + end, mode)
 
     def is_current(self) -> bool:
-        """Tell whether this is still the file by that name: another process may have made it anew."""
+        """Tell whether the link still leads here: another process may have made the index anew."""
         try:
-            return os.stat(self._file).st_ino == self._inode
-        except FileNotFoundError:
+            here = os.readlink(self._link) == os.path.basename(self._folder)
+            return here and os.stat(self._file).st_ino == self._inode
+        except OSError:
             return False
 
     def is_built(self) -> bool:
@@ -134,7 +142,7 @@ class Index:
     def add(self, sizes: Mapping[str, int], limit: int | None = None) -> bool:
         """Write records as used now; with ``limit`` only if all together stay within it, else False."""
         now = int(time.time())
-        with _translated(), self._cache.transact():
+        with self._writing():
             known = {name: self._size(name) for name in sizes}
             total = self._total() + sum(sizes.values()) - sum(size or 0 for size in known.values())
             if limit is not None and total > limit:
@@ -150,7 +158,7 @@ class Index:
 
     def remove(self, names: Iterable[str]) -> None:
         """Drop records; those that are not there are no error."""
-        with _translated(), self._cache.transact():
+        with self._writing():
             gone = 0
             for name in names:
                 size = self._size(name)
@@ -161,10 +169,16 @@ class Index:
 
     def touch(self, name: str) -> None:
         """Note that an entry is used now."""
-        with _translated(), self._cache.transact():
+        with self._writing():
             value = self._cache.pop(name)
             if value is not None:
                 self._cache.set(name, _RECORD.pack(_record(value).size, int(time.time())))
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Keep others from writing; who wants to waits, then finds what has been put in its place."""
+        with self._writing():
+            yield
 
     def total(self) -> int:
         """Give the sum of all sizes."""
@@ -186,6 +200,13 @@ class Index:
     def close(self) -> None:
         """Let go of this thread's connection."""
         self._cache.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with _translated(), self._cache.transact():
+            if not self.is_current():
+                raise IndexMoved
+            yield
 
     def _size(self, name: str) -> int | None:
         value = self._cache.get(name)

@@ -18,7 +18,7 @@ TOUCH_S = 600
 class KeptFile(LocalSource):
     """Content of the cache. A shared lock on its descriptor keeps eviction away while it is open.
 
-    Whoever clears the cache may remove the name even so; the bytes can be read until it is closed.
+    What is found damaged is removed even so; the bytes can be read until it is closed.
 
     Raises
     ------

@@ -9,7 +9,7 @@
     pins/ab/c<sha256>      empty: the content is never evicted
     locks/ab/<name>        exists while somebody brings <name>
     incoming/              files on their way
-    index/                 sizes and order of use, made again from the files when it is lost
+    index -> index.<hex>/  sizes and order of use, made again from the files when it is lost
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Layout:
 
     @property
     def index(self) -> str:
-        """The folder of the index."""
+        """The link to the folder of the index."""
         return f"{self.root}/index"
 
     def new_incoming(self, name: str) -> str:

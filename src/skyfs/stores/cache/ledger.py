@@ -8,11 +8,11 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from .index import Index, IndexBusy, IndexDamaged, Record
+from .index import Index, IndexBusy, IndexDamaged, IndexMoved, Record
 from .layout import Layout
 from .locks import Locks
 
@@ -94,6 +94,8 @@ class Ledger:
         for _ in range(_TRIES):
             try:
                 return act(self._open())
+            except IndexMoved:
+                self.close()
             except IndexDamaged as error:
                 _LOG.warning("the index of the cache %s is made anew: %s", self._layout.root, error)
                 if not self._try_rebuild():
@@ -123,11 +125,8 @@ class Ledger:
         if known is not None and known.is_current():
             return known
         self.close()
-        if not os.path.isdir(self._layout.index):
-            return self._make(anew=False)
-        index = self._new_index(self._layout.index)
-        if not index.is_built():
-            index.close()
+        index = self._in_place()
+        if index is None or not index.is_built():
             return self._make(anew=False)
         self._index = index
         return index
@@ -142,16 +141,50 @@ class Ledger:
             if not anew and (index := self._good()):
                 self._index = index
                 return index
-            aside = f"{self._layout.index}.{secrets.token_hex(8)}"
-            self._layout.make_folder(aside)
-            index = self._new_index(aside)
-            index.build(self._found())
-            index.close()
-            self._put_in_place(aside)
-            self._index = index = self._new_index(self._layout.index)
+            with self._frozen() as old:
+                self._replace(old)
+            index = self._in_place()
+            if index is None:
+                raise IndexBusy("it went away as soon as it was made")
+            self._index = index
             return index
         finally:
             os.close(descriptor)
+
+    @contextmanager
+    def _frozen(self) -> Iterator[Index | None]:
+        """Keep others from counting in the index in place, whose reservations must not be lost."""
+        try:
+            old = self._in_place()
+        except IndexDamaged:
+            old = None
+        if old is None:
+            yield None
+            return
+        try:
+            with old.frozen():
+                yield old
+        except IndexMoved as error:
+            raise IndexBusy("somebody removes it") from error
+        finally:
+            old.close()
+
+    def _replace(self, old: Index | None) -> None:
+        aside = f"{self._layout.index}.{secrets.token_hex(8)}"
+        self._layout.make_folder(aside)
+        index = self._new_index(aside)
+        found = self._found()
+        index.build([*found, *self._on_their_way(old, {name for name, _ in found})])
+        index.close()
+        self._put_in_place(os.path.basename(aside))
+
+    def _on_their_way(self, old: Index | None, there: set[str]) -> list[tuple[str, Record]]:
+        """Give the reservations of files that somebody brings now."""
+        try:
+            known = list(old.oldest()) if old is not None else []
+        except IndexDamaged:
+            return []
+        return [(name, one) for name, one in known if name not in there and not self._locks.is_free(name)]
 
     def _lock(self, descriptor: int) -> None:
         """Wait while another process makes the index, but not for ever: it may be stopped."""
@@ -169,24 +202,28 @@ class Ledger:
     def _good(self) -> Index | None:
         """Give the index in place, if another process has made it while we waited."""
         with suppress(IndexDamaged):
-            if os.path.isdir(self._layout.index):
-                index = self._new_index(self._layout.index)
-                if index.is_built():
-                    return index
-                index.close()
+            index = self._in_place()
+            return index if index is not None and index.is_built() else None
         return None
 
-    def _put_in_place(self, aside: str) -> None:
-        old = f"{self._layout.index}.{secrets.token_hex(8)}"
-        with suppress(FileNotFoundError):
-            os.rename(self._layout.index, old)
-        os.rename(aside, self._layout.index)
-        for name in os.listdir(self._layout.root):
-            if name.startswith("index.") and name != "index.lock":
-                shutil.rmtree(f"{self._layout.root}/{name}", ignore_errors=True)
+    def _in_place(self) -> Index | None:
+        """Open the index that counts; None when there is none."""
+        folder = os.path.realpath(self._layout.index)
+        is_there = os.path.islink(self._layout.index) and os.path.isdir(folder)
+        return self._new_index(folder) if is_there else None
+
+    def _put_in_place(self, name: str) -> None:
+        link = f"{self._layout.index}.{secrets.token_hex(8)}"
+        os.symlink(name, link)
+        if os.path.isdir(self._layout.index) and not os.path.islink(self._layout.index):
+            os.rename(self._layout.index, f"{link}.old")
+        os.rename(link, self._layout.index)
+        for other in os.listdir(self._layout.root):
+            if other.startswith("index.") and other not in ("index.lock", name):
+                shutil.rmtree(f"{self._layout.root}/{other}", ignore_errors=True)
 
     def _new_index(self, folder: str) -> Index:
-        return Index(folder, mode=self._layout.mode, timeout_s=self._timeout_s)
+        return Index(folder, self._layout.index, mode=self._layout.mode, timeout_s=self._timeout_s)
 
     def _found(self) -> list[tuple[str, Record]]:
         """Give a record of every file, the least recently used first: a file's time of change is its use."""
@@ -212,13 +249,13 @@ class Ledger:
         for name, record in index.oldest():
             if excess <= 0:
                 break
-            if name not in spared and self._remove(name):
+            if name not in spared and self.remove(name):
                 gone.append(name)
                 excess -= record.size
         index.remove(gone)
 
-    def _remove(self, name: str) -> bool:
-        """Remove an entry unless it is pinned, being read, or on its way; True when it is gone."""
+    def remove(self, name: str) -> bool:
+        """Remove an entry's file unless it is pinned, being read, or on its way; True when it is gone."""
         if name[0] in "kd":
             # Only counted while its content is on its way.
             return self._locks.is_free(name) and self._sweep(name)

@@ -13,7 +13,7 @@ import struct
 import threading
 import zlib
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -58,11 +58,6 @@ class Parts:
         """How many bytes of the content are known."""
         return self._held
 
-    @property
-    def file_bytes(self) -> int:
-        """The size of the file, up to its last whole record."""
-        return self._end
-
     def refresh(self) -> None:
         """Learn what others have appended."""
         with self._lock:
@@ -93,8 +88,10 @@ class Parts:
                 found.append((max(start, piece.start), data))
             return found
 
-    def append(self, pieces: Sequence[tuple[int, bytes]]) -> None:
+    def append(self, pieces: Sequence[tuple[int, bytes]], room: Callable[[int], bool]) -> None:
         """Write down what has come; what others wrote meanwhile is not written twice.
+
+        ``room`` is asked, while nobody else appends, whether the file may have that many bytes.
 
         Raises
         ------
@@ -107,8 +104,9 @@ class Parts:
                 self._read_records()
                 if os.fstat(descriptor).st_size > self._end:
                     os.ftruncate(descriptor, self._end)
-                for start, data in pieces:
-                    self._append(descriptor, start, memoryview(data))
+                if room(self._end + sum(self._record_bytes(start, len(data)) for start, data in pieces)):
+                    for start, data in pieces:
+                        self._append(descriptor, start, memoryview(data))
             except BaseException:
                 with suppress(OSError):
                     os.ftruncate(descriptor, self._end)
@@ -178,6 +176,11 @@ class Parts:
         if magic != _MAGIC or not 0 < length <= _DATA_MAX_BYTES:
             return None
         return _Piece(start, start + length, self._end + _HEAD_BYTES, crc)
+
+    def _record_bytes(self, start: int, size: int) -> int:
+        """Give how much the records of a piece take."""
+        holes = [end - begin for begin, end in self._holes(start, start + size)]
+        return sum(hole + _HEAD_BYTES * -(-hole // _DATA_MAX_BYTES) for hole in holes)
 
     def _append(self, descriptor: int, start: int, data: memoryview) -> None:
         for begin, end in self._holes(start, start + len(data)):

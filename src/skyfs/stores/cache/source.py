@@ -226,10 +226,8 @@ class CachedSource(ByteSource):
         """Write down what has come; that it cannot be is no error of reading."""
         if not fetched or self._whole_refused:
             return
-        more = sum(len(data) for _, data in fetched)
         try:
-            if self._cache.ledger.reserve({parts.name: parts.file_bytes + more}):
-                parts.append(fetched)
+            parts.append(fetched, lambda size: self._cache.ledger.reserve({parts.name: size}))
         except OSError as error:
             self._cache.complain(error)
 

@@ -41,7 +41,7 @@ class Status:
 def status(cache: DiskCache) -> Status:
     """Look at all files; nothing is written."""
     states = {
-        folder: [entry.stat(follow_symlinks=False) for _, entry in cache.layout.names(folder)]
+        folder: [state for _, entry in cache.layout.names(folder) if (state := _state(entry)) is not None]
         for folder in ("content", "parts")
     }
     every = [*states["content"], *states["parts"]]
@@ -59,21 +59,24 @@ def status(cache: DiskCache) -> Status:
 def clear(cache: DiskCache, *, pinned: bool = False) -> tuple[int, int]:
     """Remove all that is kept, with ``pinned`` what is pinned too; give how many files and bytes went.
 
-    Who reads one of them reads on.
+    What somebody reads at the moment stays, as its path is in use and its space would not be free; it is
+    evicted later, as anything else.
     """
     if not cache.layout.exists():
         return 0, 0
-    files = freed = 0
+    gone, freed = [], 0
     if pinned:
         for _, entry in cache.layout.names("pins"):
             _remove(entry.path)
     for folder in ("content", "parts"):
         for name, entry in cache.layout.names(folder):
-            size = entry.stat(follow_symlinks=False).st_size
-            if not cache.layout.is_pinned(name) and _remove(entry.path):
-                files, freed = files + 1, freed + size
+            state = _state(entry)
+            if state is not None and cache.ledger.remove(name):
+                gone.append(name)
+                freed += state.st_size
+    cache.ledger.forget(gone)
     _tidy(cache)
-    return files, freed
+    return len(gone), freed
 
 
 def verify(cache: DiskCache) -> dict[str, str]:
@@ -97,20 +100,28 @@ def verify(cache: DiskCache) -> dict[str, str]:
     for path in damaged:
         _remove(path)
     _tidy(cache)
+    try:
+        cache.ledger.rebuild()
+    except (IndexBusy, OSError) as error:
+        cache.complain(error)
     return damaged
 
 
 def _tidy(cache: DiskCache) -> None:
-    """Remove what leads nowhere, and count anew."""
+    """Remove what leads nowhere."""
     sweep(cache.layout, cache.locks)
     sweep_links(cache.layout)
     for name, entry in cache.layout.names("pins"):
         if not os.path.exists(cache.layout.path(name)):
             _remove(entry.path)
+
+
+def _state(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Give the state of a file; None when another process has evicted it meanwhile."""
     try:
-        cache.ledger.rebuild()
-    except (IndexBusy, OSError) as error:
-        cache.complain(error)
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _remove(path: str) -> bool:
