@@ -301,6 +301,49 @@ def test_conversion(fs: SkyFileSystem) -> None:
         assert not fs.exists(IMAGE.replace(".fits", extension))
 
 
+def test_parts(fs: SkyFileSystem) -> None:
+    """A path with selectors at its end is a file of its own, with its own size, name and inode: the part that
+    they name."""
+    part = f"{IMAGE}[0][3:7,2:4]"
+    whole, found = fs.info(IMAGE), fs.info(part)
+    with fits.open(io.BytesIO(fs.cat_file(IMAGE))) as one, fits.open(io.BytesIO(fs.cat_file(part))) as other:
+        assert np.array_equal(one[0].data[1:4, 2:7], other[0].data)
+    assert found["size"] == len(fs.cat_file(part))
+    assert found["name"] == part
+    assert found["ino"] != whole["ino"]
+    assert found["filename"] != whole["filename"]
+
+
+def test_selectors_and_globs(fs: SkyFileSystem) -> None:
+    """Brackets after an extension that are well-formed selectors are never a glob, and globs may stand before
+    them."""
+    assert fs.glob(f"{IMAGE}[0]") == [f"{IMAGE}[0]"]
+    pattern = IMAGE.replace("detector=0", "detector=[0-9]")
+    assert fs.glob(f"{pattern}[1:2,1:2]") == [f"{IMAGE}[1:2,1:2]"]
+    assert list(fs.cat(f"{pattern}[1:2,1:2]")) == [f"{IMAGE}[1:2,1:2]"]
+
+
+def test_parts_do_not_change(repo: Repository, fs: SkyFileSystem) -> None:
+    """Parts are listed nowhere, and are neither written nor removed."""
+    fs.cat_file(f"{IMAGE}[0]")
+    assert not [path for path in fs.find("/") if path.endswith("]")]
+    before = snapshot(repo.root)
+    for change in (lambda: fs.rm(f"{IMAGE}[0]"), lambda: fs.pipe_file(f"{IMAGE}[0]", b"", mode="overwrite")):
+        with pytest.raises(NotAllowed):
+            change()
+    assert snapshot(repo.root) == before
+
+
+def test_wrong_selectors(fs: SkyFileSystem, mounted: Path) -> None:
+    """Selectors that do not fit a dataset are an error that says what is there: "invalid argument" in a
+    mount, a `ValueError` in Python."""
+    with pytest.raises(ValueError, match="image 30 × 20"):
+        fs.cat_file(f"{IMAGE}[9]")
+    with pytest.raises(OSError, match="Invalid argument"):
+        (mounted / f"{IMAGE.lstrip('/')}[9]").read_bytes()
+    assert (mounted / f"{IMAGE.lstrip('/')}[0]").read_bytes() == fs.cat_file(f"{IMAGE}[0]")
+
+
 def test_by_id(repo: Repository, fs: SkyFileSystem) -> None:
     """A dataset can be opened by its id."""
     ref = repo.find("metrics", collections="u/r1", **ID)

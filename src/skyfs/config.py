@@ -28,6 +28,7 @@ _CHOICES = {
     "durability": ("power", "process"),
     "on_missing": ("fetch", "fail"),
 }
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -154,12 +155,15 @@ class Environment:
         The repository that the command line takes when none is named.
     user
         Who this is.
+    variables
+        All of them, for options of stores that name one; they may hold credentials.
     """
 
     index_files: tuple[Path, ...]
     site_index: Path
     default_repository: str | None
     user: str
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     @classmethod
     def current(cls) -> Environment:
@@ -169,7 +173,21 @@ class Environment:
         site = Path(os.environ.get("SKYFS_SITE_INDEX", "/etc/skyfs/index.yaml"))
         named = [Path(part) for part in os.environ.get("SKYFS_INDEX", "").split(os.pathsep) if part]
         own = Path(platformdirs.user_config_dir("skyfs")) / "index.yaml"
-        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user())
+        variables = dict(os.environ)
+        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user(), variables)
+
+    def resolve(self, value: object, where: str) -> object:
+        """Give an option with each text ``$NAME`` in it replaced by that variable; raises BadConfig."""
+        if isinstance(value, Mapping):
+            return {key: self.resolve(one, where) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(one, where) for one in value]
+        found = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            return value
+        if found[1] not in self.variables:
+            raise BadConfig(where, f"${found[1]} is not set", "set it in the environment")
+        return self.variables[found[1]]
 
 
 def _user() -> str:

@@ -9,8 +9,9 @@ from .globbing import find
 from .model.collection import CollectionKind
 from .model.dataset import DatasetRef
 from .model.paths import Address, split_leaf
+from .planning import Target
 from .tree import Node, Tree
-from .writing import Draft, Target
+from .writing import Draft, Writer
 
 
 class Editor:
@@ -36,7 +37,7 @@ class Editor:
         """
         target = target_of(address, replace=replace)
         self._refuse_folders(address, target)
-        draft = self.repository.writer.draft(target, check=True)
+        draft = self._writer(target).draft(target, check=True)
         old = draft.plan.old
         if old is not None and old.locations:
             stored = self._tree.node(target.run, old, Address()).path
@@ -72,6 +73,14 @@ class Editor:
                     self.repository.untag(refs, collection)
 
     # -- writing ---------------------------------------------------------------------------------------
+
+    def _writer(self, target: Target) -> Writer:
+        """Give what writes a dataset: of types that are kept in memory, that of the repository there."""
+        elided = self.repository.elided
+        if elided is None or not elided.takes(target.type_name):
+            return self.repository.writer
+        elided.prepare(target.type_name, target.data_id)
+        return elided.repository.writer
 
     def _refuse_folders(self, address: Address, target: Target) -> None:
         """Refuse a file where a folder is, and a folder where a file is."""

@@ -22,6 +22,8 @@
     │  ├─ ReadOnly                  read-only         PermissionError   EROFS
     │  └─ Locked                    locked            PermissionError   EPERM
     ├─ StoreError                   store             OSError           EIO
+    │  ├─ Transient                 transient         OSError           EIO
+    │  └─ WrongBytes                wrong-bytes       OSError           EIO
     ├─ VersionError                 version           ValueError        EINVAL
     ├─ MissingPackage               missing-package   ImportError       ENOSYS
     └─ Unsupported                  unsupported       ValueError        EOPNOTSUPP
@@ -194,6 +196,18 @@ class StoreError(SkyfsError, OSError):
 
     code = "store"
     errno = errno.EIO
+
+
+class Transient(StoreError):
+    """A store failed in a way that may pass: a timeout, a cut connection, a busy server."""
+
+    code = "transient"
+
+
+class WrongBytes(StoreError):
+    """What lies in a store has not the size or the digest that the registry knows."""
+
+    code = "wrong-bytes"
 
 
 class VersionError(SkyfsError, ValueError):

@@ -42,6 +42,18 @@ def find(tree: Tree, address: Address, *, max_depth: int | None = None) -> list[
     """
     if address.service in _PLAIN_SERVICES:
         return _browse(tree, address, max_depth)
+    if tree.over is not None:
+        both = [*_find(tree.over, address, max_depth=max_depth), *_find(tree, address, max_depth=max_depth)]
+        return _merged(both)
+    return _find(tree, address, max_depth=max_depth)
+
+
+def _merged(nodes: Sequence[Node]) -> list[Node]:
+    found = {node.path: node for node in nodes}
+    return [found[path] for path in sorted(found)]
+
+
+def _find(tree: Tree, address: Address, *, max_depth: int | None) -> list[Node]:
     parts = tuple(str(address).strip("/").split("/"))[len(address.service) :]
     parts = parts if parts != ("",) else ()
     depth = None if max_depth is None else len(parts) + max_depth
@@ -73,6 +85,13 @@ def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) 
     max_depth
         How many parts the first ``**`` may stand for.
     """
+    if tree.over is not None:
+        over = _glob(tree.over, pattern, regex, max_depth)
+        return _merged([*over, *_glob(tree, pattern, regex, max_depth)])
+    return _glob(tree, pattern, regex, max_depth)
+
+
+def _glob(tree: Tree, pattern: str, regex: str, max_depth: int | None) -> list[Node]:
     parts = tuple(pattern.strip("/").split("/"))
     service = _service(parts)
     typed = "".join(f"/{part}" for part in parts[: len(service)])

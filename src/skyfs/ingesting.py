@@ -24,8 +24,9 @@ from .errors import (
 from .formats.catalog import Formats
 from .formats.fits_part import FitsPart, find_part
 from .model.dataset import DatasetRef, Location
+from .planning import Target
 from .stores.local import LocalStore
-from .writing import Target, Writer
+from .writing import Writer
 
 IN_PLACE = "in-place"
 MODES = ("auto", "copy", "move", "link", "symlink", "direct")

@@ -1,84 +1,32 @@
 """Writing datasets: bytes first, then one commit.
 
 Bytes lie under their final keys, durable, before the registry's transaction commits; nobody sees them until
-it does. When anything fails the batch takes back what it wrote; when the process dies `Store.recover` does.
+it does. When anything fails the batches take back what they wrote; when the process dies `Store.recover`
+does.
 """
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
-from uuid import UUID
 
 from .abc.source import ByteSource
 from .abc.store import Adoption, Batch, Content, Store
 from .capturing import capture
-from .errors import BadDataId, Exists, NotAllowed, NotFound, ReadOnly
+from .errors import ReadOnly
+from .filling import FileSource, Filler
 from .formats.catalog import Formats
 from .model.collection import Collection, CollectionKind
-from .model.dataid import DataId, Value, coerce
-from .model.dataset import DatasetRef, DatasetType, Location, Resolved
-from .model.dimensions import DimensionGroup
-from .model.ids import new_ids
-from .model.template import default_key, unique_key
+from .model.dataset import DatasetRef, Location, Resolved
+from .planning import Plan, Planner, Policy, Target
 from .registry.captured import Values
 from .registry.collections import writable_run
 from .registry.datasets import NewDataset
-from .registry.levels import LevelFilter
 from .registry.registry import Registry
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What writing may do besides: register types and records, in whose name."""
-
-    auto_register: str
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be written.
-
-    Attributes
-    ----------
-    type_name, run, data_id
-        What the dataset will be; the type may be new when the policy registers types.
-    extension
-        The format of the bytes.
-    inputs
-        Ids of the datasets that it was made from.
-    replace
-        Whether it may take the place of one that is there.
-    id
-        Its id when that follows from what it is; None: a new one.
-    captured
-        Values that were read from the bytes.
-    """
-
-    type_name: str
-    run: str
-    data_id: Mapping[str, object]
-    extension: str
-    inputs: tuple[UUID, ...] = ()
-    replace: bool = False
-    id: UUID | None = None
-    captured: Values = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A target that has been checked: nothing stands in its way."""
-
-    target: Target
-    ref: DatasetRef
-    key: str
-    old: Resolved | None
-    new_records: tuple[tuple[str, dict[str, object]], ...]
+from .routing import Routes
 
 
 class Unit:
@@ -110,10 +58,10 @@ class Draft:
     use it, not always the same.
     """
 
-    def __init__(self, writer: Writer, plan: _Plan, batch: Batch, file: BinaryIO, *, check: bool) -> None:
+    def __init__(self, writer: Writer, plan: Plan, filler: Filler, file: BinaryIO, *, check: bool) -> None:
         self._writer = writer
         self.plan = plan
-        self.batch = batch
+        self.filler = filler
         self.file = file
         self.check = check
 
@@ -131,19 +79,25 @@ class Draft:
 
     def discard(self) -> None:
         """Forget it; nothing is left."""
-        self.batch.undo()
+        self.filler.undo()
 
 
 class Writer:
     """Puts bytes into stores and rows into the registry, all or nothing."""
 
     def __init__(
-        self, registry: Registry, stores: Mapping[str, Store], formats: Formats, policy: Policy
+        self,
+        registry: Registry,
+        stores: Mapping[str, Store],
+        formats: Formats,
+        policy: Policy,
+        routes: Routes,
     ) -> None:
         self._registry = registry
         self._stores = stores
         self._formats = formats
         self._policy = policy
+        self._planner = Planner(registry, routes, formats, policy.auto_register)
         self._local = threading.local()
 
     @contextmanager
@@ -152,21 +106,16 @@ class Writer:
         with self._unit(), self._registry.transaction():
             yield
 
-    @contextmanager
-    def file(self, target: Target, *, check: bool) -> Iterator[tuple[BinaryIO, list[DatasetRef]]]:
-        """Give a file to write the bytes to; they are committed when the body ends without an error.
+    def put(self, value: object, target: Target, *, asked: bool) -> DatasetRef:
+        """Write an object as a dataset, into every store that takes its type, in the format of each.
 
-        With ``check``, bytes that their format calls truncated or foreign are refused. The list holds the
-        reference afterwards.
+        ``asked`` tells that the target's extension is the user's wish, not only the configured one.
         """
-        draft = self.draft(target, check=check)
-        committed: list[DatasetRef] = []
-        try:
-            yield draft.file, committed
-        except BaseException:
-            draft.discard()
-            raise
-        committed.append(draft.commit())
+        with self._unit() as unit:
+            plan = self._planner.plan(target, "asked" if asked else "made")
+            filler = self._filler(unit)
+            captured = filler.write(plan, value)
+            return self._commit(filler, [_with(plan, captured)])[0]
 
     def draft(self, target: Target, *, check: bool) -> Draft:
         """Begin a dataset whose bytes come one after the other; what stands in its way is raised here.
@@ -176,23 +125,28 @@ class Writer:
         if not self._registry.writable:
             raise _read_only()
         self._formats.format(target.extension)
-        plan = self._plan(target)
-        batch = self._store().begin()
+        plan = self._planner.plan(target, "given")
+        filler = self._filler(Unit())
         try:
-            return Draft(self, plan, batch, batch.create(plan.key), check=check)
+            return Draft(self, plan, filler, filler.create(*plan.files[0]), check=check)
         except BaseException:
-            batch.undo()
+            filler.undo()
             raise
 
     def commit(self, draft: Draft) -> DatasetRef:
         """Make a draft a dataset; when that fails it is discarded. See `Draft.commit`."""
         with self._unit() as unit:
-            unit.add(draft.batch)
+            unit.batches += draft.filler.unit.batches
+            written, extension = FileSource(draft.file), draft.plan.target.extension
             if draft.check:
-                self._formats.check(_Written(draft.file), draft.plan.target.extension)
-            plan = self._with_captured(draft.plan, draft.file)
+                self._formats.check(written, extension)
+            plan = draft.plan
+            if plan.ref.type.capture:
+                plan = _with(plan, self.capture(plan.ref.type.name, written, extension))
+            filler = self._filler(unit, draft.filler)
+            filler.copy(plan, written, extension)
             draft.file.close()
-            return self._commit(draft.batch, [plan])[0]
+            return self._commit(filler, [plan])[0]
 
     def captures(self, type_name: str) -> bool:
         """Tell whether values are read from the bytes of a type's datasets."""
@@ -213,17 +167,17 @@ class Writer:
     def adopt(self, files: Sequence[tuple[str, Target]], how: Adoption) -> list[DatasetRef]:
         """Take existing local files in as datasets, all or none."""
         with self._unit() as unit:
-            plans = [self._plan(target) for _, target in files]
-            batch = unit.add(self._store().begin())
+            plans = [self._planner.plan(target, "given") for _, target in files]
+            filler = self._filler(unit)
             for (path, _), plan in zip(files, plans, strict=True):
-                batch.adopt(plan.key, path, how)
-            return self._commit(batch, plans)
+                filler.adopt(plan, path, how)
+            return self._commit(filler, plans)
 
     def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
         """Register files where they are, all or none."""
         with self._unit():
-            plans = [self._plan(target) for _, target in files]
-            return self._register(plans, [location for location, _ in files])
+            plans = [self._planner.plan(target, "in place") for _, target in files]
+            return self._register(plans, [(location,) for location, _ in files])
 
     def remove(self, resolved: Sequence[Resolved]) -> None:
         """Remove datasets: rows at the commit, bytes that skyfs owns right after it."""
@@ -251,101 +205,22 @@ class Writer:
         else:
             outer.batches += unit.batches
 
-    # -- planning --------------------------------------------------------------------------------------
-
-    def _plan(self, target: Target) -> _Plan:
-        snapshot = self._registry.current()
-        entry = snapshot.types.get(target.type_name)
-        dataset_type = entry.type if entry else self._new_type(target)
-        run = snapshot.collections.get(target.run)
-        if run is not None:
-            writable_run(run)
-        self._formats.require(target.extension, dataset_type.storage_class)
-        levels, new_records = self._levels(dataset_type.group, target.data_id)
-        data_id = DataId(dataset_type.group, levels)
-        old = None
-        if entry is not None and run is not None:
-            exact = LevelFilter(dict(data_id.levels), {})
-            found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
-            old = next((one.resolved for one in found), None)
-        if old is not None and old.locations and not target.replace:
-            what = f"write {target.type_name} {data_id!r} to {target.run!r}"
-            raise Exists(what, "it exists already", "put another in its place with replace")
-        kept_id = old.ref.id if old is not None and not old.locations else target.id
-        kept_id = UUID(bytes=new_ids(1)[0]) if kept_id is None else kept_id
-        ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
-        key = (
-            unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
-        )
-        return _Plan(target, ref, key, old, new_records)
-
-    def _new_type(self, target: Target) -> DatasetType:
-        if self._policy.auto_register == "off":
-            todo = f"register it: skyfs register {target.type_name} DIMENSIONS STORAGE_CLASS"
-            raise NotFound(
-                f"no dataset type {target.type_name!r}", "this repository registers none by itself", todo
-            )
-        universe = self._registry.universe
-        unknown = [name for name in target.data_id if not universe.has(name)]
-        if unknown:
-            universe.element(unknown[0])
-        levels = {level for name in target.data_id for level in universe.grouping.get(name, ())}
-        group = universe.group(name for name in target.data_id if name not in levels)
-        return DatasetType(target.type_name, group, self._formats.storage_class_for(target.extension))
-
-    def _levels(
-        self, group: DimensionGroup, given: Mapping[str, object]
-    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
-        """Complete a data ID; with ``auto_register: all``, name the records that are missing."""
-        try:
-            return self._registry.data_ids.complete(group, given), ()
-        except NotFound:
-            if self._policy.auto_register != "all":
-                raise
-            return self._levels_and_records(group, given)
-
-    def _levels_and_records(
-        self, group: DimensionGroup, given: Mapping[str, object]
-    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
-        universe = self._registry.universe
-        values = {
-            name: coerce(universe.element(name), value) for name, value in given.items() if name in group
-        }
-        missing = []
-        for name in universe.dependency_order(group.required):
-            element = universe.element(name)
-            if set(element.identity) - set(values):
-                raise BadDataId(f"incomplete data ID {dict(given)!r}", f"no {name}", f"give {name}")
-            identity = {part: values[part] for part in element.identity}
-            if not self._registry.records.exists(element, tuple(identity.values())):
-                if not element.key_only:
-                    todo = f"insert its record: skyfs records {name} --insert"
-                    raise NotFound(f"no {name} {values[name]!r}", "its record needs more than its key", todo)
-                missing.append((name, dict(identity)))
-        row = tuple(values[name] for name in group.levels)
-        return row, tuple(missing)  # type: ignore[arg-type]
-
-    def _with_captured(self, plan: _Plan, file: BinaryIO) -> _Plan:
-        if not plan.ref.type.capture:
-            return plan
-        captured = self.capture(plan.ref.type.name, _Written(file), plan.target.extension)
-        return replace(plan, target=replace(plan.target, captured=captured))
+    def _filler(self, unit: Unit, begun: Filler | None = None) -> Filler:
+        return Filler(self._stores, self._formats, unit, begun)
 
     # -- committing ------------------------------------------------------------------------------------
 
-    def _commit(self, batch: Batch, plans: Sequence[_Plan]) -> list[DatasetRef]:
-        written = batch.publish()
-        name = self._store().name
-        places = [_location(name, plan, written[plan.key]) for plan in plans]
-        return self._register(plans, places)
+    def _commit(self, filler: Filler, plans: Sequence[Plan]) -> list[DatasetRef]:
+        written = filler.publish()
+        return self._register(plans, [_locations(plan, written) for plan in plans])
 
-    def _register(self, plans: Sequence[_Plan], places: Sequence[Location]) -> list[DatasetRef]:
+    def _register(self, plans: Sequence[Plan], places: Sequence[tuple[Location, ...]]) -> list[DatasetRef]:
         with self._registry.transaction():
             for plan in plans:
                 self._prepare(plan)
             new: list[NewDataset] = []
-            for plan, place in zip(plans, places, strict=True):
-                dataset = NewDataset(plan.ref, (place,), plan.target.inputs, plan.target.captured)
+            for plan, some in zip(plans, places, strict=True):
+                dataset = NewDataset(plan.ref, some, plan.target.inputs, plan.target.captured)
                 if plan.old is None:
                     new.append(dataset)
                 elif plan.old.locations:
@@ -356,7 +231,7 @@ class Writer:
             self._registry.datasets.insert(new)
         return [plan.ref for plan in plans]
 
-    def _prepare(self, plan: _Plan) -> None:
+    def _prepare(self, plan: Plan) -> None:
         """Make what the dataset needs and is not there yet: records, its type, its RUN."""
         for element, record in plan.new_records:
             self._registry.records.insert(element, [record])
@@ -382,35 +257,21 @@ class Writer:
                 batch.delete(key)
             batch.publish()
 
-    def _store(self) -> Store:
-        """Give the store that is written to."""
-        for store in self._stores.values():
-            if store.writable:
-                return store
-        raise NotAllowed(
-            "write a dataset", "no store of the repository can be written", "check its configuration"
-        )
-
 
 def _read_only() -> ReadOnly:
     return ReadOnly("change the repository", "it was opened for reading", "open it with writable=True")
 
 
-def _location(store: str, plan: _Plan, content: Content) -> Location:
-    key, extension = plan.key, plan.target.extension
-    return Location(store, key, extension, content.size, content.mtime_ns, content.sha256)
+def _with(plan: Plan, captured: Values) -> Plan:
+    return replace(plan, target=replace(plan.target, captured=captured)) if captured else plan
 
 
-class _Written(ByteSource):
-    """A file that is being written, as a source."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    @property
-    def size(self) -> int:
-        return self._file.seek(0, io.SEEK_END)
-
-    def read(self, start: int, stop: int) -> bytes:
-        self._file.seek(start)
-        return self._file.read(stop - start)
+def _locations(plan: Plan, written: Mapping[tuple[str, str], Content]) -> tuple[Location, ...]:
+    """Give where the files of a dataset lie; components that it has not were not written."""
+    places = []
+    for route, key in plan.files:
+        found = written.get((route.store, key))
+        if found is not None:
+            what = (route.extension, found.size, found.mtime_ns, found.sha256)
+            places.append(Location(route.store, key, *what, component=route.component))
+    return tuple(places)

@@ -15,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
 import skyfs
 from skyfs.mount.table import find_mount
@@ -134,6 +136,19 @@ def test_du_and_df(sky: Sky) -> None:
     assert shell("du -s -b --apparent-size HSC/raw/copy", sky.folder).split()[0] == str(sum(map(len, below)))
     _, line = shell("df --output=source,avail .", sky.folder).splitlines()
     assert line.split() == ["skyfs:sky", "0"]
+
+
+def test_parts_are_files(sky: Sky, tmp_path: Path) -> None:
+    path = f"{sky.at(raw_path())}[0][1:3,1:2]"
+    assert (
+        shell('cp "$FILE" part.fits && stat -c %s part.fits "$FILE"', tmp_path, FILE=path).split()
+        == [str(os.stat(path).st_size)] * 2
+    )
+    with fits.open(tmp_path / "part.fits") as hdus, fits.open(sky.at(raw_path())) as whole:
+        assert np.array_equal(hdus[0].data, whole[0].data[:2, :3])
+    assert os.stat(path).st_ino != sky.at(raw_path()).stat().st_ino
+    assert errno_of(lambda: os.stat(f"{sky.at(raw_path())}[99]")) == errno.EINVAL
+    assert len(os.listdir(sky.at(raw_path()).parent)) == 3
 
 
 def test_globs_of_bash(sky: Sky) -> None:

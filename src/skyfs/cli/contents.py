@@ -120,7 +120,7 @@ def destination(output: str, node: Node, *, flat: bool) -> str:
     if not (flat or os.path.isdir(path) or path.endswith("/")):
         return path
     named = node.named
-    name = node.name if not flat or named is None else filename(named, named.extension)
+    name = node.name if not flat or named is None else filename(named, named.extension, node.selectors)
     return os.path.join(path, name)
 
 

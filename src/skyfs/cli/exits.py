@@ -44,6 +44,8 @@ STATUS: Mapping[str, int] = {
     "read-only": FAILED,
     "locked": FAILED,
     "store": FAILED,
+    "transient": FAILED,
+    "wrong-bytes": FAILED,
     "version": FAILED,
     "missing-package": FAILED,
     "unsupported": FAILED,

@@ -87,13 +87,16 @@ class Session:
             if not is_glob(path):
                 yield self.tree().lookup(parse(path))
                 continue
-            yield from self._matching(path)
+            selectors = split_selectors(path)[1]
+            for node in self._matching(path):
+                yield self.tree().part(node, selectors) if selectors else node
 
     def expand(self, paths: Iterable[str]) -> Iterator[str]:
         """Give the paths as they are, and for each glob the paths that match it."""
         for path in paths:
             if is_glob(path):
-                yield from (node.path for node in self._matching(path))
+                selectors = "".join(map(str, split_selectors(path)[1]))
+                yield from (node.path + selectors for node in self._matching(path))
             else:
                 yield path
 
@@ -102,10 +105,11 @@ class Session:
 
         from ..globbing import glob
 
-        found = glob(self.tree(), pattern, glob_translate(pattern))
+        base, selectors = split_selectors(pattern)
+        found = glob(self.tree(), base, glob_translate(base))
         if not found:
             raise NotFound(f"nothing matches {pattern!r}")
-        return found
+        return [node for node in found if not (selectors and node.is_dir)]
 
 
 def is_glob(path: str) -> bool:

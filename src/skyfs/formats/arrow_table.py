@@ -101,7 +101,7 @@ def arrow_to_table(arrow: pa.Table) -> Table:
         for key, value in (arrow.schema.metadata or {}).items()
         if key == META or key.startswith(_WIDTH.encode())
     }
-    header = _parse_header(metadata.get(META.decode()))
+    header = parse_header(metadata.get(META.decode()))
     attributes = {item["name"]: item for item in header.get("datatype", ())}
     table = Table(meta=header.get("meta"))
     for name, values in zip(arrow.column_names, arrow.columns, strict=True):
@@ -113,7 +113,13 @@ def arrow_to_table(arrow: pa.Table) -> Table:
     return table
 
 
-def _parse_header(text: str | None) -> Mapping[str, Any]:
+def arrow_values(values: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Give the values of a column, and which of them are missing; what numpy has no type for, as objects."""
+    return _from_arrow(_contiguous(values), None, None)
+
+
+def parse_header(text: str | None) -> Mapping[str, Any]:
+    """Read astropy's description of a table; empty when there is none."""
     if text is None:
         return {}
     from astropy.table import meta

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
-from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .arrow_table import arrow_to_table, table_to_arrow
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .table_cut import CutsWhole
 from .text import check_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LONGEST_ROW = 16 << 20
 
 
-class Csv(Format):
+class Csv(CutsWhole):
     """CSV tables: integers, floats, booleans and text; an empty field is a missing value, ``""`` empty text.
 
     Units, metadata and widths have no place in CSV, and are left behind when writing. Reading takes the

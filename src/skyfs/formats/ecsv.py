@@ -6,12 +6,12 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
-from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
 from .masks import with_masks
+from .table_cut import CutsWhole
 from .table_meta import meta_of
 from .text import check_text, decode_text
 
@@ -23,7 +23,7 @@ _MAGIC = b"# %ECSV "
 _HEAD = 1 << 16
 
 
-class Ecsv(Format):
+class Ecsv(CutsWhole):
     """ECSV tables. Option ``delimiter``: a space (default) or a comma.
 
     ECSV spells empty and missing text alike, and both are read as missing. Written columns that have one or

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
-from skyfs.errors import BadArgument
+from skyfs.errors import BadArgument, Unsupported
 from skyfs.model.selectors import Selector
 
 from . import fits_cut, fits_read, fits_slices, fits_write
@@ -30,10 +30,22 @@ class Fits(Format):
     """
 
     extensions: tuple[str, ...] = (".fits", ".fit")
-    storage_classes: tuple[str, ...] = ("Hdus", "Image", "Table", "Array")
+    storage_classes: tuple[str, ...] = (
+        "Hdus",
+        "Image",
+        "Table",
+        "Array",
+        "Exposure",
+        "Mask",
+        "Header",
+        "Wcs",
+    )
 
     def read(self, source: ByteSource, storage_class: str) -> object:
-        """Read as HDUList, or the first image or table as CCDData, Table or array (native byte order)."""
+        """Read as HDUList or Exposure, or the first image or table as CCDData, Table or array.
+
+        Images are in native byte order.
+        """
         reader = fits_read.READERS.get(storage_class)
         if reader is None:
             raise refuse_class("FITS", storage_class, self.storage_classes)
@@ -43,7 +55,7 @@ class Fits(Format):
             return reader(plain)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
-        """Write an HDUList, CCDData, Table or array."""
+        """Write an HDUList, CCDData, Table, array, Exposure, Mask, Header or WCS."""
         chosen = fits_write.parse_options(options)
         with Tolerance(), writing("FITS"):
             fits_write.write_hdus(value, file, chosen)
@@ -70,6 +82,15 @@ class Fits(Format):
             raise BadArgument(f"slices of {storage_class}", "only one image can be sliced", todo)
         with Tolerance(), reading("FITS"):
             return reader(self._plain(source), slices)
+
+    def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:
+        """Read one component of an Exposure: headers, and the data of its own HDUs."""
+        if storage_class != "Exposure":
+            raise Unsupported(f"components of {storage_class} in FITS", "it is read as a whole")
+        from .exposure_fits import ExposureFile
+
+        with Tolerance(), reading("FITS"):
+            return ExposureFile(self._plain(source)).component(component)
 
     def _plain(self, source: ByteSource) -> ByteSource:
         """Give the uncompressed file."""

@@ -10,7 +10,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 
 from .buffer import Buffer, open_whole
-from .fits_layout import Extent, extents
+from .fits_layout import Extent, extents, main_image
 from .images import hdu_to_array, image_unit, native
 
 if TYPE_CHECKING:
@@ -97,11 +97,27 @@ def hdus_to_table(hdus: fits.HDUList) -> Table:
     raise BadContent("no table among the HDUs", f"there are {len(hdus)} HDUs, none a table")
 
 
+def _lazily(name: str) -> Callable[[ByteSource], object]:
+    """Give a reader of `exposure_fits`, which imports astropy when it is imported itself."""
+
+    def read(source: ByteSource) -> object:
+        from . import exposure_fits
+
+        found: object = getattr(exposure_fits, name)(source)
+        return found
+
+    return read
+
+
 READERS: Mapping[str, Callable[[ByteSource], object]] = {
     "Hdus": read_hdus,
     "Image": read_image,
     "Table": read_table,
     "Array": read_array,
+    "Exposure": _lazily("read_exposure"),
+    "Mask": _lazily("read_mask"),
+    "Header": _lazily("read_header"),
+    "Wcs": _lazily("read_wcs"),
 }
 
 
@@ -116,19 +132,6 @@ def refuse_double_solution(extent: Extent) -> None:
             "it has plate constants (AMDX1) and distortion polynomials (CQDIS1) at once",
             "remove one of them, or read it as Hdus or Array",
         )
-
-
-def main_image(found: list[Extent]) -> Extent:
-    """Give the first 2-d image, or else the first of any dimension."""
-    images = [extent for extent in found if extent.image_axes]
-    for extent in images:
-        if len(extent.image_axes) == 2:
-            return extent
-    if images:
-        return images[0]
-    raise BadContent(
-        "no image in the FITS file", f"none of its {len(found)} HDUs has one", "use Hdus or Table"
-    )
 
 
 def _table(file: object, index: int, *, astropy_native: bool = False) -> Table:

@@ -15,9 +15,9 @@ from skyfs.errors import BadArgument, BadContent, Unsupported
 
 from .buffer import Buffer
 from .fits_image_cut import ImagePixels
-from .fits_layout import Extent, extents
+from .fits_layout import Extent, extents, main_image
 from .fits_pieces import write_header, write_padding, write_primary
-from .fits_read import main_image, read_array, read_image, refuse_double_solution
+from .fits_read import read_array, read_image, refuse_double_solution
 from .fits_wcs_cut import cut_header
 from .fits_window import Window, slice_windows
 

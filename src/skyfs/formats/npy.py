@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
+from skyfs.model.selectors import Selector
 
+from .array_part import ArrayLayout, read_part, section_slices
 from .buffer import open_whole
 from .guards import reading, refuse_class, refuse_options, refuse_value, writing
 
@@ -32,6 +34,18 @@ class Npy(Format):
         with reading("NPY"), open_whole(source) as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 
+    def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
+        """Read a part of the array; of the bytes little more than it has."""
+        if storage_class not in self.storage_classes:
+            raise refuse_class("NPY", storage_class, self.storage_classes)
+        return read_part(source, self._layout(source), slices)
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write a section: pixels from 1, the last axis (x) first."""
+        layout = self._layout(source)
+        slices = section_slices(selectors, layout.shape, ".npy")
+        self.write(read_part(source, layout, slices), file, {})
+
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write an array."""
         refuse_options("NPY", options)
@@ -50,15 +64,19 @@ class Npy(Format):
 
     def check(self, source: ByteSource) -> None:
         """Check the header, and that the size of the data is what it says."""
+        self._layout(source)
+
+    def _layout(self, source: ByteSource) -> ArrayLayout:
+        """Tell where the elements lie, by the header."""
         import numpy as np
 
         head = io.BytesIO(source.read(0, _HEAD))
         with reading("NPY"):
             version = np.lib.format.read_magic(head)
             if version == (1, 0):
-                shape, _, dtype = np.lib.format.read_array_header_1_0(head)
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(head)
             else:
-                shape, _, dtype = np.lib.format.read_array_header_2_0(head)
+                shape, fortran, dtype = np.lib.format.read_array_header_2_0(head)
         if dtype.hasobject:
             raise BadContent("the NPY file is refused", "it holds pickled objects, which are code")
         expected = head.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
@@ -66,3 +84,4 @@ class Npy(Format):
             raise BadContent(
                 "the NPY file is damaged", f"it should have {expected} bytes and has {source.size}"
             )
+        return ArrayLayout(head.tell(), shape, dtype, fortran=fortran)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
+from skyfs.model.selectors import Selector
 
+from . import parquet_cut
 from .arrow_table import META, arrow_to_table, table_to_arrow
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
 from .table_meta import meta_of
@@ -49,6 +51,19 @@ class Parquet(Format):
             raise refuse_value("parquet", value, "astropy Table")
         with Tolerance(), writing("parquet"):
             parquet.write_table(table_to_arrow(value), file, **{"compression": "zstd", **options})
+
+    def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
+        """Read rows; only the row groups that hold them are fetched."""
+        if storage_class not in self.storage_classes:
+            raise refuse_class("parquet", storage_class, self.storage_classes)
+        self.check(source)
+        with Tolerance(), reading("parquet"):
+            return parquet_cut.read_rows(source, slices)
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write rows and columns; only the column chunks that are needed are fetched."""
+        with Tolerance(), reading("parquet"):
+            parquet_cut.cut_parquet(source, selectors, file)
 
     def check(self, source: ByteSource) -> None:
         """Check both magic numbers, and that the footer's length fits into the file."""

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from typing import BinaryIO
 from xml.parsers import expat
 
-from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .table_cut import CutsWhole
 
 _HEAD = 1 << 16
 _TAIL = 4096
 _LAYOUTS = ("tabledata", "binary", "binary2")
 
 
-class VOTable(Format):
+class VOTable(CutsWhole):
     """VOTables; the first table of the file. Option ``layout``: tabledata (default), binary or binary2.
 
     Documents that declare entities are refused: VOTables need none, and they are how XML bombs and readers

@@ -167,7 +167,7 @@ class LookingFileSystem(NamedFileSystem):
         parts: list[object] = [node.path, node.size, node.content and node.content.data]
         if node.named is not None:
             resolved = node.named.resolved
-            parts = [resolved.ref.id, node.named.component, node.named.extension]
+            parts = [resolved.ref.id, node.named.component, node.named.extension, *map(str, node.selectors)]
             parts += [place.sha256 for place in resolved.locations[:1]]
         return sha256(repr(parts).encode()).hexdigest()
 

@@ -23,9 +23,9 @@ _ANGLE = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)([a-z]*)", 
 _MAX_HDU_DIGITS = 9
 _HDU_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:\s*,\s*(\d{1,9}))?", re.ASCII)
 _AXIS = re.compile(r"(?:(-?\*)|(\d{1,18})\s*:\s*(\d{1,18}))\s*(?::\s*(\d{1,18}))?", re.ASCII)
-_COLUMN = re.compile(r"-?[A-Za-z_*?#][\w*?#.-]*", re.ASCII)
+_COLUMN = re.compile(r"-?[A-Za-z_*?#][\w*?#.-]*|-[A-Za-z_*?#][\w*?#.-]*\+", re.ASCII)
 _OPERATOR = re.compile(
-    r"[<>]|[=!]=|=|&&|\|\||\.(?:eq|ne|lt|le|gt|ge|and|or|not)\.|\w\(", re.ASCII | re.IGNORECASE
+    r"[<>~]|[=!]=|=|&&|\|\||\.(?:eq|ne|lt|le|gt|ge|and|or|not)\.|\w\(", re.ASCII | re.IGNORECASE
 )
 _ESCAPE = re.compile(r"%(25|2F|5B|5D|0[0-9A-F]|1[0-9A-F]|7F)", re.IGNORECASE)
 _TO_ESCAPE = re.compile(r"[%/\[\]\x00-\x1f\x7f]")
@@ -78,7 +78,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of a table; a leading ``-`` leaves one out, ``*`` and ``?`` are wildcards."""
+    """Columns of a table: with wildcards ``*``, ``?`` and ``#``; ``-x`` leaves one out, ``-x*+`` all such."""
 
     names: tuple[str, ...]
 
@@ -169,11 +169,15 @@ def parse_selectors(text: str) -> tuple[Selector, ...]:
 
 def _parse_from(text: str, start: int) -> tuple[Selector, ...]:
     bodies = _bodies(text, start)
-    selectors = tuple(_parse_one(body) for body in bodies)
-    for body, selector in zip(bodies[1:], selectors[1:], strict=True):
-        if isinstance(selector, Hdu | HduName):
-            raise _bad(body, "an HDU is not the first selector", "write the HDU first, once")
-    return selectors
+    selectors = [_parse_one(body) for body in bodies]
+    for index, selector in enumerate(selectors[1:], 1):
+        of_table = all(isinstance(one, Hdu | HduName | Columns | RowFilter) for one in selectors[:index])
+        if isinstance(selector, HduName) and selector.version is None and of_table:
+            # A column of truth values is a condition.
+            selectors[index] = RowFilter(selector.name)
+        elif isinstance(selector, Hdu | HduName):
+            raise _bad(bodies[index], "an HDU is not the first selector", "write the HDU first, once")
+    return tuple(selectors)
 
 
 def _bad(body: str, found: str, todo: str) -> BadPath:
@@ -243,10 +247,12 @@ def _axis(match: re.Match[str], body: str) -> AxisRange:
 
 
 def _parse_columns(text: str, body: str) -> Columns:
-    names = tuple(name.strip() for name in text.split(";") if name.strip())
+    names = tuple(name.strip() for name in re.split("[;,]", text) if name.strip())
     wrong = [name for name in names if not _COLUMN.fullmatch(name)]
     if wrong or not names:
-        raise _bad(body, f"{wrong[0] if wrong else ''!r} is no column", "[col ra;dec]")
+        raise _bad(
+            body, f"{wrong[0] if wrong else ''!r} is no column", "[col ra;dec]; none is made of others"
+        )
     return Columns(names)
 
 

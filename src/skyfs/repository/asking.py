@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from ..abc.source import ByteSource
-from ..errors import BadArgument, BadDataId, NotFound, Unsupported
+from ..errors import BadArgument, BadDataId, NotFound
+from ..formats.slicing import refuse_text, sliced
 from ..model.dataid import coerce
 from ..model.dataset import DatasetRef, Location, Resolved
 from ..model.dimensions import Element
 from ..model.paths import Address, parse
 from ..model.query import Binary, Expression, IsNull, Literal, Name
+from ..model.selectors import Selector
 from ..model.timespan import Timespan, to_tai_ns
 from ..querying import DataIdQuery, DatasetQuery, RecordQuery
 from ..querying.conditions import Asked
@@ -39,7 +42,8 @@ class Asking(Base):
         Parameters
         ----------
         dataset_type
-            A name, a glob, or several.
+            A name, a glob, or several. Types that are kept in memory are asked for by themselves: beside
+            stored ones they are left out.
         collections
             Names or globs to search in order; chains are followed. Default: those the repository was opened
             with.
@@ -63,10 +67,16 @@ class Asking(Base):
             When a type or collection does not exist.
         """
         known = self.registry.current()
+        types = types_named(known, dataset_type)
+        kept = [name for name in types if self._in_memory(name) is not None]
+        if kept and self.elided is not None and len(kept) == len(types):
+            searched = self.elided.collections(known, self._searched(collections))
+            how: dict[str, Any] = {"where": where, "bind": bind, "find_first": find_first, "exclude": exclude}
+            return self.elided.repository.query(types, collections=searched, **{**data_id, **how})
         query = DatasetQuery(
             self.registry,
             Asked(where, bind, data_id),
-            types=types_named(known, dataset_type),
+            types=tuple(name for name in types if name not in kept),
             collections=collections_named(known, self._searched(collections)),
             find_first=find_first,
             excluded=self._ids(exclude),
@@ -165,6 +175,10 @@ class Asking(Base):
         self, type_name: str, *, collections: Collections = None, time: object = None, **data_id: object
     ) -> Resolved:
         """Find one dataset as `find` does, with where its bytes lie."""
+        elided = self._in_memory(type_name)
+        if elided is not None:
+            searched = elided.collections(self.registry.current(), self._searched(collections))
+            return elided.repository.resolve(type_name, collections=searched, time=time, **data_id)
         return self.finder.find(type_name, self._searched(collections), data_id, time=_span(time))
 
     def get(
@@ -183,11 +197,13 @@ class Asking(Base):
         Parameters
         ----------
         dataset
-            A dataset type (with a data ID), a reference, or a path that begins with ``/``.
+            A dataset type (with a data ID), a reference, or a path that begins with ``/``; of a path with
+            a component or selectors, that part is given.
         component
             Read only this part of a composite.
         slices
-            Read only this part of an array; numpy meaning.
+            Read only this part of an array or image, or rows of a table: numpy's basic indexing,
+            ``np.s_[y0:y1, x0:x1]``.
         as_
             Give another Python type: a type, or ``"pandas"``, ``"arrow"``, ``"numpy"``.
 
@@ -195,16 +211,32 @@ class Asking(Base):
         ------
         NotFound, NoBytes, Ambiguous, BadDataId
             As `find`.
+        BadArgument
+            When there is no such component, or slices or selectors do not fit.
+        Unsupported
+            When such a dataset has no slices, or no selectors cut it.
         BadContent
             When the bytes are damaged.
         """
-        if slices is not None:
-            raise Unsupported("get(slices=)", "this version reads whole datasets", "slice what get() gives")
+        refuse_text(slices)
+        selectors: tuple[Selector, ...] = ()
+        if isinstance(dataset, str) and dataset.startswith("/"):
+            address = parse(dataset)
+            named = self.resolver.dataset(address)
+            dataset, selectors = named.resolved, address.selectors
+            component = component or named.component
         resolved = self._resolved(dataset, collections, time, data_id)
-        value = self.reader.read(resolved, as_=as_ if component is None else None)
-        if component is None:
-            return value
-        return self.formats.component(value, resolved.ref.type.storage_class, component)
+        if not selectors and component is None:
+            if slices is None:
+                return self.reader.read(resolved, as_=as_)
+            return self.reader.read_slices(resolved, slices, as_=as_)
+        if selectors:
+            value = self.parter.read(resolved, component, selectors)
+        else:
+            value = self.reader.read_component(resolved, str(component))
+        if value is None:
+            return None
+        return self.formats.convert_to(value if slices is None else sliced(value, slices), as_)
 
     def open_bytes(self, resolved: Resolved) -> tuple[Location, ByteSource]:
         """Open the stored bytes of a dataset; the caller closes the source."""
@@ -212,10 +244,13 @@ class Asking(Base):
 
     def path(self, ref: DatasetRef) -> str:
         """Give the canonical path of a dataset in its RUN."""
+        elided = self._in_memory(ref.type.name)
+        if elided is not None:
+            return elided.repository.path(ref)
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
         if found is None:
             raise NotFound(f"dataset {ref.id}", "it is not in this repository")
-        extension = self.reader.places(found)[0].extension if found.locations else ""
+        extension = self.reader.shown(found).extension if found.locations else ""
         keys = [(name, str(value)) for name, value in found.ref.data_id.levels]
         return str(Address.dataset(found.ref.run, found.ref.type.name, keys, extension))
 
@@ -229,13 +264,24 @@ class Asking(Base):
         if isinstance(dataset, Resolved):
             return dataset
         if isinstance(dataset, str) and dataset.startswith("/"):
-            return self.resolver.dataset(parse(dataset)).resolved
+            return self._at(dataset)
         if isinstance(dataset, DatasetRef):
+            elided = self._in_memory(dataset.type.name)
+            if elided is not None:
+                return elided.repository._resolved(dataset, None, None, {})  # noqa: SLF001 - its own class
             found = self.registry.lookup.by_id(self.registry.current(), [dataset.id])
             if dataset.id not in found:
                 raise NotFound(f"{dataset.type.name} {dataset.data_id!r}", "it was removed")
             return found[dataset.id]
         return self.resolve(dataset, collections=collections, time=time, **given)
+
+    def _at(self, path: str) -> Resolved:
+        try:
+            return self.resolver.dataset(parse(path)).resolved
+        except NotFound:
+            if self.elided is None:
+                raise
+            return self.elided.repository.resolver.dataset(parse(path)).resolved
 
     def _ids(self, exclude: Iterable[object] | None) -> frozenset[UUID]:
         if exclude is None:

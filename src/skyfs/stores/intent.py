@@ -38,11 +38,14 @@ class Intent:
         Key, absolute path and mark of the files that MOVE takes away.
     deletions
         Key and mark of what is to be deleted.
+    removals
+        Key and identity of what is to be deleted from a far store, where there are no inodes.
     """
 
     files: tuple[tuple[str, str], ...] = ()
     sources: tuple[tuple[str, str, Mark], ...] = ()
     deletions: tuple[tuple[str, Mark], ...] = ()
+    removals: tuple[tuple[str, str], ...] = ()
 
     def line(self, number: int) -> bytes:
         """Give the journal line of this intent."""
@@ -51,6 +54,7 @@ class Intent:
             "files": self.files,
             "sources": [(key, path, _numbers(mark)) for key, path, mark in self.sources],
             "deletions": [(key, _numbers(mark)) for key, mark in self.deletions],
+            "removals": self.removals,
         }
         return _line(fields)
 
@@ -98,6 +102,7 @@ def _parse(fields: dict[str, list[list[object]]]) -> Intent:
         tuple((str(staged), str(key)) for staged, key in fields["files"]),
         tuple((str(key), str(path), _mark(mark)) for key, path, mark in fields["sources"]),
         tuple((str(key), _mark(mark)) for key, mark in fields["deletions"]),
+        tuple((str(key), str(identity)) for key, identity in fields.get("removals", ())),
     )
 
 

@@ -17,21 +17,21 @@ from .keys import folder_of
 def recover(folders: Folders, committed: Callable[[str], bool]) -> int:
     """Go over the journals whose lock can be had; give how many keys were undone."""
     # Listed before the journals: a live writer makes its journal first, so it has one by then.
-    staged = _names(folders, STAGING)
+    staged = names(folders, STAGING)
     with ExitStack() as stack:
-        live, dead = _survey(folders, stack, held=set())
+        live, dead = survey(folders, stack, held=set())
         undone = sum(
             _Recovery(folders, committed, set(live), set(dead)).run(name, content)
             for name, content in dead.items()
         )
     for name in staged:
         if not os.path.lexists(folders.path(f"{JOURNALS}/{name}{SUFFIX}")):
-            _sweep(folders, name)
+            sweep(folders, name)
     folders.prune([STAGING, JOURNALS])
     return undone
 
 
-def _survey(folders: Folders, stack: ExitStack, *, held: set[str]) -> tuple[set[str], dict[str, bytes]]:
+def survey(folders: Folders, stack: ExitStack, *, held: set[str]) -> tuple[set[str], dict[str, bytes]]:
     """Give the keys that live writers are about to write, and the locked journals of dead ones.
 
     Journals in ``held`` are locked already, by ourselves, and left out. Those of another user that we may
@@ -39,7 +39,7 @@ def _survey(folders: Folders, stack: ExitStack, *, held: set[str]) -> tuple[set[
     """
     live: set[str] = set()
     dead: dict[str, bytes] = {}
-    for file_name in _names(folders, JOURNALS):
+    for file_name in names(folders, JOURNALS):
         name = file_name.removesuffix(SUFFIX)
         opened = None if name in held else _open(folders.path(f"{JOURNALS}/{file_name}"))
         if opened is None:
@@ -83,7 +83,7 @@ class _Recovery:
         self._give_back()
         # A key that a live writer claims is decided when that writer has ended; so is this journal.
         if not self.live & keys_of(intents):
-            _sweep(self.folders, name)
+            sweep(self.folders, name)
             os.unlink(self.folders.path(f"{JOURNALS}/{name}{SUFFIX}"))
         return undone
 
@@ -114,7 +114,7 @@ class _Recovery:
         if not self.removed:
             return
         with ExitStack() as stack:
-            live, _ = _survey(self.folders, stack, held=self.held)
+            live, _ = survey(self.folders, stack, held=self.held)
         for staging, key in self.removed:
             if key in live:
                 self._link(staging, key)
@@ -130,17 +130,18 @@ class _Recovery:
             )
 
 
-def _sweep(folders: Folders, name: str) -> None:
+def sweep(folders: Folders, name: str) -> None:
     """Remove a writer's staging folder."""
     staging = folders.path(f"{STAGING}/{name}")
-    for entry in _names(folders, f"{STAGING}/{name}"):
+    for entry in names(folders, f"{STAGING}/{name}"):
         with suppress(FileNotFoundError):
             os.unlink(f"{staging}/{entry}")
     with suppress(FileNotFoundError, NotADirectoryError):
         os.rmdir(staging)
 
 
-def _names(folders: Folders, folder: str) -> list[str]:
+def names(folders: Folders, folder: str) -> list[str]:
+    """Give the names in a private folder; none when it is not there."""
     try:
         return os.listdir(folders.path(folder))
     except (FileNotFoundError, NotADirectoryError):

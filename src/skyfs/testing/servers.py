@@ -22,7 +22,23 @@ _POLL_S = 0.02
 # The first line says which port it got.
 _MOTO = """
 import sys, threading
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+
+# Real servers decide about conditions (If-None-Match) atomically; moto asks first and writes later.
+one_at_a_time = threading.Lock()
+
+
+def alone(method):
+    def call(*arguments, **options):
+        with one_at_a_time:
+            return method(*arguments, **options)
+
+    return call
+
+
+for name in ("put_object", "_key_response_post", "delete_object"):
+    setattr(S3Response, name, alone(getattr(S3Response, name)))
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)

@@ -16,11 +16,14 @@ def attributes(repository: Repository, node: Node, *, records: bool) -> dict[str
         return {}
     resolved = node.named.resolved
     ref = resolved.ref
-    place = repository.reader.places(resolved)[0]
-    stored = node.named.component is None and place.extension == node.named.extension
+    reader = repository.reader
+    stored = reader.stored(resolved, node.named.extension, node.named.component)
+    place = stored or reader.shown(resolved)
+    whole = stored is not None and not node.selectors
     found: dict[str, object] = {"id": str(ref.id), "dataset_type": ref.type.name, "run": ref.run}
-    found |= {"storage_class": ref.type.storage_class, "filename": filename(node.named, place.extension)}
-    found["sha256"] = place.sha256.hex() if place.sha256 and stored else None
+    found["storage_class"] = ref.type.storage_class
+    found["filename"] = filename(node.named, place.extension, node.selectors)
+    found["sha256"] = place.sha256.hex() if place.sha256 and whole else None
     if ref.valid is not None:
         found["valid"] = str(ref.valid)
     columns = {**_record_values(repository, resolved), **_captured(repository, ref)} if records else {}

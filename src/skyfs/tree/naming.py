@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hashlib import blake2b
+
 from ..model.paths import Address
 from ..model.quoting import encode_name, encode_value
+from ..model.selectors import Selector
 from ..resolving import Named
 
 
@@ -51,11 +55,11 @@ def _levels(named: Named) -> str:
     return levels if ref.valid is None else f"{levels}/valid={ref.valid}"
 
 
-def filename(named: Named, extension: str) -> str:
+def filename(named: Named, extension: str, selectors: Sequence[Selector] = ()) -> str:
     """Give the file name of a dataset outside of the tree, unique among those of its type and collection.
 
     Only the first text value may hold ``_``, which also stands between the values, so that no two data IDs
-    give one name.
+    give one name. A part has a digest of its selectors: CFITSIO takes brackets in a file's name as its own.
     """
     ref = named.resolved.ref
     values = [encode_value(str(value)) for value in ref.data_id.values_required]
@@ -64,4 +68,6 @@ def filename(named: Named, extension: str) -> str:
         values[index] = values[index].replace("_", "%5F")
     if ref.valid is not None:
         values.append(str(ref.valid))
+    if selectors:
+        values.append(f"part-{blake2b(''.join(map(str, selectors)).encode(), digest_size=6).hexdigest()}")
     return "_".join((ref.type.name, *values)) + (named.extension or extension)

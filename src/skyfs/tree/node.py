@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..model.selectors import Selector
 from ..resolving import Named
 
 
@@ -57,6 +58,8 @@ class Node:
         The dataset of a file.
     content
         The bytes of a file that is no dataset, such as ``/.repo/version``.
+    selectors
+        The part of the dataset that the file is; empty for all of it.
     """
 
     path: str
@@ -65,6 +68,7 @@ class Node:
     stored_ns: int = 0
     named: Named | None = None
     content: Content | None = None
+    selectors: tuple[Selector, ...] = ()
 
     @property
     def name(self) -> str:

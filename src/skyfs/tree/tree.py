@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..abc.source import ByteSource
-from ..converting import Converter
-from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound, Unsupported
+from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound
 from ..formats.buffer import Buffer
 from ..model.dataset import Resolved
 from ..model.paths import Address
+from ..model.selectors import Selector
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
 from ..registry.levels import LevelFilter
 from ..registry.lookup import by_group
@@ -46,12 +46,14 @@ class Tree:
         self.repository = repository
         self._visible = tuple(collections) if collections is not None else None
         self._registry = repository.registry
-        self._converter = Converter(repository.reader, repository.formats)
         self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
         self._services = Services(repository, self.born_ns)
         self._everything = Everything(repository.registry)
         self._matching: OrderedDict[str, Matching] = OrderedDict()
         self._lock = threading.Lock()
+        elided = repository.elided
+        # What is kept in memory is a tree of its own, laid over this one.
+        self.over = None if elided is None else Tree(elided.repository, collections)
 
     # -- one -------------------------------------------------------------------------------------------
 
@@ -67,6 +69,11 @@ class Tree:
         InvalidQuery
             When the expression of ``/.where/<expression>`` means nothing.
         """
+        if self.over is not None and address.head and address.service not in PLAIN:
+            try:
+                return self.over.lookup(address)
+            except NotFound:
+                pass
         if address.service in PLAIN:
             return self._virtual(address)
         shown = self.shown(address.service)
@@ -106,9 +113,16 @@ class Tree:
         if node.named is None:
             return Buffer(b"")
         named = node.named
+        if node.selectors:
+            parter = self.repository.parter
+            return parter.open(named.resolved, named.component, named.extension, node.selectors)
         if self._is_stored(named):
-            return self.repository.open_bytes(named.resolved)[1]
-        return self._converter.open(named.resolved, named.component, named.extension)
+            return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
+        return self.repository.converter.open(named.resolved, named.component, named.extension)
+
+    def is_stored(self, node: Node) -> bool:
+        """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
+        return node.named is not None and not node.selectors and self._is_stored(node.named)
 
     def children(self, address: Address) -> list[Node]:
         """List a folder, sorted by name.
@@ -126,9 +140,20 @@ class Tree:
             found = list(self._services.files(address))
         else:
             found = list(self._children(self._registry.current(), address))
+            found += () if self.over is None else self._only_over(address, found)
         if not found and (address.head or address.keys) and not self.lookup(address).is_dir:
             raise NotDirectory(f"list {str(address)!r}", "it is a file")
         return sorted(found, key=lambda node: node.name)
+
+    def _only_over(self, address: Address, found: Sequence[Node]) -> list[Node]:
+        """Give the children that are in memory alone."""
+        names = {node.name for node in found}
+        over = self.over
+        return [] if over is None else [node for node in over.contents(address) if node.name not in names]
+
+    def contents(self, address: Address) -> list[Node]:
+        """List a folder of the tree of datasets; empty when there is none."""
+        return list(self._children(self._registry.current(), address))
 
     def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
         """Give all that is known of a dataset without opening it: ids, digest, values, records, captures.
@@ -163,6 +188,8 @@ class Tree:
         if address.service in PLAIN:
             yield from self._services.files(address)
             return
+        if self.over is not None:
+            yield from self.over.files(address)
         snapshot = self._registry.current()
         folder = self._folder(snapshot, address)
         if folder is not None:
@@ -203,17 +230,36 @@ class Tree:
 
     def node(self, collection: str, resolved: Resolved, like: Address) -> Node:
         """Give the file of a dataset in a collection, in the tree that ``like`` is of."""
-        place = self.repository.reader.places(resolved)[0]
+        place = self.repository.reader.shown(resolved)
         component = like.component if like.keys else None
         named = Named(resolved, collection, component, place.extension)
         path = dataset_path(named, like.service)
         return Node(path, is_dir=False, stored_bytes=place.size, stored_ns=place.mtime_ns, named=named)
 
+    def part(self, node: Node, selectors: Sequence[Selector]) -> Node:
+        """Give the part of a dataset's file that selectors name; it is made, to know its size.
+
+        Raises
+        ------
+        NotFound
+            When the node is no dataset.
+        BadArgument
+            When the selectors do not fit the dataset; the message says what is there.
+        Unsupported
+            When no selectors, or not these, cut its format.
+        """
+        if node.named is None:
+            found = "it is a folder" if node.is_dir else "it is no dataset"
+            raise NotFound(f"the part {''.join(map(str, selectors))} of {node.path!r}", found)
+        path = node.path + "".join(map(str, selectors))
+        part = replace(node, path=path, selectors=tuple(selectors))
+        with self.open_node(part) as source:
+            return replace(part, stored_bytes=source.size)
+
     # -- inside: files ---------------------------------------------------------------------------------
 
     def _is_stored(self, named: Named) -> bool:
-        places = self.repository.reader.places(named.resolved)
-        return named.component is None and places[0].extension == named.extension
+        return self.repository.reader.stored(named.resolved, named.extension, named.component) is not None
 
     def _require_visible(self, collection: str, address: Address) -> None:
         if self._visible is not None and not any(is_below(collection, name) for name in self._visible):
@@ -231,32 +277,34 @@ class Tree:
             raise NoBytes(
                 f"open {str(address)!r}", "it is declared, but no store has its bytes", "put or ingest them"
             )
-        if address.selectors:
-            todo = "leave the selector out, and take the part of what get() gives"
-            raise Unsupported(f"open {str(address)!r}", "this version serves whole datasets", todo)
         if address.inner:
             raise NotFound(f"nothing at {str(address)!r}", "the dataset is one file")
         if ref.valid is not None and "valid" not in dict(address.keys) and not address.extension:
             raise NotFound(f"no file {str(address)!r}")
         if address.service == (".hive",) and not address.extension and ref.type.group.required:
             raise NotFound(f"no file {str(address)!r}")
-        place = self.repository.reader.places(named.resolved)[0]
+        reader = self.repository.reader
+        place = reader.stored(named.resolved, named.extension, named.component) or reader.shown(
+            named.resolved
+        )
         if address.service != (".by-id",):
             path = dataset_path(named, address.service)
         else:
             path = f"/.by-id/{ref.id}{named.extension}"
-        return self._sized(Node(path, False, place.size, place.mtime_ns, named), address)  # noqa: FBT003
+        node = Node(path, False, place.size, place.mtime_ns, named)  # noqa: FBT003
+        return self.part(node, address.selectors) if address.selectors else self._sized(node, address)
 
     def _sized(self, node: Node, address: Address) -> Node:
         """Give a file the size that it has in the format asked for."""
         named = node.named
         if named is None or self._is_stored(named):
             return node
-        if not self._converter.can(named.resolved, named.component, named.extension):
-            stored = self.repository.reader.places(named.resolved)[0].extension
+        converter = self.repository.converter
+        if not converter.can(named.resolved, named.component, named.extension):
+            stored = self.repository.reader.shown(named.resolved).extension
             found = f"it is stored as {stored!r}, which does not convert to {named.extension!r}"
             raise NotFound(f"no file {str(address)!r}", found)
-        with self._converter.open(named.resolved, named.component, named.extension) as source:
+        with converter.open(named.resolved, named.component, named.extension) as source:
             return replace(node, stored_bytes=source.size)
 
     def _own_leaf(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:

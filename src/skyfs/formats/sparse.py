@@ -1,0 +1,71 @@
+"""A file of which some ranges were fetched before a library asks for them."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from skyfs.abc.source import ByteSource
+from skyfs.model.ranges import Range
+
+from .planned import read_planned
+
+
+class SparseFile(io.RawIOBase):
+    """A seekable file over a source; ranges that were fetched together are answered from memory.
+
+    Parameters
+    ----------
+    source
+        What is read; the caller closes it.
+    ranges
+        What is fetched now.
+    tail
+        The last bytes of the source, which are there already.
+    """
+
+    def __init__(self, source: ByteSource, ranges: Sequence[Range], tail: bytes = b"") -> None:
+        known = source.size - len(tail)
+        wanted = sorted({one for one in ranges if one[0] < known})
+        self._source = source
+        self._starts = [start for start, _ in wanted]
+        self._data: list[bytes | memoryview] = list(read_planned(source, wanted))
+        self._tail_start, self._tail = known, tail
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(self._source.size - self._position, 0)
+        stop = self._position + (left if size is None or size < 0 else min(size, left))
+        data = self._known(self._position, stop)
+        data = self._source.read(self._position, stop) if data is None else data
+        self._position += len(data)
+        return data
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _known(self, start: int, stop: int) -> bytes | None:
+        if start >= self._tail_start:
+            return self._tail[start - self._tail_start : stop - self._tail_start]
+        index = bisect_right(self._starts, start) - 1
+        if index < 0 or stop > self._starts[index] + len(self._data[index]):
+            return None
+        first = self._starts[index]
+        return bytes(self._data[index][start - first : stop - first])

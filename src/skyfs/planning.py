@@ -1,0 +1,172 @@
+"""What is to be written, and the checks that come before its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from .errors import BadDataId, Exists, NotFound
+from .formats.catalog import Formats
+from .model.dataid import DataId, Value, coerce
+from .model.dataset import DatasetRef, DatasetType, Resolved
+from .model.dimensions import DimensionGroup
+from .model.ids import new_ids
+from .registry.captured import Values
+from .registry.collections import writable_run
+from .registry.levels import LevelFilter
+from .registry.registry import Registry
+from .routing import Route, Routes
+
+Content = Literal["made", "asked", "given", "in place"]
+"""Where bytes come from: made of an object, in the configured format or the one asked for; given as a file;
+or registered where they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What writing may do besides: register types and records, in whose name."""
+
+    auto_register: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be written.
+
+    Attributes
+    ----------
+    type_name, run, data_id
+        What the dataset will be; the type may be new when the policy registers types.
+    extension
+        The format of the bytes.
+    inputs
+        Ids of the datasets that it was made from.
+    replace
+        Whether it may take the place of one that is there.
+    id
+        Its id when that follows from what it is; None: a new one.
+    captured
+        Values that were read from the bytes.
+    """
+
+    type_name: str
+    run: str
+    data_id: Mapping[str, object]
+    extension: str
+    inputs: tuple[UUID, ...] = ()
+    replace: bool = False
+    id: UUID | None = None
+    captured: Values = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A target that has been checked: nothing stands in its way.
+
+    ``files`` are the routes of its files and their keys, those of the nearest store first.
+    """
+
+    target: Target
+    ref: DatasetRef
+    files: tuple[tuple[Route, str], ...]
+    old: Resolved | None
+    new_records: tuple[tuple[str, dict[str, object]], ...]
+
+
+class Planner:
+    """Checks targets against the registry, and chooses where their files go."""
+
+    def __init__(self, registry: Registry, routes: Routes, formats: Formats, auto_register: str) -> None:
+        self._registry = registry
+        self._routes = routes
+        self._formats = formats
+        self._auto_register = auto_register
+
+    def plan(self, target: Target, content: Content) -> Plan:
+        """Check a target, and choose its files: none when its bytes stay in place.
+
+        Raises
+        ------
+        Exists
+            When a dataset is there that may not be replaced.
+        NotFound, BadDataId, NotAllowed, Locked, Unsupported
+            When the type, data ID, RUN or format does not allow it.
+        """
+        snapshot = self._registry.current()
+        entry = snapshot.types.get(target.type_name)
+        dataset_type = entry.type if entry else self._new_type(target)
+        run = snapshot.collections.get(target.run)
+        if run is not None:
+            writable_run(run)
+        self._formats.require(target.extension, dataset_type.storage_class)
+        routes: tuple[Route, ...] = ()
+        if content != "in place":
+            asked = None if content == "made" else target.extension
+            routes = self._routes.of(dataset_type, asked, given=content == "given")
+        for route in routes:
+            self._formats.require(route.extension, route.storage_class)
+        levels, new_records = self._levels(dataset_type.group, target.data_id)
+        data_id = DataId(dataset_type.group, levels)
+        old = None
+        if entry is not None and run is not None:
+            exact = LevelFilter(dict(data_id.levels), {})
+            found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
+            old = next((one.resolved for one in found), None)
+        if old is not None and old.locations and not target.replace:
+            what = f"write {target.type_name} {data_id!r} to {target.run!r}"
+            raise Exists(what, "it exists already", "put another in its place with replace")
+        kept_id = old.ref.id if old is not None and not old.locations else target.id
+        kept_id = UUID(bytes=new_ids(1)[0]) if kept_id is None else kept_id
+        ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
+        unique = old is not None and bool(old.locations)
+        files = tuple((route, route.key(ref, unique=unique)) for route in routes)
+        return Plan(target, ref, files, old, new_records)
+
+    def _new_type(self, target: Target) -> DatasetType:
+        if self._auto_register == "off":
+            todo = f"register it: skyfs register {target.type_name} DIMENSIONS STORAGE_CLASS"
+            raise NotFound(
+                f"no dataset type {target.type_name!r}", "this repository registers none by itself", todo
+            )
+        universe = self._registry.universe
+        unknown = [name for name in target.data_id if not universe.has(name)]
+        if unknown:
+            universe.element(unknown[0])
+        levels = {level for name in target.data_id for level in universe.grouping.get(name, ())}
+        group = universe.group(name for name in target.data_id if name not in levels)
+        return DatasetType(target.type_name, group, self._formats.storage_class_for(target.extension))
+
+    def _levels(
+        self, group: DimensionGroup, given: Mapping[str, object]
+    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
+        """Complete a data ID; with ``auto_register: all``, name the records that are missing."""
+        try:
+            return self._registry.data_ids.complete(group, given), ()
+        except NotFound:
+            if self._auto_register != "all":
+                raise
+            return self._levels_and_records(group, given)
+
+    def _levels_and_records(
+        self, group: DimensionGroup, given: Mapping[str, object]
+    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
+        universe = self._registry.universe
+        values = {
+            name: coerce(universe.element(name), value) for name, value in given.items() if name in group
+        }
+        missing = []
+        for name in universe.dependency_order(group.required):
+            element = universe.element(name)
+            if set(element.identity) - set(values):
+                raise BadDataId(f"incomplete data ID {dict(given)!r}", f"no {name}", f"give {name}")
+            identity = {part: values[part] for part in element.identity}
+            if not self._registry.records.exists(element, tuple(identity.values())):
+                if not element.key_only:
+                    todo = f"insert its record: skyfs records {name} --insert"
+                    raise NotFound(f"no {name} {values[name]!r}", "its record needs more than its key", todo)
+                missing.append((name, dict(identity)))
+        row = tuple(values[name] for name in group.levels)
+        return row, tuple(missing)  # type: ignore[arg-type]
