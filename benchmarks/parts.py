@@ -2,10 +2,10 @@
 
 ``python benchmarks/parts.py``
 
-Bytes are counted at the requests, beside astropy over fsspec: with fsspec's defaults (``use_fsspec=True``), and
-with exact serial reads (``cache_type="none"``). "Needed" is the pixels, or the compressed tiles that the cutout
-touches. A round trip is a fetch of any number of ranges at once. "Again" is another cutout of the same image
-when the ranges that the first one read are kept, as the disk cache keeps them.
+Bytes are counted at the requests, beside astropy over fsspec: with fsspec's defaults
+(``use_fsspec=True``), and with exact serial reads (``cache_type="none"``). "Needed" is the pixels, or the
+compressed tiles that the cutout touches. A round trip is a fetch of any number of ranges at once. "Again" is
+another cutout of the same image when the ranges that the first one read are kept, as the disk cache does.
 """
 
 from __future__ import annotations
