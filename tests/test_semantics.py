@@ -328,7 +328,11 @@ def test_parts_do_not_change(repo: Repository, fs: SkyFileSystem) -> None:
     fs.cat_file(f"{IMAGE}[0]")
     assert not [path for path in fs.find("/") if path.endswith("]")]
     before = snapshot(repo.root)
-    for change in (lambda: fs.rm(f"{IMAGE}[0]"), lambda: fs.pipe_file(f"{IMAGE}[0]", b"", mode="overwrite")):
+    changes: list[Callable[[], object]] = [
+        lambda: fs.rm(f"{IMAGE}[0]"),
+        lambda: fs.pipe_file(f"{IMAGE}[0]", b"", mode="overwrite"),
+    ]
+    for change in changes:
         with pytest.raises(NotAllowed):
             change()
     assert snapshot(repo.root) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ PIXELS = np.arange(30 * 40, dtype="i2").reshape(30, 40)
 @pytest.fixture(scope="module")
 def repo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     root = tmp_path_factory.mktemp("parts") / "sky"
-    with skyfs.create(root, name="partsky", options={"durability": "process"}) as repository:
+    with skyfs.create(root, options={"durability": "process"}) as repository:
         repository.insert("instrument", [{"name": "Cam"}])
         detectors = [{"instrument": "Cam", "id": number, "full_name": f"S{number}"} for number in (1, 2)]
         repository.insert("detector", detectors)
@@ -134,7 +134,7 @@ def test_parts_in_every_tree(fs: SkyFileSystem, folder: str) -> None:
         "/src.parquet" if folder == "/.hive" else ".parquet"
     )
     assert fs.cat_file(f"{path}[col ra]") == fs.cat_file(f"{CATALOG}[col ra]")
-    assert fs.info(f"{path}[col ra]")["name"].endswith(".parquet[col ra]")
+    assert str(fs.info(f"{path}[col ra]")["name"]).endswith(".parquet[col ra]")
 
 
 def test_parts_by_id(fs: SkyFileSystem) -> None:
@@ -210,12 +210,13 @@ def test_wrong_selectors_say_what_is_there(
 
 def test_parts_are_never_written_or_removed(fs: SkyFileSystem, repo: Repository) -> None:
     before = snapshot(repo.root)
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: fs.rm(f"{IMAGE}[1]"),
         lambda: fs.pipe_file(f"{IMAGE}[1]", b"x"),
         lambda: fs.pipe_file(f"{IMAGE}[1]", b"x", mode="overwrite"),
         lambda: fs.cp_file(IMAGE, "/u/new/image.fits[1]"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises((NotAllowed, BadPath)):
             change()
     assert snapshot(repo.root) == before
