@@ -34,7 +34,7 @@ class Converter:
         storage_class = resolved.ref.type.storage_class
         if component is not None:
             components = dict(self._formats.storage_class(storage_class).components)
-            return component in components and extension in self._extensions_of(components[component])
+            return component in components and self._component_can(components[component], extension)
         stored = self._reader.places(resolved)[0].extension
         return self._formats.knows(extension) and self._formats.can_convert(stored, storage_class, extension)
 
@@ -62,8 +62,9 @@ class Converter:
                 self._keep(key, data)
         return Buffer(data)
 
-    def _extensions_of(self, storage_class: str) -> list[str]:
-        return [self._formats.extension_for(storage_class)]
+    def _component_can(self, storage_class: str, extension: str) -> bool:
+        own = self._formats.extension_for(storage_class)
+        return self._formats.knows(extension) and self._formats.can_convert(own, storage_class, extension)
 
     def _convert(self, resolved: Resolved, component: str | None, extension: str) -> bytes:
         storage_class = resolved.ref.type.storage_class
@@ -75,7 +76,11 @@ class Converter:
         else:
             value = self._formats.component(self._reader.read(resolved), storage_class, component)
             own_class = dict(self._formats.storage_class(storage_class).components)[component]
-            self._formats.write(value, file, extension, own_class)
+            own = self._formats.extension_for(own_class)
+            self._formats.write(value, file, own, own_class)
+            if extension != own:
+                written, file = Buffer(file.getvalue()), io.BytesIO()
+                self._formats.convert(written, own, own_class, extension, file)
         return file.getvalue()
 
     def _keep(self, key: _Key, data: bytes) -> None:

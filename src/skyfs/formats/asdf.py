@@ -17,6 +17,8 @@ from .asdf_file import check_asdf
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .exposure import Exposure
 
 _COMPRESSIONS = {"none": "", "zlib": "zlib", "bzp2": "bzp2", "lz4": "lz4"}
@@ -35,7 +37,7 @@ class Asdf(Format):
     """
 
     extensions = (".asdf",)
-    storage_classes = ("Dict", "Table", "Array", "Image", "Exposure")
+    storage_classes = ("Dict", "Exposure", "Image", "Table", "Array")
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as dict (nested, with arrays), Table, array, CCDData or Exposure."""
@@ -180,7 +182,8 @@ def _tree_of(value: object) -> dict[str, object]:
     from .image_tree import exposure_to_tree, image_to_tree
 
     if isinstance(value, Table):
-        return {_TABLE: value}
+        # A copy is contiguous: of columns that are not, asdf 6.0 drops the mask.
+        return {_TABLE: value.copy()}
     if isinstance(value, CCDData):
         return image_to_tree(value)
     if isinstance(value, Exposure):
@@ -188,16 +191,17 @@ def _tree_of(value: object) -> dict[str, object]:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise BadArgument(f"an array of type {value.dtype}", "ASDF has no objects", "use plain types")
-        return {_ARRAY: value}
+        return {_ARRAY: _contiguous(value)}
     if isinstance(value, Mapping):
         taken = [key for key in _OWN_KEYS if key in value]
         if taken:
             raise BadArgument(f"key {taken[0]!r}", "ASDF keeps it for itself", "rename it")
-        return {key: _storable(item, f"$.{key}") for key, item in value.items()}
+        stored: dict[str, object] = _storable(value, "$")
+        return stored
     raise refuse_value("ASDF", value, "dict, astropy Table, numpy array, CCDData or Exposure")
 
 
-def _storable(value: object, where: str) -> object:
+def _storable(value: Any, where: str) -> Any:  # noqa: ANN401 - anything that a tree holds
     """Give what the library writes without remarks: lists for tuples, plain numbers for numpy's."""
     import numpy as np
 
@@ -210,9 +214,17 @@ def _storable(value: object, where: str) -> object:
         return [_storable(item, f"{where}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
-    if isinstance(value, np.ndarray) and value.dtype.hasobject:
-        raise BadArgument(f"array of objects at {where}", "ASDF has no such values", "convert it")
-    return value
+    if isinstance(value, set | frozenset | bytes) or (
+        isinstance(value, np.ndarray) and value.dtype.hasobject
+    ):
+        kind = type(value).__name__
+        raise BadArgument(f"{kind} at {where}", "ASDF has no such values", "use numbers, text, lists, arrays")
+    return _contiguous(value) if isinstance(value, np.ndarray) else value
+
+
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    """Give an array whose mask asdf does not drop; a view of part of another would bring all of that."""
+    return array.copy("C") if array.base is not None or not array.flags.forc else array
 
 
 def _load(compression: str = "none") -> types.ModuleType:

@@ -31,7 +31,7 @@ class Hdf5(Format):
     """
 
     extensions = (".h5", ".hdf5")
-    storage_classes = ("Dict", "Table", "Array", "Image", "Exposure")
+    storage_classes = ("Dict", "Exposure", "Image", "Table", "Array")
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as dict (nested, with arrays), Table, array, CCDData or Exposure."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, MissingPackage
@@ -27,6 +27,9 @@ LIBVER = ("v110", "v110")
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 # No compression makes more of a byte (deflate: 1032); a dataset that claims more is damaged, or a bomb.
 _MOST_OF_A_BYTE = 1100
+# Metadata lie together, so that looking through them takes few reads.
+_META_BLOCK = 1 << 16
+_PAGE = 1 << 14
 _FREE_BYTES = 64 << 20
 _MAX_DEPTH = 64
 
@@ -44,7 +47,7 @@ def open_file(source: ByteSource, *, part: bool = False) -> Iterator[h5py.File]:
     """
     h5py = load()
     check_magic(source)
-    with source.open() if part else open_whole(source) as file:
+    with cast("BinaryIO", _Pages(source)) if part else open_whole(source) as file:
         watched = _Watched(file)
         try:
             with reading("HDF5"), h5py.File(watched, "r") as opened:
@@ -62,7 +65,8 @@ def write_file(file: BinaryIO) -> Iterator[h5py.File]:
     h5py = load()
     # In memory: h5py needs a file that it can also read, and one that fails in a way that HDF5 understands.
     memory = io.BytesIO()
-    with h5py.File(memory, "w", libver=LIBVER, track_order=True) as opened:
+    made = h5py.File(memory, "w", libver=LIBVER, track_order=True, meta_block_size=_META_BLOCK)
+    with made as opened:
         yield opened
     file.write(memory.getbuffer())
 
@@ -190,6 +194,46 @@ def _refuse_depth(group: h5py.Group) -> None:
         raise BadContent(
             "the HDF5 file is refused", f"groups lie more than {_MAX_DEPTH} deep, or in a circle"
         )
+
+
+class _Pages(io.RawIOBase):
+    """A source as a file: small reads, of metadata, come from pages that are kept; large ones are exact."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._position = 0
+        self._pages: dict[int, bytes] = {}
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        start, stop = self._position, min(self._position + len(buffer), self._source.size)
+        data = self._source.read(start, stop) if stop - start >= _PAGE else self._from_pages(start, stop)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def _from_pages(self, start: int, stop: int) -> bytes:
+        first = start // _PAGE
+        pages = b"".join(self._page(number) for number in range(first, -(-stop // _PAGE)))
+        return pages[start - first * _PAGE : stop - first * _PAGE]
+
+    def _page(self, number: int) -> bytes:
+        if number not in self._pages:
+            self._pages[number] = self._source.read(number * _PAGE, (number + 1) * _PAGE)
+        return self._pages[number]
 
 
 class _Watched(io.RawIOBase):

@@ -75,7 +75,8 @@ def read_table(file: h5py.File, columns: Sequence[str] | None = None, rows: slic
         ((name, dataset),) = records.items()
         return _of_records(dataset, datasets.get(f"{name}.{META}"), columns, rows)
     header = datasets.pop(META, None)
-    if records or not datasets or len({len(d) if d.ndim else -1 for d in datasets.values()}) != 1:
+    datasets = {name: dataset for name, dataset in datasets.items() if dataset.shape}
+    if records or len({d.shape[:1] for d in datasets.values()} - {()}) != 1:
         names = ", ".join(found) or "nothing"
         raise BadContent("no table in the HDF5 file", f"it has {names}", "columns are datasets of one length")
     chosen = {unescape(name): dataset for name, dataset in datasets.items()}

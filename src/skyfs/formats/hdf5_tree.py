@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _LIST = "skyfs_list"
 # Attributes share one block of 64 KiB; longer text goes to a dataset.
 _LONGEST_ATTRIBUTE = 4096
-# Links may make a group a member of many others, many times over.
-_MAX_NODES = 1_000_000
+# Links may make one thing a member of many groups, and these of many others.
+_MAX_REPEATS = 1000
 
 
 def write_tree(group: h5py.Group, tree: Mapping[Any, object], layout: Layout, where: str = "$") -> None:
@@ -161,7 +161,8 @@ class _Reader:
 
     def __init__(self, arrays: Callable[[h5py.Dataset], np.ndarray]) -> None:
         self._arrays = arrays
-        self._nodes = 0
+        self._seen: set[int] = set()
+        self._repeats = 0
 
     def mapping(self, group: h5py.Group, skip: Collection[str] = ()) -> dict[str, object]:
         found: dict[str, object] = {
@@ -172,11 +173,7 @@ class _Reader:
         return found
 
     def _value(self, value: h5py.Group | h5py.Dataset) -> object:
-        self._nodes += 1
-        if self._nodes > _MAX_NODES:
-            raise BadContent(
-                "the HDF5 file is refused", f"its links stand for more than {_MAX_NODES} members"
-            )
+        self._count(value)
         if isinstance(value, load().Dataset):
             array = self._arrays(value)
             if value.attrs.get("encoding") == "utf-8":
@@ -187,6 +184,14 @@ class _Reader:
         if _LIST in value.attrs:
             return _in_order(self.mapping(value))
         return self.mapping(value)
+
+    def _count(self, value: h5py.Group | h5py.Dataset) -> None:
+        address = load().h5o.get_info(value.id).addr
+        self._repeats += address in self._seen
+        self._seen.add(address)
+        if self._repeats > _MAX_REPEATS:
+            found = f"its links repeat what is in it more than {_MAX_REPEATS} times"
+            raise BadContent("the HDF5 file is refused", found)
 
 
 def _in_order(items: Mapping[str, object]) -> list[object]:

@@ -88,9 +88,8 @@ def exposure_to_tree(exposure: Exposure) -> dict[str, object]:
         planes = {name: int(bit) for name, bit in exposure.mask.planes.items()}
         header = _cards("header", exposure.mask.header)
         tree["mask"] = {"array": exposure.mask.array, "planes": planes, **header}
-    for name, array in (("variance", exposure.variance), ("psf", exposure.psf)):
-        if array is not None:
-            tree[name] = array
+    arrays = {"variance": exposure.variance, "psf": exposure.psf}
+    tree |= {name: array for name, array in arrays.items() if array is not None}
     tree |= {**_cards("header", exposure.header), **_wcs_tree(exposure.wcs)}
     headers = {key: text for name in _OWN_CARDS for key, text in _cards(name, exposure.cards(name)).items()}
     if headers:
