@@ -68,6 +68,7 @@ def read_image_part(file: h5py.File, slices: object) -> CCDData:
         whole[dataset.name] = dataset
         return np.broadcast_to(np.zeros((), dataset.dtype), shape)
 
+    _of_axes(slices, shape)
     part = tree_to_image(read_tree(file, arrays=stand_in))[slices]
     part.data = read_part(whole["/data"], slices)
     if "/mask" in whole:

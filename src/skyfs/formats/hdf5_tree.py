@@ -79,6 +79,7 @@ def escape(key: object, where: str = "$") -> str:
 
 def unescape(name: str) -> str:
     """Give the key of a name in the file."""
+    name.encode("utf-8")
     return name.replace("%2E", ".").replace("%2F", "/").replace("%25", "%")
 
 
@@ -113,9 +114,13 @@ def read_scalar(value: object) -> object:
         if value.dtype.hasobject:
             if not all(isinstance(item, str) for item in value.reshape(-1)):
                 raise BadContent("an HDF5 attribute is refused", "it holds references or lists of any length")
-            return value.tolist()
+            return [read_scalar(item) for item in value.reshape(-1)]
         return read_scalar(value[()]) if value.ndim == 0 else value
-    if isinstance(value, str | int | float | complex | bool):
+    if isinstance(value, str):
+        # h5py makes half characters of bytes that are no UTF-8.
+        value.encode("utf-8")
+        return value
+    if isinstance(value, int | float | complex | bool):
         return value
     raise BadContent("an HDF5 attribute is refused", f"it is a {type(value).__name__}")
 
