@@ -394,7 +394,7 @@ def _same_part(left: Any, right: Any) -> bool:  # noqa: ANN401 - components are 
 def _same_pixels(left: object, right: object) -> bool:
     """Tell whether two arrays or images have the same pixels, of the same type; of images also their WCS."""
     one, other = _pixels(left), _pixels(right)
-    if type(left) is not type(right) or one is None or other is None or one.dtype != other.dtype:
+    if one is None or other is None or one.dtype != other.dtype:
         return False
     if one.shape != other.shape or not np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"):
         return False
