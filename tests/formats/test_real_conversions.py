@@ -25,7 +25,13 @@ FORMATS = Formats.load()
 def files(folder: Path | None, tmp_path: Path) -> list[Path]:
     """Give images: real ones where there are some, a made one otherwise."""
     if folder is not None:
-        return sorted([*folder.glob("images/*.fits"), *folder.glob("images/*_r.fits.bz2")])
+        names = (
+            "HorseHead.fits",
+            "M13_blue_0001.fits",
+            "spitzer_example_image.fits",
+            "reprojected_sdss_r.fits.bz2",
+        )
+        return [path for name in names if (path := folder / "images" / name).exists()]
     path = tmp_path / "made.fits"
     with path.open("wb") as file:
         FORMATS.write(image(), file, ".fits", "Image")

@@ -105,8 +105,8 @@ class FormatSuite:
     options: Mapping[str, object] = MappingProxyType({})
     check_sees_truncation = True
     any_bytes_are_good = False
-    damage_rounds = 60
-    damage_seconds = 3.0
+    damage_rounds = 40
+    damage_seconds = 1.0
     part_rounds = 25
 
     def examples(self) -> Iterable[tuple[str, object]]:
