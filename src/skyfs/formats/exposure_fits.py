@@ -22,6 +22,7 @@ from skyfs.errors import BadArgument, BadContent
 from .buffer import Buffer
 from .exposure import Exposure, Mask, as_image
 from .fits_layout import BLOCK, Extent, extents, main_image
+from .guards import making
 from .images import exact_unit, native
 from .wcs_cards import LOOKUP_TABLES, lookup_hdus, own_cards, wcs_cards, wcs_of
 
@@ -97,6 +98,7 @@ class ExposureFile:
             if name in named and named[name].image_axes:
                 self._named[name] = named[name]
 
+    @making("an exposure")
     def read(self) -> Exposure:
         """Read the whole."""
         arrays = {name: self._pixels(name) for name in self._named}
@@ -243,6 +245,7 @@ def _image_hdu(exposure: Exposure, name: str, pixels: np.ndarray, unit: units.Un
     return fits.ImageHDU(pixels, header, name=name)
 
 
+@making("a mask")
 def _mask(array: np.ndarray, header: fits.Header) -> Mask:
     if array.dtype.kind not in "iu":
         raise BadContent("cannot read the mask", f"its pixels are {array.dtype}", "they should be integers")

@@ -27,6 +27,7 @@ from skyfs.errors import BadArgument, BadContent
 from .buffer import Buffer
 from .exposure import Exposure, Mask, component_of
 from .exposure_fits import read_wcs, wcs_to_hdus
+from .guards import making
 from .images import native
 from .wcs_cards import lookup_hdus, own_cards, wcs_cards, wcs_of
 
@@ -61,6 +62,7 @@ def image_to_tree(image: CCDData) -> dict[str, object]:
     return {**tree, **_cards("header", own_cards(header)), **_wcs_tree(image.wcs)}
 
 
+@making("an image")
 def tree_to_image(tree: Mapping[str, Any]) -> CCDData:
     """Make the image that `image_to_tree` was given; of an array alone, one in adu."""
     uncertainty = tree.get("uncertainty")
@@ -99,6 +101,7 @@ def exposure_to_tree(exposure: Exposure) -> dict[str, object]:
     return tree
 
 
+@making("an exposure")
 def tree_to_exposure(tree: Mapping[str, Any]) -> Exposure:
     """Make the exposure that `exposure_to_tree` was given."""
     mask = None
