@@ -221,6 +221,15 @@ def test_hdf5_files_that_would_never_end_or_fill_the_memory() -> None:
             read(written(fill), "Dict")
 
 
+def test_a_heap_in_which_hdf5_would_go_round_for_ever() -> None:
+    data = dump(FORMATS, small_table(), ".h5", "Table")
+    at = data.index(b"GCOL") + 16
+    while data[at : at + 2] != b"\0\0":
+        at += 16 + -(-int.from_bytes(data[at + 8 : at + 16], "little") // 8) * 8
+    with pytest.raises(BadContent, match="impossible entry"):
+        read(data[: at + 8] + bytes(8) + data[at + 16 :], "Table")
+
+
 ASDF_HEAD = "#ASDF 1.0.0\n#ASDF_STANDARD 1.6.0\n%YAML 1.1\n%TAG ! tag:stsci.edu:asdf/\n--- !core/asdf-1.1.0\n"
 ARRAY = "!core/ndarray-1.1.0 {source: %s, datatype: float64, byteorder: little, shape: [%s]}"
 

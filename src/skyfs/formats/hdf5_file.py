@@ -30,6 +30,8 @@ _MOST_OF_A_BYTE = 1100
 # Metadata lie together, so that looking through them takes few reads.
 _META_BLOCK = 1 << 16
 _PAGE = 1 << 14
+_HEAP = b"GCOL\x01\0\0\0"
+_SMALL = 1 << 20
 _FREE_BYTES = 64 << 20
 _MAX_DEPTH = 64
 
@@ -47,6 +49,8 @@ def open_file(source: ByteSource, *, part: bool = False) -> Iterator[h5py.File]:
     """
     h5py = load()
     check_magic(source)
+    if not part or source.size <= _SMALL:
+        _check_heaps(source.read_all())
     with cast("BinaryIO", _Pages(source)) if part else open_whole(source) as file:
         watched = _Watched(file)
         try:
@@ -194,6 +198,25 @@ def _refuse_depth(group: h5py.Group) -> None:
         raise BadContent(
             "the HDF5 file is refused", f"groups lie more than {_MAX_DEPTH} deep, or in a circle"
         )
+
+
+def _check_heaps(data: bytes) -> None:
+    """Refuse a heap of text in which the library would never come to an end (HDF5 1.14: an entry of no size).
+
+    Heaps are the only metadata without a checksum. Specification of the file format 3.0, section III.E.
+    """
+    at = data.find(_HEAP)
+    while at >= 0:
+        size = int.from_bytes(data[at + 8 : at + 16], "little")
+        end, entry = min(at + size, len(data)), at + 16
+        while entry + 16 <= end:
+            length = int.from_bytes(data[entry + 8 : entry + 16], "little")
+            # Entry 0 is the free rest, and counts its own head.
+            free = data[entry : entry + 2] == b"\0\0"
+            entry += length if free else 16 + -(-length // 8) * 8
+            if (free and length < 16) or entry > end:
+                raise BadContent("the HDF5 file is damaged", f"a heap at byte {at} has an impossible entry")
+        at = data.find(_HEAP, at + 16)
 
 
 class _Pages(io.RawIOBase):
