@@ -334,7 +334,7 @@ def test_parts_do_not_change(repo: Repository, fs: SkyFileSystem) -> None:
     ]
     for change in changes:
         with pytest.raises(NotAllowed):
-            change()  # type: ignore[no-untyped-call]
+            change()
     assert snapshot(repo.root) == before
 
 

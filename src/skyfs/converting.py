@@ -27,7 +27,7 @@ class Converter:
         storage_class = resolved.ref.type.storage_class
         if component is not None:
             components = dict(self._formats.storage_class(storage_class).components)
-            return component in components and extension in self._extensions_of(components[component])
+            return component in components and self._component_can(components[component], extension)
         stored = self._reader.shown(resolved).extension
         return self._formats.knows(extension) and self._formats.can_convert(stored, storage_class, extension)
 
@@ -47,8 +47,9 @@ class Converter:
         key = (resolved.ref.id, component, extension) if resolved.ref.type.immutable else None
         return Buffer(self._kept.made(key, partial(self._convert, resolved, component, extension)))
 
-    def _extensions_of(self, storage_class: str) -> list[str]:
-        return [self._formats.extension_for(storage_class)]
+    def _component_can(self, storage_class: str, extension: str) -> bool:
+        own = self._formats.extension_for(storage_class)
+        return self._formats.knows(extension) and self._formats.can_convert(own, storage_class, extension)
 
     def _convert(self, resolved: Resolved, component: str | None, extension: str) -> bytes:
         storage_class = resolved.ref.type.storage_class
@@ -60,7 +61,11 @@ class Converter:
                     f"{component} of {resolved.ref.type.name} {resolved.ref.data_id!r}", "it has none"
                 )
             own_class = self._formats.component_class(storage_class, component)
-            self._formats.write(value, file, extension, own_class)
+            own = self._formats.extension_for(own_class)
+            self._formats.write(value, file, own, own_class)
+            if extension != own:
+                written, file = Buffer(file.getvalue()), io.BytesIO()
+                self._formats.convert(written, own, own_class, extension, file)
         elif self._reader.is_apart(resolved):
             stored = self._reader.shown(resolved).extension
             self._formats.write(self._reader.read(resolved), file, stored, storage_class)

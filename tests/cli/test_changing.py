@@ -139,6 +139,20 @@ def test_cp_of_what_is_on_both_sides_asks(run: Command, tmp_path: Path) -> None:
     assert f"write :{where}" in run.fails("cp", where, "/u/new.txt")
 
 
+def test_cp_out_as_another_format(run: Command, tmp_path: Path) -> None:
+    run.lines("cp", "--as", "npy", f":{CALEXP}/detector=0.fits", ".")
+    assert np.load(tmp_path / "detector=0.npy").ndim == 2
+    run.lines("cp", "-r", "--as", ".csv", ":/HSC/runs/a/src", "tables")
+    names = [path.name for path in (tmp_path / "tables").rglob("*") if path.is_file()]
+    assert names
+    assert all(name.endswith(".csv") for name in names)
+    before = sorted(tmp_path.rglob("*"))
+    assert "does not convert" in run.fails("cp", "--as", "png", ":/HSC/runs/a/src", "more", "-r")
+    assert "no format" in run.fails("cp", "--as", "parqet", f":{CALEXP}/detector=0.fits", "x")
+    assert "--as" in run.fails("cp", "--as", "csv", "tables", ":/u/me/r9", "-r", status=2)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 # -- get, put --------------------------------------------------------------------------------------------
 
 
@@ -155,6 +169,15 @@ def test_get_converts_to_the_extension_of_the_output(run: Command, tmp_path: Pat
         "get", "calexp", "instrument=HSC", "visit=903334", "detector=1", "-c", "HSC/runs/a", "-o", "x.npy"
     )
     assert np.load(tmp_path / "x.npy")[0, 0] == 1
+
+
+def test_get_and_cat_as_another_format(run: Command, tmp_path: Path) -> None:
+    identity = ("instrument=HSC", "visit=903334", "full_name=1_0", "-c", "HSC/defaults")
+    run.lines("get", "calexp", *identity, "--as", "png", "-o", "picture")
+    assert (tmp_path / "picture").read_bytes().startswith(b"\x89PNG")
+    run.lines("get", f":{CALEXP}/detector=0.fits", "--as", ".jpg", "-o", ".", "--flat")
+    assert (tmp_path / "calexp_HSC_903334_0.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+    assert run("cat", "--as", "npy", f"{CALEXP}/detector=0.fits").stdout_bytes.startswith(b"\x93NUMPY")
 
 
 def test_get_of_a_calibration_by_time(run: Command, tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def test_bash_gets_what_follows_the_last_break(shell: Shell, line: str, answers:
         ("skyfs records detector ra", ["raft="]),
         ("skyfs records detector detector=", ["0", "1", "2"]),
         ("skyfs records nothing x", []),
+        ("skyfs cat --as fits.", ["fits.bz2", "fits.fz", "fits.gz"]),
+        ("skyfs get x --as .par", [".parquet"]),
     ],
 )
 def test_names_and_values(monkeypatch: pytest.MonkeyPatch, line: str, answers: list[str]) -> None:

@@ -11,13 +11,19 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from astropy.nddata import CCDData
+from astropy.table import Table
 from astropy.wcs import WCS
 
+from skyfs.abc.format import Format
+from skyfs.formats.asdf import Asdf
 from skyfs.formats.csv import Csv
 from skyfs.formats.ecsv import Ecsv
 from skyfs.formats.exposure import Exposure, Mask
 from skyfs.formats.fits import Bzip2Fits, Fits, GzipFits, PackedFits
 from skyfs.formats.fits_layout import extents
+from skyfs.formats.hdf5 import Hdf5
+from skyfs.formats.jpeg import Jpeg
 from skyfs.formats.json import Json
 from skyfs.formats.npy import Npy
 from skyfs.formats.parquet import Parquet
@@ -223,6 +229,68 @@ class TestNpy(FormatSuite):
         ]
 
 
+def same_any(left: Any, right: Any) -> bool:
+    """Tell whether two objects of whatever class are the same."""
+    if isinstance(right, dict):
+        same_keys = isinstance(left, dict) and left.keys() == right.keys()
+        return same_keys and all(same_any(left[key], right[key]) for key in right)
+    if isinstance(right, list):
+        return type(left) is list and len(left) == len(right) and all(map(same_any, left, right))
+    if isinstance(right, Table):
+        return same_table(left, right)
+    if isinstance(right, CCDData):
+        return same_image(left, right)
+    if isinstance(right, np.ndarray):
+        return same_array(left, right)
+    return type(left) is type(right) and bool(left == right)
+
+
+TREE = {
+    **DOCUMENT,
+    "array": np.arange(6, dtype="i2").reshape(2, 3),
+    "complex": np.array([1 + 2j, 3.5]),
+    "text": np.array(["a", "é", ""]),
+    "empty": np.zeros((0, 3), "f4"),
+    "odd/key.": {".": 1, "%2F": "x" * 70_000},
+    "lists": [[1, 2], [3.5, "x", None, {"deep": [True, False]}], ["", "a"]],
+    "number": -(2**62),
+}
+
+
+class TestHdf5(FormatSuite):
+    format: Format = Hdf5()
+    extension = ".h5"
+    same = staticmethod(same_any)
+
+    def examples(self) -> Iterable[tuple[str, object]]:
+        return [
+            ("Dict", DOCUMENT),
+            ("Dict", TREE),
+            ("Dict", {}),
+            ("Table", small_table()),
+            ("Table", rich_table()),
+            ("Table", small_table()[:0]),
+            ("Array", np.arange(12, dtype=">f4").reshape(3, 4)),
+            ("Array", np.array([(1, 2.5), (3, 4.5)], [("a", "i4"), ("b", "f8")])),
+            ("Image", image()),
+            ("Exposure", exposure()),
+        ]
+
+
+class TestHdf5Compressed(TestHdf5):
+    extension = ".hdf5"
+    options = MappingProxyType({"compression": "gzip", "level": 1, "chunks": 2, "checksum": True})
+
+
+class TestAsdf(TestHdf5):
+    format = Asdf()
+    extension = ".asdf"
+
+
+class TestAsdfCompressed(TestAsdf):
+    options = MappingProxyType({"compression": "zlib"})
+
+
 class TestPng(FormatSuite):
     format = Png()
     extension = ".png"
@@ -231,3 +299,16 @@ class TestPng(FormatSuite):
         file = io.BytesIO()
         write_preview(np.arange(100.0).reshape(10, 10), file)
         return [("Bytes", file.getvalue())]
+
+
+class TestJpeg(FormatSuite):
+    format = Jpeg()
+    extension = ".jpg"
+
+    def examples(self) -> Iterable[tuple[str, object]]:
+        file = io.BytesIO()
+        write_preview(np.arange(100.0).reshape(10, 10), file, "JPEG")
+        return [("Bytes", file.getvalue())]
+
+    def cuts(self, data: bytes) -> Iterable[int]:
+        return [1, 10, len(data) // 2, len(data) - 1]

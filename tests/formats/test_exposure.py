@@ -290,6 +290,17 @@ def test_damaged_planes() -> None:
         read(dump(FORMATS, np.zeros((2, 2)), ".fits", "Array"), storage_class="Wcs")
 
 
+def test_parts_of_a_file_that_do_not_fit() -> None:
+    hdus = [fits.PrimaryHDU(), fits.ImageHDU(np.zeros((2, 2)), name="IMAGE")]
+    wrong = fits.ImageHDU(np.zeros((3, 3), "i2"), fits.Header({"MP_HIGH": 99}), name="MASK")
+    data = dump(FORMATS, fits.HDUList([*hdus, wrong]), ".fits", "Hdus")
+    with pytest.raises(BadContent, match="bits 0 to 15"):
+        read(data)
+    del wrong.header["MP_HIGH"]
+    with pytest.raises(BadContent, match="mask of shape"):
+        read(dump(FORMATS, fits.HDUList([*hdus, wrong]), ".fits", "Hdus"))
+
+
 def test_distortion_tables_travel_with_the_wcs() -> None:
     wcs = WCS(sip_header())
     table = np.linspace(-0.5, 0.5, 64, dtype="f4").reshape(8, 8)

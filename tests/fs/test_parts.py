@@ -218,7 +218,7 @@ def test_parts_are_never_written_or_removed(fs: SkyFileSystem, repo: Repository)
     ]
     for change in changes:
         with pytest.raises((NotAllowed, BadPath)):
-            change()  # type: ignore[no-untyped-call]
+            change()
     assert snapshot(repo.root) == before
 
 

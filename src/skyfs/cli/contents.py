@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from tempfile import NamedTemporaryFile
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from ..errors import Exists, IsDirectory, NotFound
 from ..model.paths import parse
 from ..tree import Node, Tree, filename
 from .arguments import COPY, PATH, pairs, plain_path
+from .converting import as_option, with_extension
 from .session import Session
 
 _CHUNK_BYTES = 1 << 20
@@ -30,13 +30,15 @@ class Writable(Protocol):
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@as_option
 @click.pass_obj
-def cat(session: Session, *, paths: Sequence[str]) -> None:
+def cat(session: Session, *, paths: Sequence[str], wanted: str | None) -> None:
     """Write the bytes of datasets to standard output, one after another."""
     # All are looked up first: nothing is written when one of them is missing.
     nodes = list(session.nodes(paths))
     for node in nodes:
         _refuse_folder(node)
+    nodes = list(with_extension(session.tree(), nodes, wanted))
     out = sys.stdout.buffer
     for node in nodes:
         with session.tree().open_node(node) as source:
@@ -56,6 +58,7 @@ def cat(session: Session, *, paths: Sequence[str]) -> None:
     "--flat", is_flag=True, help="OUT is a folder; name the file uniquely, as src_SkyCam_901002_0.parquet."
 )
 @click.option("--replace", "replacing", is_flag=True, help="Overwrite OUT.")
+@as_option
 @click.pass_obj
 def get(
     session: Session, /, *, dataset: str, output: str, flat: bool, replacing: bool, **asked: object
@@ -63,7 +66,7 @@ def get(
     """Write a dataset to a file.
 
     The dataset is a path, or a TYPE with a data ID, as: get src instrument=SkyCam visit=901002 detector=0
-    -c SkyCam/defaults -o src.csv. With a TYPE, another extension of OUT converts.
+    -c SkyCam/defaults -o src.csv. With a TYPE, another extension of OUT converts; --as converts always.
     """
     by_path = "/" in dataset or dataset.startswith((":", "skyfs:"))
     if by_path and (asked["data_id"] or asked["collections"] or asked["time"]):
@@ -75,6 +78,7 @@ def get(
         else _by_data_id(tree, dataset, output, asked)
     )
     _refuse_folder(node)
+    (node,) = with_extension(tree, [node], asked["wanted"])  # type: ignore[arg-type]  # click gives text
     with tree.open_node(node) as source:
         if output == "-":
             pour(source, sys.stdout.buffer)
@@ -95,13 +99,9 @@ def _by_data_id(tree: Tree, type_name: str, output: str, asked: dict[str, object
     data_id = pairs(asked["data_id"])  # type: ignore[arg-type]  # click gives a tuple of texts
     found = repository.resolve(type_name, collections=names, time=asked["time"], **data_id)
     node = tree.node(found.ref.run, found, parse("/"))
-    wanted = extension_of(os.path.basename(output), repository.formats)
-    if node.named is None or not wanted or wanted == node.named.extension:
-        return node
-    path = parse(node.path)
-    if path.keys:
-        return tree.lookup(replace(path, extension=wanted))
-    return tree.lookup(parse(node.path.removesuffix(node.named.extension) + wanted))
+    wanted = asked["wanted"] or extension_of(os.path.basename(output), repository.formats)
+    (shown,) = with_extension(tree, [node], str(wanted) if wanted and node.named is not None else None)
+    return shown
 
 
 def _refuse_folder(node: Node) -> None:

@@ -24,6 +24,7 @@ from ..repository import Repository
 from ..tree import Node
 from .arguments import COPY, plain_path
 from .contents import destination, save
+from .converting import as_option, with_extension
 from .session import Session
 
 
@@ -39,8 +40,11 @@ class Side(Enum):
 @click.argument("arguments", nargs=-1, required=True, type=COPY, metavar="SOURCE... DESTINATION")
 @click.option("-r", "--recursive", is_flag=True, help="Copy folders with all that is in them.")
 @click.option("--replace", "replacing", is_flag=True, help="Replace what is there.")
+@as_option
 @click.pass_obj
-def cp(session: Session, *, arguments: Sequence[str], recursive: bool, replacing: bool) -> None:
+def cp(
+    session: Session, *, arguments: Sequence[str], recursive: bool, replacing: bool, wanted: str | None
+) -> None:
     """Copy files into the repository, or out of it.
 
     One side is the repository. A relative path is local; :/PATH is in the repository, file:/PATH is local. A
@@ -51,9 +55,11 @@ def cp(session: Session, *, arguments: Sequence[str], recursive: bool, replacing
     if not sources:
         raise click.UsageError("give SOURCE... and DESTINATION")
     if _inward(session, sources, target):
+        if wanted is not None:
+            raise click.UsageError("--as converts what is copied out; files go in as they are")
         _copy_in(session, [_local(one) for one in sources], target, recursive=recursive, replacing=replacing)
     else:
-        _copy_out(session, sources, _local(target), recursive=recursive, replacing=replacing)
+        _copy_out(session, sources, _local(target), recursive=recursive, replacing=replacing, wanted=wanted)
 
 
 # -- which side ----------------------------------------------------------------------------------------
@@ -117,7 +123,13 @@ def _local(argument: str) -> str:
 
 
 def _copy_out(
-    session: Session, sources: Sequence[str], target: str, *, recursive: bool, replacing: bool
+    session: Session,
+    sources: Sequence[str],
+    target: str,
+    *,
+    recursive: bool,
+    replacing: bool,
+    wanted: str | None,
 ) -> None:
     nodes = list(session.nodes([plain_path(source, session) for source in sources]))
     if len(nodes) > 1 and not os.path.isdir(target):
@@ -129,20 +141,21 @@ def _copy_out(
             raise IsDirectory(f"copy {node.path!r}", "it is a folder", "copy it with -r")
     tree = session.tree()
     for node in nodes:
-        for file, path in _pairs_out(session, node, target):
+        for file, path in _pairs_out(session, node, target, wanted):
             os.makedirs(os.path.dirname(os.path.abspath(path)) if node.is_dir else ".", exist_ok=True)
             with tree.open_node(file) as source:
                 save(source, path, replacing=replacing)
 
 
-def _pairs_out(session: Session, node: Node, target: str) -> Iterator[tuple[Node, str]]:
+def _pairs_out(session: Session, node: Node, target: str, wanted: str | None) -> Iterator[tuple[Node, str]]:
     if not node.is_dir:
-        yield node, destination(target, node, flat=False)
+        (shown,) = with_extension(session.tree(), [node], wanted)
+        yield shown, destination(target, shown, flat=False)
         return
     # As cp -r: into an existing folder the folder itself goes, else its content gets the new name.
     base = os.path.join(target, node.name) if os.path.isdir(target) else target
     tree = session.tree()
-    for found in tree.files(parse(node.path)):
+    for found in with_extension(tree, tree.files(parse(node.path)), wanted):
         inside = (one for one in tree.insides.below(found) if not one.is_dir)
         for file in inside if found.is_dir else (found,):
             yield file, os.path.join(base, file.path.removeprefix(node.path).lstrip("/"))

@@ -22,6 +22,7 @@ from skyfs.errors import BadArgument, BadContent
 from .buffer import Buffer
 from .exposure import Exposure, Mask, as_image
 from .fits_layout import BLOCK, Extent, extents, main_image
+from .guards import making
 from .images import exact_unit, native
 from .wcs_cards import LOOKUP_TABLES, lookup_hdus, own_cards, wcs_cards, wcs_of
 
@@ -34,7 +35,7 @@ _STUB = fits.PrimaryHDU().header.tostring().encode("ascii")
 def exposure_to_hdus(exposure: Exposure) -> fits.HDUList:
     """Give an exposure as HDUs."""
     header = exposure.header.copy()
-    if "BUNIT" in header:
+    if "BUNIT" in header and exact_unit(header) != exposure.unit:
         header["BUNIT"] = exposure.unit.to_string()
     hdus = [fits.PrimaryHDU(header=header), _image_hdu(exposure, "IMAGE", exposure.image, exposure.unit)]
     if exposure.mask is not None:
@@ -53,7 +54,7 @@ def mask_hdu(mask: Mask, wcs: WCS | None = None) -> fits.ImageHDU:
     """Give a mask as an extension."""
     header = mask.header.copy()
     if wcs is not None:
-        header.extend(wcs_cards(wcs, header), unique=True)
+        header.extend(wcs_cards(wcs), unique=True)
     for name, bit in mask.planes.items():
         # Longer names than FITS has room for become HIERARCH cards, as afw writes them.
         key = f"{_PLANE}{name}"
@@ -97,6 +98,7 @@ class ExposureFile:
             if name in named and named[name].image_axes:
                 self._named[name] = named[name]
 
+    @making("an exposure")
     def read(self) -> Exposure:
         """Read the whole."""
         arrays = {name: self._pixels(name) for name in self._named}
@@ -237,12 +239,13 @@ def hdus_to_exposure(hdus: fits.HDUList) -> Exposure:
 def _image_hdu(exposure: Exposure, name: str, pixels: np.ndarray, unit: units.UnitBase) -> fits.ImageHDU:
     header = exposure.cards(name).copy()
     if exposure.wcs is not None:
-        header.extend(wcs_cards(exposure.wcs, header), unique=True)
+        header.extend(wcs_cards(exposure.wcs), unique=True)
     header["BUNIT"] = unit.to_string()
     header["EXTTYPE"] = name
     return fits.ImageHDU(pixels, header, name=name)
 
 
+@making("a mask")
 def _mask(array: np.ndarray, header: fits.Header) -> Mask:
     if array.dtype.kind not in "iu":
         raise BadContent("cannot read the mask", f"its pixels are {array.dtype}", "they should be integers")

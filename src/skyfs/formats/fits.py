@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
-from skyfs.errors import BadArgument, Unsupported
+from skyfs.errors import BadArgument
 from skyfs.model.selectors import Selector
 
 from . import fits_cut, fits_read, fits_slices, fits_write
@@ -84,9 +84,9 @@ class Fits(Format):
             return reader(self._plain(source), slices)
 
     def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:
-        """Read one component of an Exposure: headers, and the data of its own HDUs."""
+        """Read one component of an Exposure: headers, and its own HDUs; of other classes, of the whole."""
         if storage_class != "Exposure":
-            raise Unsupported(f"components of {storage_class} in FITS", "it is read as a whole")
+            return getattr(self.read(source, storage_class), component, None)
         from .exposure_fits import ExposureFile
 
         with Tolerance(), reading("FITS"):

@@ -31,6 +31,15 @@ def reading(what: str) -> Iterator[None]:
 
 
 @contextmanager
+def making(what: str) -> Iterator[None]:
+    """Turn the refusal of parts that do not fit into BadContent: they came out of a file."""
+    try:
+        yield
+    except BadArgument as error:
+        raise BadContent(f"cannot read as {what}", str(error), "the parts of the file do not fit") from error
+
+
+@contextmanager
 def writing(what: str) -> Iterator[None]:
     """Turn a library's refusal of a value into BadArgument; errors of the system and of skyfs pass."""
     try:

@@ -16,14 +16,15 @@ from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_val
 from .table_meta import meta_of
 
 _MAGIC = b"PAR1"
-_OPTIONS = ("compression", "compression_level", "row_group_size")
+_OPTIONS = ("compression", "compression_level", "row_group_size", "dictionary")
 
 
 class Parquet(Format):
     """Parquet, with units and metadata as astropy keeps them there.
 
     Options: ``compression`` (zstd by default, snappy, gzip, brotli, lz4, none), ``compression_level``,
-    ``row_group_size`` in rows.
+    ``row_group_size`` in rows, ``dictionary`` (true by default, false, or names of the columns whose values
+    are written once each).
     """
 
     extensions = (".parquet",)
@@ -50,7 +51,9 @@ class Parquet(Format):
         if not isinstance(value, Table):
             raise refuse_value("parquet", value, "astropy Table")
         with Tolerance(), writing("parquet"):
-            parquet.write_table(table_to_arrow(value), file, **{"compression": "zstd", **options})
+            chosen = {"compression": "zstd", **options}
+            chosen["use_dictionary"] = chosen.pop("dictionary", True)
+            parquet.write_table(table_to_arrow(value), file, **chosen)
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read rows; only the row groups that hold them are fetched."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from skyfs.errors import Unsupported
 
@@ -10,10 +11,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_SIDE = 2048
+# JPEG's usual 75 blurs single pixels, which stars are.
+_SAVING: Mapping[str, Mapping[str, Any]] = {"PNG": {}, "JPEG": {"quality": 95}}
 
 
-def write_preview(array: np.ndarray, file: BinaryIO) -> None:
-    """Write a PNG of a 2-d array (axes of length 1 are dropped).
+def write_preview(array: np.ndarray, file: BinaryIO, kind: str = "PNG") -> None:
+    """Write a picture, PNG or JPEG, of a 2-d array (axes of length 1 are dropped).
 
     The first row is at the bottom. Contrast is IRAF's zscale (Tody 1986) of the finite pixels; others are
     black. Images of more than 2048 pixels on a side are averaged in square blocks.
@@ -32,7 +35,7 @@ def write_preview(array: np.ndarray, file: BinaryIO) -> None:
             f"preview of an array of {array.dtype} of shape {array.shape}", "it needs a 2-d image"
         )
     grey = _stretch(_averaged(plane, -(-max(plane.shape) // MAX_SIDE)))
-    Image.fromarray(np.ascontiguousarray(grey[::-1])).save(file, format="PNG")
+    Image.fromarray(np.ascontiguousarray(grey[::-1])).save(file, format=kind, **_SAVING[kind])
 
 
 def _averaged(plane: np.ndarray, side: int) -> np.ndarray:

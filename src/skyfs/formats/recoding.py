@@ -9,8 +9,9 @@ from skyfs.abc.format import Format
 
 # A dataset of the first class can also be looked at as these, the most faithful first.
 _VIEWS = {
-    "Hdus": ("Hdus", "Table", "Image", "Array"),
-    "Image": ("Image", "Hdus", "Array"),
+    # As an exposure, HDUs of every kind come along.
+    "Hdus": ("Hdus", "Exposure", "Table", "Image", "Array"),
+    "Image": ("Image", "Exposure", "Hdus", "Array"),
     "Exposure": ("Exposure", "Hdus", "Image", "Array"),
     "Mask": ("Mask", "Array", "Hdus"),
     "Header": ("Header", "Hdus", "Dict"),

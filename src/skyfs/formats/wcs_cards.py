@@ -84,20 +84,16 @@ def drop_plate_constants(header: fits.Header) -> None:
             del header[key]
 
 
-def wcs_cards(wcs: WCS, taken: fits.Header | None = None) -> fits.Header:
-    """Give the cards of a WCS, every number with all its digits; times that ``taken`` has are left out."""
+def wcs_cards(wcs: WCS) -> fits.Header:
+    """Give the cards of a WCS, every number with all its digits.
+
+    Times and places of observation, which astropy keeps with it, stay in the header that they came from.
+    """
     from astropy.io import fits
 
     # Only to_fits says where tabulated distortions are.
     made = wcs.to_fits(relax=_relax())[0].header if _has_tables(wcs) else wcs.to_header(relax=_relax())
-    made = own_cards(made, wcs=True)
-    if made.get("MJDREF") == 0:
-        # wcslib says this of every image.
-        del made["MJDREF"]
-    other = () if taken is None else taken
-    return fits.Header(
-        [card for card in made.cards if _WCS.fullmatch(card.keyword) or card.keyword not in other]
-    )
+    return fits.Header([card for card in made.cards if _WCS.fullmatch(card.keyword)])
 
 
 def lookup_hdus(wcs: WCS) -> list[fits.ImageHDU]:

@@ -71,7 +71,7 @@ def _parse(data: bytes) -> object:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = decode_text(data, "YAML")
     with reading("YAML"):
-        _refuse_bomb(text)
+        refuse_bomb(text)
         value: object = yaml.load(text, loader)  # noqa: S506 - both loaders are safe
     if not isinstance(value, dict | list):
         kind = type(value).__name__
@@ -116,7 +116,7 @@ class _Sizes:
         self.add(size, None)
 
 
-def _refuse_bomb(text: str) -> None:
+def refuse_bomb(text: str) -> None:
     """Raise BadContent when nesting or aliases make the document deep, huge or endless; builds nothing."""
     import yaml
 
