@@ -481,6 +481,22 @@ def test_rm_in_place(repo: Repository, fs: SkyFileSystem, source: Path) -> None:
     assert source.exists()
 
 
+def test_rm_part(repo: Repository, fs: SkyFileSystem, tmp_path: Path) -> None:
+    """Of a file that holds many datasets each is a file of its own: the primary HDU, then its HDU. `rm` of
+    one leaves the others, and the file goes with the last."""
+    path = tmp_path / "two.fits"
+    fits.HDUList([fits.PrimaryHDU(), *(fits.ImageHDU(np.full((9, 9), n)) for n in range(2))]).writeto(path)
+    ids = [{**ID, "exposure": 903336, "detector": n} for n in range(2)]
+    files = [skyfs.IngestFile(path, one, part=number) for number, one in enumerate(ids, 1)]
+    first, second = (repo.path(ref) for ref in repo.ingest(files, "raw", run="raw/all"))
+    data = path.read_bytes()
+    assert fs.cat_file(first) == data[:8640]
+    fs.rm(first)
+    assert fs.cat_file(second) == data[:2880] + data[8640:]
+    fs.rm(second)
+    assert not list((repo.root / "data").rglob("two.fits"))
+
+
 def test_rm_locked(repo: Repository, fs: SkyFileSystem) -> None:
     """`rm` in a locked RUN is refused."""
     repo.lock("u/r1")

@@ -157,24 +157,28 @@ class Environment:
         Who this is.
     variables
         All of them, for options of stores that name one; they may hold credentials.
+    cache_folder
+        The disk cache of repositories whose configuration names none.
     """
 
     index_files: tuple[Path, ...]
     site_index: Path
     default_repository: str | None
     user: str
+    cache_folder: Path
     variables: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     @classmethod
     def current(cls) -> Environment:
-        """Read ``$SKYFS_INDEX``, ``$SKYFS_REPO`` and the user's configuration directory."""
+        """Read ``$SKYFS_INDEX``, ``$SKYFS_REPO``, ``$SKYFS_CACHE`` and the user's directories."""
         import platformdirs
 
         site = Path(os.environ.get("SKYFS_SITE_INDEX", "/etc/skyfs/index.yaml"))
         named = [Path(part) for part in os.environ.get("SKYFS_INDEX", "").split(os.pathsep) if part]
         own = Path(platformdirs.user_config_dir("skyfs")) / "index.yaml"
-        variables = dict(os.environ)
-        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user(), variables)
+        cache = Path(os.environ.get("SKYFS_CACHE") or platformdirs.user_cache_dir("skyfs")).absolute()
+        repository = os.environ.get("SKYFS_REPO")
+        return cls((*named, own, site), site, repository, _user(), cache, dict(os.environ))
 
     def resolve(self, value: object, where: str) -> object:
         """Give an option with each text ``$NAME`` in it replaced by that variable; raises BadConfig."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -22,8 +23,8 @@ from .errors import (
     Unsupported,
 )
 from .formats.catalog import Formats
-from .formats.fits_part import FitsPart, find_part
-from .model.dataset import DatasetRef, Location
+from .formats.fits_part import FitsFile, FoundPart
+from .model.dataset import DatasetRef, Location, Part
 from .planning import Target
 from .stores.local import LocalStore
 from .writing import Writer
@@ -36,7 +37,7 @@ _EXTENSIONS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)+$")
 
 @dataclass(frozen=True, slots=True)
 class IngestFile:
-    """A file to take in.
+    """A file to take in, or one dataset of many in a file.
 
     Attributes
     ----------
@@ -49,8 +50,10 @@ class IngestFile:
     id
         The dataset's id, when it follows from what it is, as a raw's does; None: a new one.
     part
-        The HDU that it is, of a FITS file that holds many datasets; such files stay where they are (mode
-        ``direct``). None: the whole file.
+        The HDU that it is, from 1, of a FITS file that holds many datasets: it is served as the primary HDU
+        followed by that one. None: the whole file.
+    type_name
+        Its type, when it is not that of the others.
     """
 
     path: str | os.PathLike[str]
@@ -58,6 +61,20 @@ class IngestFile:
     extension: str | None = None
     id: UUID | None = None
     part: int | None = None
+    type_name: str | None = None
+
+
+# What tells whether a file was written to: its inode, size and time of change.
+_State = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A file, or one HDU of it, and what it is to be."""
+
+    path: str
+    target: Target
+    hdu: int | None
 
 
 class Ingester:
@@ -77,17 +94,24 @@ class Ingester:
             raise BadArgument(f"ingest mode {mode!r}", "no such mode", f"one of {', '.join(MODES)}")
         if not files:
             return []
-        paths = [os.path.abspath(os.fspath(file.path)) for file in files]
-        targets = [
-            Target(type_name, run, file.data_id, self._extension(path, file.extension), (), replace, file.id)
-            for path, file in zip(paths, files, strict=True)
-        ]
-        for path, extension in dict.fromkeys(zip(paths, (one.extension for one in targets), strict=True)):
-            self._check(path, extension)
-        targets = [
-            self._capture(path, target, file.part)
-            for path, target, file in zip(paths, targets, files, strict=True)
-        ]
+        arrivals = [self._arrival(file, type_name, run, replace=replace) for file in files]
+        stay = self._stay([one.path for one in arrivals], mode)
+        examined, states = self._examine(arrivals)
+        if stay:
+            _require_unchanged(states)
+            return self._writer.refer([(self._location(path, target), target) for path, target in examined])
+        how = Adoption.COPY if mode == "auto" else Adoption(mode)
+        return self._writer.adopt(examined, how, partial(_require_unchanged, states))
+
+    def _arrival(self, file: IngestFile, type_name: str, run: str, *, replace: bool) -> _Arrival:
+        path = os.path.abspath(os.fspath(file.path))
+        extension = self._extension(path, file.extension)
+        name = file.type_name or type_name
+        target = Target(name, run, file.data_id, extension, replace=replace, id=file.id)
+        return _Arrival(path, target, file.part)
+
+    def _stay(self, paths: Sequence[str], mode: str) -> bool:
+        """Tell whether files stay where they are."""
         inside = [
             mode == "direct" or (mode == "auto" and Path(path).is_relative_to(self._root)) for path in paths
         ]
@@ -95,16 +119,7 @@ class Ingester:
             raise BadArgument(
                 "ingest with mode auto", "some files lie in the repository, some outside", "name a mode"
             )
-        pairs = list(zip(paths, targets, strict=True))
-        if inside[0]:
-            places = [
-                self._location(path, target, file.part)
-                for (path, target), file in zip(pairs, files, strict=True)
-            ]
-            return self._writer.refer(list(zip(places, targets, strict=True)))
-        if any(file.part is not None for file in files):
-            raise Unsupported(f"ingest parts with mode {mode!r}", "the file holds others too", "mode direct")
-        return self._writer.adopt(pairs, Adoption.COPY if mode == "auto" else Adoption(mode))
+        return inside[0]
 
     def _extension(self, path: str, given: str | None) -> str:
         if given is not None:
@@ -116,20 +131,57 @@ class Ingester:
             raise UnknownFormat(f"ingest {path!r}", f"no format for {name!r}", "give extension=")
         return found
 
-    def _check(self, path: str, extension: str) -> None:
-        try:
-            with self._open(path) as source:
-                self._formats.check(source, extension)
-        except BadContent as error:
-            raise BadContent(f"ingest {path!r}", str(error), error.todo) from None
+    # -- reading the files -----------------------------------------------------------------------------
 
-    def _capture(self, path: str, target: Target, part: int | None) -> Target:
-        """Read what the type captures from a file, or from one dataset of many in it."""
+    def _examine(self, arrivals: Sequence[_Arrival]) -> tuple[list[tuple[str, Target]], Mapping[str, _State]]:
+        """Check the files and read of them what is wanted; give also what those were that were read."""
+        by_path: dict[str, list[_Arrival]] = {}
+        for one in arrivals:
+            by_path.setdefault(one.path, []).append(one)
+        states: dict[str, _State] = {}
+        targets: dict[str, Iterator[Target]] = {}
+        for path, some in by_path.items():
+            try:
+                if any(one.hdu is not None for one in some):
+                    states[path] = _state(path)
+                    targets[path] = iter(self._parts(path, some))
+                else:
+                    targets[path] = iter(self._wholes(path, some))
+            except (BadContent, Unsupported) as error:
+                reason = f"{error.asked}: {error.found}" if error.found else error.asked
+                raise type(error)(f"ingest {path!r}", reason, error.todo) from None
+        return [(one.path, next(targets[one.path])) for one in arrivals], states
+
+    def _wholes(self, path: str, arrivals: Sequence[_Arrival]) -> list[Target]:
+        """Check a file that is one dataset, and capture what its type says."""
+        with self._open(path) as source:
+            for extension in dict.fromkeys(one.target.extension for one in arrivals):
+                self._formats.check(source, extension)
+            return [self._captured(one.target, source) for one in arrivals]
+
+    def _parts(self, path: str, arrivals: Sequence[_Arrival]) -> list[Target]:
+        """Find and digest the datasets of a file that holds many; its headers are read once."""
+        extension = arrivals[0].target.extension
+        if any(one.target.extension != extension for one in arrivals):
+            raise BadArgument(f"ingest {path!r}", "its datasets have several extensions", "give one of them")
+        with self._open(path) as whole:
+            file = FitsFile(whole, extension)
+            targets = []
+            for one in arrivals:
+                if one.hdu is None:
+                    target = self._captured(one.target, whole)
+                    found = FoundPart(Part(0, 0, 0, whole.size), whole.size)
+                else:
+                    found = file.measure(one.hdu)
+                    target = self._captured(one.target, file.source(one.hdu))
+                targets.append(changed(target, part=found))
+            return targets
+
+    def _captured(self, target: Target, source: ByteSource) -> Target:
+        """Read what the type captures."""
         if not self._writer.captures(target.type_name):
             return target
-        with self._open(path) as whole:
-            source = whole if part is None else FitsPart(whole, *find_part(whole, target.extension, part))
-            captured = self._writer.capture(target.type_name, source, target.extension)
+        captured = self._writer.capture(target.type_name, source, target.extension)
         return changed(target, captured=captured)
 
     def _open(self, path: str) -> ByteSource:
@@ -140,15 +192,32 @@ class Ingester:
         except (NotFound, StoreError) as error:
             raise type(error)(f"ingest {path!r}", error.found or str(error), error.todo) from None
 
-    def _location(self, path: str, target: Target, part: int | None) -> Location:
+    def _location(self, path: str, target: Target) -> Location:
+        """Give the place of a file that stays where it is."""
         # The real path: a folder that is a link may come to point elsewhere.
         key = os.path.realpath(path)[1:]
-        found = self._files.stat(key)
-        where, size = None, found.size
-        if part is not None:
-            with self._open(path) as whole:
-                where, size = find_part(whole, target.extension, part)
-        return Location(IN_PLACE, key, target.extension, size, found.mtime_ns, part=where, owned=False)
+        there, found = self._files.stat(key), target.part
+        if found is None:
+            return Location(IN_PLACE, key, target.extension, there.size, there.mtime_ns, owned=False)
+        where = (target.extension, found.size, there.mtime_ns, found.sha256, found.part)
+        return Location(IN_PLACE, key, *where, owned=False)
+
+
+def _state(path: str) -> _State:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:
+        kind = NotFound if isinstance(error, FileNotFoundError) else StoreError
+        raise kind(f"ingest {path!r}", getattr(error, "strerror", None) or str(error)) from None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _require_unchanged(states: Mapping[str, _State]) -> None:
+    """Refuse files that were written to since they were read: their digests would be wrong."""
+    for path, state in states.items():
+        if _state(path) != state:
+            todo = "ingest it when its writer has finished"
+            raise StoreError(f"ingest {path!r}", "it changed while it was read", todo)
 
 
 def extension_of(name: str, formats: Formats) -> str | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from .errors import BadDataId, Exists, NotFound
 from .formats.catalog import Formats
+from .formats.fits_part import FoundPart
 from .model.dataid import DataId, Value, coerce
 from .model.dataset import DatasetRef, DatasetType, Resolved
 from .model.dimensions import DimensionGroup
@@ -50,6 +51,8 @@ class Target:
         Its id when that follows from what it is; None: a new one.
     captured
         Values that were read from the bytes.
+    part
+        What it is of a file that holds many datasets; None: all of it.
     """
 
     type_name: str
@@ -60,6 +63,7 @@ class Target:
     replace: bool = False
     id: UUID | None = None
     captured: Values = ()
+    part: FoundPart | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,24 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .abc.store import Store
 from .config import Config, Environment
 from .errors import BadConfig
 from .ingesting import IN_PLACE
-from .storage_config import StoreConfig, without_password
+from .storage_config import CacheConfig, StoreConfig, without_password
 from .stores.chain import ChainStore
 from .stores.folders import Folders
 from .stores.local import LocalStore
 from .stores.memory import MemoryStore
+from .stores.offline import OfflineStore
 from .stores.remote import RemoteStore
 from .stores.retrying import Patience, RetryingStore
+
+if TYPE_CHECKING:
+    from .stores.cache import DiskCache
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 _LOCAL, _MEMORY = ("", "file", "local"), "memory"
@@ -45,9 +50,24 @@ class Opening:
     def __init__(self, folder: Path, config: Config, environment: Environment, *, writable: bool) -> None:
         self._folder, self._config, self._environment = folder, config, environment
         self._writable = writable
+        self._cache: DiskCache | None = None
 
     def open(self, store: StoreConfig) -> Store:
-        """Open a store, with its mirrors; raises BadConfig or MissingPackage, and makes no request."""
+        """Open a store, with its mirrors; raises BadConfig or MissingPackage, and makes no request.
+
+        What is far away is read through the disk cache, unless the configuration differs. The cache is not
+        part of the repository: one that is open for reading only is cached all the same.
+        """
+        opened = self._chained(store)
+        if not (_is_far(store) if store.cache is None else store.cache):
+            return opened
+        from .stores.cache import CachedStore
+
+        if self._cache is None:
+            self._cache = open_cache(self._config.cache, self._folder, self._environment)
+        return CachedStore(opened, self._cache, identity=_identity(self._folder, store))
+
+    def _chained(self, store: StoreConfig) -> Store:
         check(self._folder, store)
         own = self._open(store, store.url, store.name, mirror=False)
         mirrors = [
@@ -75,7 +95,9 @@ class Opening:
         if writable and store.writable and not far.writable:
             found = f"{protocol_of(url)}:// can only be read"
             raise BadConfig(f"store {store.name!r}", f"writable: true, but {found}", "leave it out")
-        # What keeps copies of remote bytes on disk goes around this one, when `store.cache` is not False.
+        if self._config.on_missing == "fail":
+            # Below the cache: what it holds is near by.
+            return OfflineStore(far)
         return RetryingStore(far, Patience(attempts=store.retries + 1))
 
     def _options(self, store: StoreConfig, url: str) -> Mapping[str, object]:
@@ -88,6 +110,35 @@ class Opening:
         return {
             key: self._environment.resolve(value, f"{where}: {key}") for key, value in store.options.items()
         }
+
+
+def open_cache(config: CacheConfig, folder: Path, environment: Environment) -> DiskCache:
+    """Give the disk cache of a repository; nothing is made before something is kept."""
+    from .stores.cache import DiskCache
+
+    named = os.path.expanduser(config.folder)
+    place = folder / named if named else environment.cache_folder
+    return DiskCache(place, quota_bytes=config.quota_bytes, group=config.group)
+
+
+def _is_far(store: StoreConfig) -> bool:
+    return protocol_of(store.url) not in (*_LOCAL, _MEMORY)
+
+
+def _identity(folder: Path, store: StoreConfig) -> str:
+    """Give what tells a store apart from all others: URL and server, without credentials; a folder's path.
+
+    Empty for a store in memory, which is another one in each process.
+    """
+    place = local_folder(folder, store.url)
+    if place is not None:
+        return str(place)
+    if protocol_of(store.url) == _MEMORY:
+        return ""
+    client = store.options.get("client_kwargs")
+    servers = [store.options, client if isinstance(client, Mapping) else {}]
+    named = [str(one[key]) for one in servers for key in ("endpoint_url", "host", "port") if key in one]
+    return " ".join([without_password(store.url), *named])
 
 
 def check(folder: Path, store: StoreConfig) -> None:

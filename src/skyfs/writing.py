@@ -7,11 +7,13 @@ does.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO
+from uuid import UUID
 
 from .abc.source import ByteSource
 from .abc.store import Adoption, Batch, Content, Store
@@ -21,12 +23,14 @@ from .filling import FileSource, Filler
 from .formats.catalog import Formats
 from .model.collection import Collection, CollectionKind
 from .model.dataset import DatasetRef, Location, Resolved
+from .model.ids import new_ids
+from .model.template import file_key
 from .planning import Plan, Planner, Policy, Target
 from .registry.captured import Values
 from .registry.collections import writable_run
 from .registry.datasets import NewDataset
 from .registry.registry import Registry
-from .routing import Routes
+from .routing import Route, Routes
 
 
 class Unit:
@@ -164,13 +168,22 @@ class Writer:
         entry = self._registry.current().types.get(type_name)
         return capture(self._formats, entry.type.capture, source, extension) if entry else ()
 
-    def adopt(self, files: Sequence[tuple[str, Target]], how: Adoption) -> list[DatasetRef]:
-        """Take existing local files in as datasets, all or none."""
+    def adopt(
+        self, files: Sequence[tuple[str, Target]], how: Adoption, check: Callable[[], None]
+    ) -> list[DatasetRef]:
+        """Take existing local files in as datasets, all or none; one that holds several is taken in once.
+
+        ``check`` is called when the store has all bytes and nobody sees them yet: it may raise.
+        """
+        paths = [path for path, _ in files]
         with self._unit() as unit:
-            plans = [self._planner.plan(target, "given") for _, target in files]
+            plans = self._share(paths, [self._planner.plan(target, "given") for _, target in files])
             filler = self._filler(unit)
-            for (path, _), plan in zip(files, plans, strict=True):
+            for path, plan in {
+                plan.files: (path, plan) for path, plan in zip(paths, plans, strict=True)
+            }.values():
                 filler.adopt(plan, path, how)
+            check()
             return self._commit(filler, plans)
 
     def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
@@ -207,6 +220,25 @@ class Writer:
 
     def _filler(self, unit: Unit, begun: Filler | None = None) -> Filler:
         return Filler(self._stores, self._formats, unit, begun)
+
+    def _share(self, paths: Sequence[str], plans: Sequence[Plan]) -> list[Plan]:
+        """Give the datasets of a file that holds many its key, which no other file has."""
+        by_path: dict[str, list[Plan]] = {}
+        for path, plan in zip(paths, plans, strict=True):
+            if plan.target.part is not None:
+                by_path.setdefault(path, []).append(plan)
+        keys: dict[str, str] = {}
+        for path, some in by_path.items():
+            refs, name = [plan.ref for plan in some], os.path.basename(path)
+            key = file_key(refs, name, some[0].target.extension)
+            stores = {route.store for plan in some for route, _ in plan.files}
+            if key in keys.values() or any(self._registry.lookup.has_parts(one, key) for one in stores):
+                key = file_key(refs, name, some[0].target.extension, UUID(bytes=new_ids(1)[0]))
+            keys[path] = key
+        return [
+            plan if plan.target.part is None else _in_file(plan, keys[path])
+            for path, plan in zip(paths, plans, strict=True)
+        ]
 
     # -- committing ------------------------------------------------------------------------------------
 
@@ -266,12 +298,29 @@ def _with(plan: Plan, captured: Values) -> Plan:
     return replace(plan, target=replace(plan.target, captured=captured)) if captured else plan
 
 
+def _in_file(plan: Plan, key: str) -> Plan:
+    """Give the plan of a dataset in a file of many: the file is kept as it is by all stores."""
+    files = tuple(
+        (replace(route, extension=plan.target.extension, own_format=False), key) for route, _ in plan.files
+    )
+    return replace(plan, files=files)
+
+
 def _locations(plan: Plan, written: Mapping[tuple[str, str], Content]) -> tuple[Location, ...]:
     """Give where the files of a dataset lie; components that it has not were not written."""
     places = []
     for route, key in plan.files:
         found = written.get((route.store, key))
         if found is not None:
-            what = (route.extension, found.size, found.mtime_ns, found.sha256)
-            places.append(Location(route.store, key, *what, component=route.component))
+            places.append(_location(plan, route, key, found))
     return tuple(places)
+
+
+def _location(plan: Plan, route: Route, key: str, content: Content) -> Location:
+    found, mtime_ns = plan.target.part, content.mtime_ns
+    if found is None:
+        what = (route.extension, content.size, mtime_ns, content.sha256)
+        return Location(route.store, key, *what, component=route.component)
+    part = replace(found.part, file_size=content.size, file_sha256=content.sha256)
+    sha256 = found.sha256 if part.hdu else content.sha256
+    return Location(route.store, key, route.extension, found.size, mtime_ns, sha256, part)

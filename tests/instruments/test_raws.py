@@ -325,15 +325,13 @@ def whole_camera(path: Path, *, packed: bool = False) -> Path:
     return path
 
 
-@pytest.mark.parametrize("mode", ["auto", "copy", "move", "link", "symlink"])
-def test_several_detectors_in_one_file_are_not_copied(repo: Repository, tmp_path: Path, mode: str) -> None:
-    file = whole_camera(tmp_path / "all.fits")
-    before = snapshot(repo.root)
-    with pytest.raises(Unsupported, match=r"all\.fits.*it holds 2 \(S29, S30.*mode direct"):
-        instruments.ingest_raws(repo, file, mode=mode)
-    assert snapshot(repo.root) == before
-    assert file.exists()
-    assert len(instruments.ingest_raws(repo, file, mode=mode, on_error="skip").skipped) == 1
+def test_a_file_of_several_exposures_is_no_exposure_of_the_first(repo: Repository, tmp_path: Path) -> None:
+    first, second = decam(extname="S1"), decam(extname="S2", ccdnum=26, expnum=7, obsid="ct7", object="M31")
+    images = [fits.ImageHDU(pixels(), cards(header)) for header in (first, second)]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(tmp_path / "a.fits")
+    refs = instruments.ingest_raws(repo, tmp_path / "a.fits").refs
+    assert [(ref.data_id["exposure"], ref.data_id["detector"]) for ref in refs] == [(229388, 25), (7, 26)]
+    assert [one["target_name"] for one in repo.records("exposure")] == ["M31", "SN-S1"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -371,13 +369,17 @@ def test_a_file_that_has_lost_a_part_is_damaged(repo: Repository, tmp_path: Path
         repo.get(second)
 
 
-def test_parts_of_a_zipped_file_are_refused(repo: Repository, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["auto", "copy", "move", "link", "symlink", "direct"])
+def test_parts_of_a_zipped_file_are_refused(repo: Repository, tmp_path: Path, mode: str) -> None:
     file = tmp_path / "all.fits.gz"
     file.write_bytes(gzip.compress(whole_camera(tmp_path / "all.fits").read_bytes()))
     before = snapshot(repo.root)
-    with pytest.raises(Unsupported, match=r"\.fits\.gz"):
-        instruments.ingest_raws(repo, file, mode="direct")
+    with pytest.raises(
+        Unsupported, match=r"all\.fits\.gz.*2 detectors.*unpack it, or compress it with fpack"
+    ):
+        instruments.ingest_raws(repo, file, mode=mode)
     assert snapshot(repo.root) == before
+    assert len(instruments.ingest_raws(repo, file, mode=mode, on_error="skip").skipped) == 1
 
 
 # -- what is refused -----------------------------------------------------------------------------------

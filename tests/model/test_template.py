@@ -14,7 +14,7 @@ from skyfs.model.dataid import DataId, Value
 from skyfs.model.dataset import DatasetRef, DatasetType
 from skyfs.model.dimensions import Universe
 from skyfs.model.paths import Address
-from skyfs.model.template import default_key, id_in_key, unique_key
+from skyfs.model.template import default_key, file_key, id_in_key, unique_key
 from skyfs.testing import strategies as sky
 
 ID = uuid.UUID("018f3a5e-1234-7abc-8def-0123456789ab")
@@ -86,6 +86,60 @@ def test_unique_keys_of_the_longest_names(universe: Universe, character: str) ->
 def test_unique_keys(universe: Universe) -> None:
     assert unique_key(make(universe, ["band"], ("i",)), ".fits") == f"HSC/r/t/band=i=={ID.hex}.fits"
     assert unique_key(make(universe, [], ()), "") == f"HSC/r/t=={ID.hex}"
+
+
+# -- files of many datasets ----------------------------------------------------------------------------
+
+
+def detectors(universe: Universe, *rows: tuple[Value, ...], run: str = "HSC/r") -> list[DatasetRef]:
+    return [make(universe, ["visit", "detector"], row, run=run, name="raw") for row in rows]
+
+
+def test_a_file_lies_where_its_datasets_part(universe: Universe) -> None:
+    night = "HSC/r/raw/instrument=HSC/day_obs=20131102"
+    first, second, third = ("HSC", 20131102, 7, 1), ("HSC", 20131102, 7, 2), ("HSC", 20131102, 8, 1)
+    both, one, visits = (
+        detectors(universe, first, second),
+        detectors(universe, first),
+        detectors(universe, first, third),
+    )
+    assert file_key(both, "a.fits", ".fits") == f"{night}/visit=7/a.fits"
+    assert file_key(one, "a.b.FITS", ".fits") == f"{night}/visit=7/a%2Eb.fits"
+    assert file_key(visits, "a.fits.fz", ".fits.fz") == f"{night}/a.fits.fz"
+    assert file_key(visits, "a.dat", ".fits") == f"{night}/a%2Edat.fits"
+    assert file_key(both, "a.fits", ".fits", ID) == f"{night}/visit=7/a=={ID.hex}.fits"
+    apart = detectors(universe, first, ("DECam", 20131102, 7, 1))
+    assert file_key(apart, "a.fits", ".fits") == f"HSC/r/raw/a=={ID.hex}.fits"
+
+
+@given(st.text(st.characters(), max_size=300), st.sampled_from([None, ID]))
+@example("\udcff\ud800", None)
+@example(".fits", ID)
+@example("..", None)
+@example("detector=1.fits", None)
+@example("==" + ID.hex, None)
+@example("%" * 255, ID)
+def test_any_name_of_a_file_makes_a_key(universe: Universe, name: str, mark: uuid.UUID | None) -> None:
+    refs = detectors(universe, ("HSC", 1, 2, 3), ("HSC", 1, 2, 4), run="a/b=c")
+    folder, _, last = file_key(refs, name, ".fits", mark).rpartition("/")
+    assert folder == "a/b%3Dc/raw/instrument=HSC/day_obs=1/visit=2"
+    assert last.endswith(f"=={ID.hex}.fits" if mark else ".fits")
+    assert id_in_key(last) == mark
+    # No dataset has a key without `=` in its last part, below a folder with it.
+    assert last.count("=") == 2 * bool(mark)
+    assert 5 < len(last.encode()) <= 255
+    assert last[0] != "."
+    assert last.isprintable() or not last.isascii()
+
+
+def test_a_folder_that_no_file_system_holds_is_refused(universe: Universe) -> None:
+    refs = [
+        make(universe, ["physical_filter", "detector"], ("HSC", n, "x" * 251), name="raw") for n in (1, 2)
+    ]
+    assert file_key(refs, "a.fits", ".fits") == "HSC/r/raw/instrument=HSC/a.fits"
+    bad = [make(universe, ["physical_filter"], ("x" * 251, str(n)), name="raw") for n in (1, 2)]
+    with pytest.raises(BadPath, match="255"):
+        file_key(bad, "a.fits", ".fits")
 
 
 @pytest.mark.parametrize("value", ["x~" + ID.hex, "==" + ID.hex, "=" + ID.hex, ID.hex, "~" + ID.hex + ".1"])

@@ -77,6 +77,13 @@ class _SourceFile(io.RawIOBase):
         self._position = base + offset
         return self._position
 
+    def readall(self) -> bytes:
+        """Read the rest at once: the base class would ask for 8 KiB at a time."""
+        source, start = self._source, self._position
+        data = source.read(start, source.size) if start else source.read_all()
+        self._position += len(data)
+        return data
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         data = self._source.read(self._position, self._position + len(buffer))
         buffer[: len(data)] = data

@@ -14,7 +14,7 @@ from ..model.dataset import DatasetRef
 from ..model.timespan import ALWAYS, Timespan, parse_time
 from ..registry.levels import LevelFilter
 from ..repository import Repository
-from .raws import same_bytes
+from .comparing import same_bytes
 from .rows import first, matching
 
 DataId = tuple[tuple[str, object], ...]

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import BadDataId, SkyfsError, UnknownFormat, Unsupported
+from ..errors import BadDataId, SkyfsError, UnknownFormat
 from ..formats.catalog import Formats
+from ..formats.fits_part import require_parts
 from ..ingesting import extension_of
 from ..repository import Repository
 from ..stores.local import LocalStore
@@ -45,12 +46,9 @@ class FrameReader:
     ----------
     instrument
         The only one that files may be of; None: any that ships with skyfs or that the repository keeps.
-    parts
-        Whether a file may hold several detectors.
     """
 
-    def __init__(self, repository: Repository, instrument: Described | None, *, parts: bool) -> None:
-        self._parts = parts
+    def __init__(self, repository: Repository, instrument: Described | None) -> None:
         self._formats: Formats = repository.formats
         self._files = LocalStore("/", name="in-place", writable=False)
         self._given = None if instrument is None else load(instrument, repository)
@@ -66,7 +64,7 @@ class FrameReader:
         BadDataId
             When no instrument has such headers, or the header lacks something.
         Unsupported
-            When it holds several detectors, and ``parts`` is False.
+            When it holds several detectors, and is packed as a whole.
         NotFound, StoreError, UnknownFormat
             When it cannot be read.
         """
@@ -82,21 +80,20 @@ class FrameReader:
             raise UnknownFormat("its extension", "no format has it", "rename it to .fits")
         with self._files.open(path[1:]) as source:
             hdus = read_hdus(source, extension)
-        main = _main(hdus)
-        values = plain(main)
+        values = plain(_main(hdus))
         definition = self._given or self._recognise(values)
         found = _detector_hdus(definition, hdus)
-        if len(found) > 1 and not self._parts:
-            names = f"{found[0].name}, {found[1].name}..."
-            todo = "leave it where it is (mode direct), or split it: one file for each detector"
-            raise Unsupported("a file of several detectors", f"it holds {len(found)} ({names})", todo)
-        frames = []
+        if len(found) > 1:
+            require_parts(extension, f"a file of {len(found)} detectors")
+        # Keywords of the primary header are read once, not again for each of sixty detectors.
+        inherited = plain(hdus[0].header.copy(strip=True)) if found[0].index else values
+        frames: list[Frame] = []
         for hdu in found:
-            own = merged(hdus, hdu)
-            told = values if own is main else plain(own)
+            told = {**inherited, **plain(hdu.header.copy(strip=True))} if hdu.index else values
             header = {**definition.defaults, **told, **_extname(definition, hdu)}
             part = hdu.index if len(found) > 1 else None
-            frames.append(Frame(path, extension, definition, observe(definition, header), part))
+            seen = observe(definition, header, frames[0].observation if frames else None)
+            frames.append(Frame(path, extension, definition, seen, part))
         return frames
 
     def _recognise(self, header: Mapping[str, object]) -> Definition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEEDED = frozenset(
     ("exposure_id", "observation_id", "physical_filter", "datetime_begin", "observing_day", "detector_num")
 )
+_OF_DETECTOR = frozenset(("exposure_id", "observation_id", "physical_filter", "detector_num"))
 _WANTED = _NEEDED | {
     *("datetime_end", "exposure_time", "dark_time", "observation_type", "observation_reason"),
     *("exposure_group", "observation_counter", "group_counter_start", "group_counter_end", "object"),
@@ -63,8 +64,12 @@ def translator_of(definition: Definition) -> type[MetadataTranslator] | None:
     return MetadataTranslator.translators.get(definition.translator) if definition.translator else None
 
 
-def observe(definition: Definition, header: Mapping[str, object]) -> Observation:
+def observe(
+    definition: Definition, header: Mapping[str, object], other: Observation | None = None
+) -> Observation:
     """Read a header: with astro_metadata_translator where it knows the instrument, else by its rules.
+
+    ``other`` is another detector of the same file: what both have in common is taken over from it.
 
     Raises
     ------
@@ -80,6 +85,9 @@ def observe(definition: Definition, header: Mapping[str, object]) -> Observation
     with Tolerance():
         if translator is None:
             return _by_rules(definition, header)
+        detector = None if other is None else _detector(definition, header, translator, other)
+        if other is not None and detector is not None:
+            return replace(other, detector=detector)
         return _by_translator(definition, header, translator)
 
 
@@ -89,23 +97,7 @@ def observe(definition: Definition, header: Mapping[str, object]) -> Observation
 def _by_translator(
     definition: Definition, header: Mapping[str, object], translator: type[MetadataTranslator]
 ) -> Observation:
-    from astro_metadata_translator import ObservationInfo
-
-    try:
-        with _offline():
-            # It may mend the header, which is not to reach the caller's.
-            info = ObservationInfo(
-                dict(header),
-                translator_class=translator,
-                required=set(_NEEDED),
-                subset=set(_WANTED),
-                quiet=True,
-            )
-    except Exception as error:
-        # Translators answer odd headers with nearly any exception; the cause says which keyword it was.
-        raise BadDataId(
-            f"its header is not one of a raw of {definition.name}", _reasons(error), "leave the file out"
-        ) from error
+    info = _info(definition, header, translator, (_NEEDED, _WANTED))
     offset = info.observing_day_offset
     begins_s = definition.night_begins_s
     if begins_s is None:
@@ -115,6 +107,48 @@ def _by_translator(
     if definition.night_begins_s is not None:
         given["day_obs"] = _day(span.begin_ns, begins_s)
     return _observation(definition, given, span, begins_s, info.detector_num)
+
+
+def _detector(
+    definition: Definition,
+    header: Mapping[str, object],
+    translator: type[MetadataTranslator],
+    other: Observation,
+) -> int | None:
+    """Give which detector a header is of, when it is of the same exposure as another one; None if not."""
+    info = _info(definition, header, translator, (_OF_DETECTOR, _OF_DETECTOR))
+    columns = ("id", "obs_id", "physical_filter")
+    same = (info.exposure_id, info.observation_id, info.physical_filter)
+    if same != tuple(other.exposure[name] for name in columns):
+        return None
+    return _number(definition, info.detector_num)
+
+
+def _info(
+    definition: Definition,
+    header: Mapping[str, object],
+    translator: type[MetadataTranslator],
+    asked: tuple[frozenset[str], frozenset[str]],
+) -> ObservationInfo:
+    """Ask a translator for what is needed and what is wanted."""
+    from astro_metadata_translator import ObservationInfo
+
+    needed, wanted = asked
+    try:
+        with _offline():
+            # It may mend the header, which is not to reach the caller's.
+            return ObservationInfo(
+                dict(header),
+                translator_class=translator,
+                required=set(needed),
+                subset=set(wanted),
+                quiet=True,
+            )
+    except Exception as error:
+        # Translators answer odd headers with nearly any exception; the cause says which keyword it was.
+        raise BadDataId(
+            f"its header is not one of a raw of {definition.name}", _reasons(error), "leave the file out"
+        ) from error
 
 
 @contextmanager
@@ -225,12 +259,16 @@ def _observation(
         found = f"exposures of {definition.name} are numbered below {definition.numbering.exposure_max}"
         raise BadDataId(f"exposure {number}", found, "mend numbering of the instrument")
     definition.band(str(given["physical_filter"]))
+    night = _night(int(str(given["day_obs"])), begins_s)
+    return Observation({**given, "timespan": span}, night, _number(definition, detector))
+
+
+def _number(definition: Definition, detector: object) -> int:
+    """Give the number of a detector that the instrument has."""
     try:
-        sensor = definition.detector(detector)
+        return definition.detector(detector).id
     except NotFound as error:
         raise BadDataId(error.asked, error.found, "mend detectors of the instrument") from None
-    night = _night(int(str(given["day_obs"])), begins_s)
-    return Observation({**given, "timespan": span}, night, sensor.id)
 
 
 def _span(begin: object, end: object, exposure_time_s: object) -> Timespan:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,12 +10,13 @@ from uuid import UUID
 from ..errors import BadArgument, Conflict, SkyfsError
 from ..ingesting import IngestFile
 from ..model.dataid import coerce
-from ..model.dataset import DatasetRef, Location, Resolved
+from ..model.dataset import DatasetRef, Resolved
 from ..model.ids import raw_id
 from ..registry.levels import LevelFilter
 from ..repository import Repository
 from .adding import insert_definition
 from .cameras import Described
+from .comparing import Comparing
 from .definition import Definition
 from .files import Paths, fits_files
 from .frames import Frame, FrameReader, read_all
@@ -26,7 +25,6 @@ from .rows import first
 DIMENSIONS = ("instrument", "exposure", "detector")
 # What every file of an exposure has to agree on; the rest is that of the first.
 _AGREED = ("obs_id", "physical_filter", "day_obs", "group")
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +83,12 @@ def ingest_raws(  # noqa: PLR0913 - all but the first two have a default
     instrument: Described | None = None,
     on_error: Literal["raise", "skip"] = "raise",
 ) -> RawReport:
-    """Take raw files in, in one transaction; only headers are read.
+    """Take raw files in, in one transaction.
 
-    The instrument, its filters and detectors, the nights and exposures are recorded on the way. Files
-    that are there already, with the same bytes, are no change.
+    Of files of one detector only headers are read. A file of several is stored once; each detector is a
+    dataset, the primary HDU followed by its own, and is read for its digest. The instrument, its filters and
+    detectors, the nights and exposures are recorded on the way. Files that are there already, with the same
+    bytes, are no change.
 
     Parameters
     ----------
@@ -115,15 +115,12 @@ def ingest_raws(  # noqa: PLR0913 - all but the first two have a default
     Conflict
         When a raw is there with other bytes, or files of one exposure do not agree.
     Unsupported
-        When a file holds several detectors, and the mode is not ``direct``: in that it stays where it is,
-        and each detector is an HDU of it.
+        When a file holds several detectors, and is packed as a whole (``.fits.gz``).
     """
     if on_error not in ("raise", "skip"):
         raise BadArgument(f"on_error={on_error!r}", "no such way", "raise or skip")
     skip = on_error == "skip"
-    frames, failed = read_all(
-        FrameReader(repository, instrument, parts=mode == "direct"), fits_files(files), skip=skip
-    )
+    frames, failed = read_all(FrameReader(repository, instrument), fits_files(files), skip=skip)
     raws = [_Raw(one, run or f"{one.definition.name}/raw/all", type_name) for one in frames]
     with repository.transaction():
         repository.register(type_name, DIMENSIONS, _storage_class(repository, type_name))
@@ -145,7 +142,13 @@ def _sort(
     repository: Repository, raws: Sequence[_Raw], failed: list[tuple[str, SkyfsError]], *, skip: bool
 ) -> tuple[list[_Raw], list[str]]:
     """Give the raws that are new, and the files whose datasets are there; what clashes fails."""
-    there = _Present(repository)
+    with Comparing() as comparing:
+        return _sorted(_Present(repository, comparing), raws, failed, skip=skip)
+
+
+def _sorted(
+    there: _Present, raws: Sequence[_Raw], failed: list[tuple[str, SkyfsError]], *, skip: bool
+) -> tuple[list[_Raw], list[str]]:
     leading: dict[tuple[str, int], _Raw] = {}
     taken: dict[UUID, str] = {}
     new: list[_Raw] = []
@@ -189,8 +192,9 @@ def _check_agreement(raw: _Raw, other: Mapping[str, object] | None) -> None:
 class _Present:
     """What a repository has of exposures and raws, read once for each exposure."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, comparing: Comparing) -> None:
         self._repository = repository
+        self._comparing = comparing
         self._raws: dict[tuple[str, str, int], dict[object, Resolved]] = {}
         self._exposures: dict[tuple[str, int], dict[str, object] | None] = {}
 
@@ -205,7 +209,7 @@ class _Present:
         found = self._of_exposure(raw).get(raw.frame.observation.detector)
         if found is None or not found.locations:
             return False
-        if not _is_same(raw.frame, found.locations[0]):
+        if not self._comparing.is_same(raw.frame, found.locations[0]):
             named = f"{found.ref.type.name} {found.ref.data_id!r} of {found.ref.run!r}"
             raise Conflict(f"ingest {raw.frame.path!r}", f"{named} has other bytes", "remove that one first")
         return True
@@ -231,27 +235,6 @@ class _Present:
             rows = registry.lookup.datasets(snapshot, [entry], runs, LevelFilter(exact, {}))
             self._raws[key] = {one.resolved.ref.data_id["detector"]: one.resolved for one in rows}
         return self._raws[key]
-
-
-def _is_same(frame: Frame, location: Location) -> bool:
-    """Compare a frame with a stored raw; one of many in a file is the same when it is in that file."""
-    if frame.part is None:
-        return location.part is None and same_bytes(frame.path, location)
-    part = None if location.part is None else location.part.hdu
-    return (frame.part, os.path.realpath(frame.path)[1:]) == (part, location.key)
-
-
-def same_bytes(path: str, location: Location) -> bool:
-    """Compare a file with a stored one: by size, then by digest where there is one."""
-    if os.path.getsize(path) != location.size:
-        return False
-    if location.sha256 is None:
-        return True
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.digest() == location.sha256
 
 
 # -- records and files ---------------------------------------------------------------------------------

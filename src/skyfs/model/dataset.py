@@ -151,16 +151,22 @@ class Part:
     Attributes
     ----------
     hdu
-        Its number, from 1.
+        Its number, from 1; 0: the dataset is the whole file, in which others lie too.
     head
         The size of the primary HDU with its padding, in bytes.
     start
         Where the HDU begins in the file.
+    file_size
+        The size of the whole file.
+    file_sha256
+        The digest of the whole file; None when it was taken in unread.
     """
 
     hdu: int
     head: int
     start: int
+    file_size: int
+    file_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from uuid import UUID
 
 from ..errors import BadConfig, BadPath
@@ -48,6 +50,40 @@ def unique_key(ref: DatasetRef, extension: str, component: str | None = None) ->
     """
     key = default_key(ref, extension, component)
     return _marked(key.removesuffix(extension), ref, extension)
+
+
+def file_key(refs: Sequence[DatasetRef], name: str, extension: str, mark: UUID | None = None) -> str:
+    """Give the key of a file of many datasets: its name, in the folder of what they have in common.
+
+    No dataset has such a key by itself: a folder named by a level holds nothing but levels, and a file
+    without levels gets the mark, which no path has. With a ``mark`` no other file has the key either.
+
+    Parameters
+    ----------
+    refs
+        What lies in it, all of one RUN.
+    name
+        The name that the file has now; of it stays what keys can hold.
+
+    Raises
+    ------
+    BadPath
+        When a part of the folder is over 255 bytes.
+    """
+    first, *_ = refs
+    # The last level is left out, so that no folder has the name that a dataset's file may have.
+    each = zip(*[ref.data_id.levels[:-1] for ref in refs], strict=False)
+    levels = [same[0] for same in takewhile(lambda found: len(set(found)) == 1, each)]
+    named = [f"{name}={encode_value(str(value))}" for name, value in levels]
+    folders = [*map(encode_name, first.run.split("/")), first.type.name, *named]
+    for part in folders:
+        check_length(part, "/".join(folders))
+    stem = name[: -len(extension)] if extension and name.lower().endswith(extension) else name
+    # What no text can hold (names of files are bytes) is replaced.
+    text = encode_value(stem.encode(errors="replace").decode())
+    end = f"=={(mark or first.id).hex}{extension}" if mark or not levels else extension
+    kept = text.encode()[: MAX_PART_BYTES - len(end)].decode(errors="ignore")
+    return f"{'/'.join(folders)}/{kept or first.type.name}{end}"
 
 
 def id_in_key(key: str) -> UUID | None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..errors import BadPath
 from ..model.dataset import DatasetRef, Location
-from ..model.template import default_key
+from ..model.template import default_key, id_in_key
 from .database import Database
 from .keys import DefaultKeys
 from .schema import Schema
@@ -29,6 +29,7 @@ class _File:
 
     placed: list[Placed]
     has_parts: bool
+    by_name: bool = False
     folder: str | None = None
     name: str | None = None
 
@@ -90,8 +91,11 @@ class Artifacts:
         rows = self._database.read(self._find, where)
         if not rows:
             return None
-        artifact_id = int(rows[0][0])
-        self._database.write_many(self._grow, [(len(file.placed), artifact_id)])
+        artifact_id, place = int(rows[0][0]), file.placed[0][2]
+        # Of a file that stays where it is, what it is now.
+        self._database.write_many(
+            self._grow, [(len(file.placed), *_whole(place), place.mtime_ns, artifact_id)]
+        )
         return artifact_id
 
 
@@ -110,6 +114,8 @@ def _by_file(placed: Sequence[Placed]) -> dict[tuple[str, str], _File]:
         # No path is stored when it follows from the template.
         if len(file.placed) > 1 or not _follows(file.placed[0], keys):
             file.folder, _, file.name = key.rpartition("/")
+            # What a store's own template names says nothing of its dataset: recovery finds it by its name.
+            file.by_name |= file.placed[0][2].owned and id_in_key(key) is None
     return files
 
 
@@ -135,9 +141,23 @@ def _artifact_row(artifact_id: int, file: _File, ids: Mapping[str, int]) -> tupl
     place = file.placed[0][2]
     folder_id = None if file.folder is None else ids[file.folder]
     where = (artifact_id, ids[place.store], folder_id, file.name, ids[place.extension])
-    # The size and digest of a part are in its location; those of the whole file are not known.
-    what = (place.size, place.mtime_ns, None if file.has_parts else place.sha256)
-    return (*where, *what, place.owned, file.has_parts, len(file.placed))
+    size, sha256 = _whole(place)
+    return (
+        *where,
+        size,
+        place.mtime_ns,
+        sha256,
+        place.owned,
+        file.has_parts or file.by_name,
+        len(file.placed),
+    )
+
+
+def _whole(place: Location) -> tuple[int, bytes | None]:
+    """Give size and digest of the file; those of a part of it are in its location."""
+    if place.part is None:
+        return place.size, place.sha256
+    return place.part.file_size, place.part.file_sha256
 
 
 def _location_row(
@@ -158,7 +178,10 @@ def _by_name(artifact: sa.Table) -> sa.Select[Any]:
 
 def _counting_up(artifact: sa.Table) -> Statement:
     grown = artifact.update().where(artifact.c.id == sa.bindparam("an_id"))
-    return Statement(grown.values(datasets=artifact.c.datasets + sa.bindparam("more")), ["more", "an_id"])
+    new = {"size": "a_size", "sha256": "a_digest", "mtime_ns": "a_time"}
+    values: dict[str, sa.ColumnElement[Any]] = {name: sa.bindparam(value) for name, value in new.items()}
+    more = artifact.c.datasets + sa.bindparam("more")
+    return Statement(grown.values(datasets=more, **values), ["more", *new.values(), "an_id"])
 
 
 def _held(location: sa.Table) -> sa.Select[Any]:

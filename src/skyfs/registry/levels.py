@@ -116,6 +116,7 @@ class Statements:
         self._schema = schema
         self._kept: dict[tuple[object, ...], Selection] = {}
         self._kept_by_uuid: sa.Select[Any] | None = None
+        self._kept_file: sa.Select[Any] | None = None
 
     def values(
         self, entry: TypeEntry, scope: Scope, filters: LevelFilter, depth: int, *, valid: bool
@@ -150,6 +151,12 @@ class Statements:
             self._kept_by_uuid = self._by_uuid()
         return self._kept_by_uuid
 
+    def file_with_parts(self) -> sa.Select[Any]:
+        """Select the file that holds many datasets, by store, folder and name."""
+        if self._kept_file is None:
+            self._kept_file = self._file_with_parts()
+        return self._kept_file
+
     def _keep(self, key: tuple[object, ...], statement: sa.Select[Any]) -> Selection:
         if len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
@@ -172,6 +179,19 @@ class Statements:
         found = sa.select(*columns).select_from(self._with_places(dataset))
         wanted = found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
         return wanted.order_by(dataset.c.id, self._schema["location"].c.artifact_id)
+
+    def _file_with_parts(self) -> sa.Select[Any]:
+        artifact, folder = self._schema["artifact"], self._schema["symbol"].alias("folder")
+        store = self._schema["symbol"].alias("store")
+        joined = folder.join(artifact, artifact.c.folder_id == folder.c.id)
+        found = sa.select(artifact.c.id).select_from(joined.join(store, store.c.id == artifact.c.store_id))
+        same = (
+            folder.c.text == sa.bindparam("a_folder"),
+            store.c.text == sa.bindparam("a_store"),
+            artifact.c.name == sa.bindparam("a_name"),
+        )
+        # The condition of the index, spelled as there.
+        return found.where(*same, sa.text("parts"))
 
     def _datasets(
         self, entry: TypeEntry, scope: Scope, filters: LevelFilter, *, valid: bool, after: bool
@@ -213,15 +233,16 @@ class Statements:
             folder.c.text,
             artifact.c.name,
             artifact.c.extension_id,
-            sa.func.coalesce(location.c.part_size, artifact.c.size),
+            artifact.c.size,
             artifact.c.mtime_ns,
-            # The digest of a part is its own; that of the whole file would be wrong for it.
-            sa.case((location.c.part.is_(None), artifact.c.sha256), else_=location.c.part_sha256),
+            artifact.c.sha256,
             sa.type_coerce(artifact.c.owned, sa.Integer),
             location.c.component_id,
             location.c.part,
             location.c.part_head,
             location.c.part_start,
+            location.c.part_size,
+            location.c.part_sha256,
         ]
 
     def _with_places(self, source: sa.FromClause) -> sa.FromClause:

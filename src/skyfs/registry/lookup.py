@@ -145,11 +145,19 @@ class Lookup:
 
     def holds(self, snapshot: Snapshot, store: str, key: str) -> bool:
         """Tell whether some dataset's bytes lie under a key of a store."""
+        if self.has_parts(store, key):
+            return True
         marked = id_in_key(key)
         found = [] if marked is None else list(self.by_id(snapshot, [marked]).values())
         # A value may look like the mark of an id; then the path tells.
         found += [one.resolved for one in self._at_path(snapshot, key)]
         return any((place.store, place.key) == (store, key) for one in found for place in one.locations)
+
+    def has_parts(self, store: str, key: str) -> bool:
+        """Tell whether a file of many datasets, or with a name of its own, lies under a key of a store."""
+        folder, _, name = key.rpartition("/")
+        values = {"a_store": store, "a_folder": folder, "a_name": name}
+        return bool(self._database.read(self._statements.file_with_parts(), values))
 
     def _at_path(self, snapshot: Snapshot, key: str) -> list[Found]:
         try:
@@ -278,7 +286,11 @@ class Lookup:
         _, _, _, store_id, folder, name, extension_id, size, mtime_ns, sha256, owned, component, *hdu = row
         extension = self._symbols.text(extension_id)
         store, own = self._symbols.text(store_id), f"{folder}/{name}" if folder else name
-        part = None if hdu[0] is None else Part(*hdu)
+        part = None
+        if hdu[0] is not None:
+            # Size and digest of a part are its own; the file has others.
+            part = Part(hdu[0], hdu[1], hdu[2], size, sha256)
+            size, sha256 = hdu[3:]
         if component is None:
             key = self._keys.key(ref, extension) if name is None else own
             return Location(store, key, extension, size, mtime_ns, sha256, part, None, bool(owned))
@@ -338,7 +350,10 @@ def _split(address: Address) -> tuple[str, str]:
     if address.keys:
         return address.collection, address.type_name
     leaf = split_leaf(address.head[-1]) if address.head else None
-    return "/".join(address.head[:-1]), leaf[0] if leaf else ""
+    name = leaf[0] if leaf else ""
+    # A component of a dataset without dimensions lies in a folder of its own.
+    apart = len(address.head) > 2 and address.head[-2].startswith(f"{name}.")
+    return "/".join(address.head[: -2 if apart else -1]), name
 
 
 def by_group(types: Iterable[TypeEntry]) -> Mapping[int, list[TypeEntry]]:

@@ -373,7 +373,7 @@ def _outside(valid: Timespan, cut: Timespan) -> Iterator[Timespan]:
 
 def _part(ref: DatasetRef) -> Location:
     """Give a place in the one file that many datasets share."""
-    return location(ref, _SHARED_KEY, part=Part(1, 2880, 2880), owned=False)
+    return location(ref, _SHARED_KEY, part=Part(1, 2880, 2880, 9000), owned=False)
 
 
 def _nothing(_: object) -> None:

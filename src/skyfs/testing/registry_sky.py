@@ -162,6 +162,10 @@ class Sky:
         """Look a dataset up by its id."""
         return self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
 
+    def holds(self, key: str, store: str = "local") -> bool:
+        """Tell whether bytes of some dataset lie under a key."""
+        return self.registry.lookup.holds(self.registry.current(), store, key)
+
     def everything(self) -> Iterator[tuple[str, Found]]:
         """Give all that all collections hold, declared or stored."""
         snapshot = self.registry.current()

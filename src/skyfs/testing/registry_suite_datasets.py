@@ -375,7 +375,7 @@ class DatasetSuite:
         key = "in/place/it's a 100% _file_.fits"
         refs = [sky.ref("calexp", visit=1, detector=number) for number in DETECTORS]
         parts = [
-            NewDataset(ref, (location(ref, key, part=Part(hdu, 2880, 8640 * hdu)),))
+            NewDataset(ref, (location(ref, key, part=Part(hdu, 2880, 8640 * hdu, 99_000, b"f" * 32)),))
             for hdu, ref in enumerate(refs, 1)
         ]
         # Not all at once: the file is found again.
@@ -390,7 +390,15 @@ class DatasetSuite:
             assert sky.registry.datasets.shared(some) == ({("local", key)} if kept else set())
         sky.registry.datasets.remove(refs[:2])
         assert sky.registry.datasets.shared(refs[2:]) == set()
+        held = [
+            sky.holds(key),
+            sky.holds(key, "other"),
+            sky.holds(f"{key}x"),
+            sky.holds(key.replace("a ", "")),
+        ]
+        assert held == [True, False, False, False]
         sky.registry.datasets.remove(refs[2:])
+        assert not sky.holds(key)
 
     def test_a_file_with_an_own_name_is_not_shared(self, sky: Sky) -> None:
         refs = [sky.put("bias", detector=number) for number in DETECTORS]
@@ -403,12 +411,8 @@ class DatasetSuite:
         sky.registry.datasets.insert([NewDataset(marked, (location(marked, key),))])
         sky.registry.collections.set_locked(RUN, locked=True)
         own = location(ref).key
-
-        def holds(key: str, store: str = "local") -> bool:
-            return sky.registry.lookup.holds(sky.registry.current(), store, key)
-
-        assert holds(own)
-        assert holds(key)
+        assert sky.holds(own)
+        assert sky.holds(key)
         odd = [
             "",
             "/",
@@ -427,8 +431,8 @@ class DatasetSuite:
             location(declared).key,
             key.replace("20==", "1=="),
         ]
-        assert [name for name in odd if holds(name)] == []
-        assert not holds(own, "other")
+        assert [name for name in odd if sky.holds(name)] == []
+        assert not sky.holds(own, "other")
 
     def test_values_of_every_kind_are_bound(self, sky: Sky) -> None:
         odd = [
