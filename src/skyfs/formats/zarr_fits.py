@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from skyfs.abc.source import ByteSource
 
-from .fits_chunks import Plain, Tiles, plain_pixels
+from .fits_blocks import Tiles
+from .fits_chunks import Plain, plain_pixels
 from .fits_layout import Extent, extents
 from .guards import Tolerance, reading
 from .headers import header_to_dict
