@@ -14,13 +14,10 @@ from .config import Config, Environment
 from .errors import BadConfig
 from .ingesting import IN_PLACE
 from .storage_config import CacheConfig, StoreConfig, without_password
-from .stores.chain import ChainStore
 from .stores.folders import Folders
 from .stores.local import LocalStore
 from .stores.memory import MemoryStore
 from .stores.offline import OfflineStore
-from .stores.remote import RemoteStore
-from .stores.retrying import Patience, RetryingStore
 
 if TYPE_CHECKING:
     from .stores.cache import DiskCache
@@ -74,7 +71,11 @@ class Opening:
             self._open(store, url, f"{store.name} (mirror {without_password(url)})", mirror=True)
             for url in store.mirrors
         ]
-        return ChainStore([own, *mirrors], store.name) if mirrors else own
+        if not mirrors:
+            return own
+        from .stores.chain import ChainStore
+
+        return ChainStore([own, *mirrors], store.name)
 
     def _open(self, store: StoreConfig, url: str, name: str, *, mirror: bool) -> Store:
         place = local_folder(self._folder, url)
@@ -87,6 +88,9 @@ class Opening:
         return self._far(store, url, name, writable=wanted)
 
     def _far(self, store: StoreConfig, url: str, name: str, *, writable: bool) -> Store:
+        from .stores.remote import RemoteStore
+        from .stores.retrying import Patience, RetryingStore
+
         shared, durable = self._config.shared, self._config.durability == "power"
         spool = self._folder / _WRITING / store.name
         folders = Folders(str(spool), shared=shared, durable=durable) if writable else None

@@ -14,8 +14,8 @@ from skyfs.errors import NotFound, ReadOnly, SkyfsError, StoreError
 
 from . import many
 from .chain_batch import ChainBatch
+from .checking import require_digest, require_size
 from .keys import check_key
-from .remote_reading import require_digest, require_size
 
 Done = Callable[[int], None]
 _T = TypeVar("_T")

@@ -10,8 +10,8 @@ from skyfs.abc.store import Expected, FetchesMany, Store
 from skyfs.errors import SkyfsError
 
 from .arriving import arriving, write_all
+from .checking import require_digest, require_size
 from .failure import translate
-from .remote_reading import require_digest, require_size
 
 Done = Callable[[int], None]
 _CHUNK_BYTES = 1 << 20

@@ -128,14 +128,14 @@ class RemoteBatch(Batch):
         try:
             if not self._number and (self._entries or self._removals):
                 self._write_down()
-            run(each(self._upload, list(self._entries), _at_once(self._entries.values())))
-        except Transient:
-            raise
+            failures = run(each(self._try_upload, list(self._entries), _at_once(self._entries.values())))
         except BaseException:
             self._state = _State.OVER
             with suppress(SkyfsError):
                 self._take_back()
             raise
+        for failure in filter(None, failures):
+            raise failure
         self._state = _State.PUBLISHED
         return contents
 
@@ -219,6 +219,14 @@ class RemoteBatch(Batch):
             os.makedirs(self._folders.root, self._folders.folder_mode, exist_ok=True)
             self._number = self._journal.append(intent)
             self._journal.sync()
+
+    async def _try_upload(self, key: str) -> Transient | None:
+        """Give what may pass: no reason to stop the others, so that the next try is of the rest alone."""
+        try:
+            await self._upload(key)
+        except Transient as error:
+            return error
+        return None
 
     async def _upload(self, key: str) -> None:
         entry = self._entries[key]

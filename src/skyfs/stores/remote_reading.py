@@ -8,9 +8,9 @@ import os
 from collections.abc import Callable
 
 from skyfs.abc.store import Expected
-from skyfs.errors import Transient, WrongBytes
 
 from .arriving import arriving, write_all
+from .checking import require_digest, require_size
 from .remote_connection import Connection
 from .remote_loop import each
 
@@ -146,22 +146,3 @@ async def _digest(arrived: dict[int, asyncio.Future[None]], descriptor: int, exp
 def _update(digest: hashlib._Hash, descriptor: int, start: int, stop: int) -> None:
     for position in range(start, stop, _HASH_BYTES):
         digest.update(os.pread(descriptor, min(_HASH_BYTES, stop - position), position))
-
-
-def require_size(
-    found: int, wanted: int | None, total: int | None, expected: Expected | None, asked: str
-) -> None:
-    """Raise WrongBytes when the whole has another size than expected, Transient when the answer was cut."""
-    if expected is not None and total is not None and total != expected.size:
-        raise WrongBytes(asked, f"it has {total} bytes, not {expected.size}", "restore it from another store")
-    if wanted is None:
-        wanted = expected.size if expected is not None else total
-    if wanted is not None and found != wanted:
-        raise Transient(asked, f"the answer was cut: {found} of {wanted} bytes", "try again")
-
-
-def require_digest(found: bytes, expected: bytes, asked: str) -> None:
-    """Raise WrongBytes unless both are the same."""
-    if found != expected:
-        digests = f"its sha256 is {found.hex()[:16]}..., not {expected.hex()[:16]}..."
-        raise WrongBytes(asked, digests, "restore it from another store")

@@ -117,7 +117,7 @@ class S3Requests(Uploads):
     async def _upload_parts(self, about: Mapping[str, Any], upload: Upload, gate: asyncio.Semaphore) -> None:
         begun = await self._call("create_multipart_upload", **about)
         place = {"Key": about["Key"], "UploadId": begun["UploadId"]}
-        size = max(_PART_BYTES, -(-upload.size // _PARTS_MAX))
+        size = part_size(upload.size)
 
         async def send(start: int) -> dict[str, Any]:
             number = start // size + 1
@@ -149,6 +149,11 @@ class S3Requests(Uploads):
         arguments = self._fs._get_s3_method_kwargs(method, Bucket=self._bucket, **parameters)  # noqa: SLF001
         answer: dict[str, Any] = await method(**arguments)
         return answer
+
+
+def part_size(size: int) -> int:
+    """Give the size of the parts in which so many bytes are put."""
+    return max(_PART_BYTES, -(-size // _PARTS_MAX))
 
 
 @lru_cache(maxsize=1)
