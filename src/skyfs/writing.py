@@ -224,7 +224,7 @@ class Writer:
         """
         paths = [path for path, _ in files]
         with self._unit() as unit:
-            plans = self._share(paths, [self._plan(target) for _, target in files])
+            plans = self._share(paths, self._plan_many([target for _, target in files]))
             batch = unit.add(self._store().begin())
             for key, path in dict(zip((plan.key for plan in plans), paths, strict=True)).items():
                 batch.adopt(key, path, how)
@@ -234,7 +234,7 @@ class Writer:
     def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
         """Register files where they are, all or none."""
         with self._unit():
-            plans = [self._plan(target) for _, target in files]
+            plans = self._plan_many([target for _, target in files])
             return self._register(plans, [location for location, _ in files])
 
     def remove(self, resolved: Sequence[Resolved]) -> None:
@@ -280,16 +280,36 @@ class Writer:
             exact = LevelFilter(dict(data_id.levels), {})
             found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
             old = next((one.resolved for one in found), None)
-        if old is not None and old.locations and not target.replace:
-            what = f"write {target.type_name} {data_id!r} to {target.run!r}"
-            raise Exists(what, "it exists already", "put another in its place with replace")
-        kept_id = old.ref.id if old is not None and not old.locations else target.id
-        kept_id = UUID(bytes=new_ids(1)[0]) if kept_id is None else kept_id
-        ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
-        key = (
-            unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
-        )
-        return _Plan(target, ref, key, old, new_records)
+        return _planned(target, dataset_type, data_id, old, new_records)
+
+    def _plan_many(self, targets: Sequence[Target]) -> list[_Plan]:
+        """Plan many at once: records, and what is there already, are read together."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        for index, target in enumerate(targets):
+            groups.setdefault((target.type_name, target.run), []).append(index)
+        plans: dict[int, _Plan] = {}
+        for indices in groups.values():
+            plans.update(zip(indices, self._plan_alike([targets[n] for n in indices]), strict=True))
+        return [plans[index] for index in range(len(targets))]
+
+    def _plan_alike(self, targets: Sequence[Target]) -> list[_Plan]:
+        """Plan targets of one type and RUN."""
+        snapshot, first = self._registry.current(), targets[0]
+        entry = snapshot.types.get(first.type_name)
+        run = snapshot.collections.get(first.run)
+        alone = len(targets) == 1 or self._policy.auto_register == "all"
+        if alone or entry is None or not entry.group.levels:
+            return [self._plan(target) for target in targets]
+        if run is not None:
+            writable_run(run)
+        for extension in {target.extension for target in targets}:
+            self._formats.require(extension, entry.type.storage_class)
+        rows = self._registry.data_ids.complete_many(entry.group, [target.data_id for target in targets])
+        there = {} if run is None else self._registry.lookup.members(snapshot, entry, run, rows)
+        return [
+            _planned(target, entry.type, DataId(entry.group, row), there.get(row), ())
+            for target, row in zip(targets, rows, strict=True)
+        ]
 
     def _share(self, paths: Sequence[str], plans: Sequence[_Plan]) -> list[_Plan]:
         """Give the datasets of a file that holds many its key, which no other file has."""
@@ -373,13 +393,13 @@ class Writer:
         with self._registry.transaction():
             for plan in plans:
                 self._prepare(plan)
+            replaced = [plan.old for plan in plans if plan.old is not None and plan.old.locations]
+            if replaced:
+                self.remove(replaced)
             new: list[NewDataset] = []
             for plan, place in zip(plans, places, strict=True):
                 dataset = NewDataset(plan.ref, (place,), plan.target.inputs, plan.target.captured)
-                if plan.old is None:
-                    new.append(dataset)
-                elif plan.old.locations:
-                    self.remove([plan.old])
+                if plan.old is None or plan.old.locations:
                     new.append(dataset)
                 else:
                     self._registry.datasets.store(dataset)
@@ -420,6 +440,24 @@ class Writer:
         raise NotAllowed(
             "write a dataset", "no store of the repository can be written", "check its configuration"
         )
+
+
+def _planned(
+    target: Target,
+    dataset_type: DatasetType,
+    data_id: DataId,
+    old: Resolved | None,
+    new_records: tuple[tuple[str, dict[str, object]], ...],
+) -> _Plan:
+    """Give the plan, unless a dataset that is there stands in its way."""
+    if old is not None and old.locations and not target.replace:
+        what = f"write {target.type_name} {data_id!r} to {target.run!r}"
+        raise Exists(what, "it exists already", "put another in its place with replace")
+    kept_id = old.ref.id if old is not None and not old.locations else target.id
+    kept_id = UUID(bytes=new_ids(1)[0]) if kept_id is None else kept_id
+    ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
+    key = unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
+    return _Plan(target, ref, key, old, new_records)
 
 
 def _read_only() -> ReadOnly:
