@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from .abc.source import ByteSource
-from .abc.store import Adoption
+from .abc.store import Adoption, Stat
 from .errors import (
     BadArgument,
     BadContent,
@@ -99,7 +99,8 @@ class Ingester:
         examined, states = self._examine(arrivals)
         if stay:
             _require_unchanged(states)
-            return self._writer.refer([(self._location(path, target), target) for path, target in examined])
+            places = {path: self._place(path) for path in dict.fromkeys(path for path, _ in examined)}
+            return self._writer.refer([(_located(places[path], target), target) for path, target in examined])
         how = Adoption.COPY if mode == "auto" else Adoption(mode)
         return self._writer.adopt(examined, how, partial(_require_unchanged, states))
 
@@ -173,7 +174,7 @@ class Ingester:
                     found = FoundPart(Part(0, 0, 0, whole.size), whole.size)
                 else:
                     found = file.measure(one.hdu)
-                    target = self._captured(one.target, file.source(one.hdu))
+                    target = self._captured(one.target, file.source(found))
                 targets.append(changed(target, part=found))
             return targets
 
@@ -192,15 +193,19 @@ class Ingester:
         except (NotFound, StoreError) as error:
             raise type(error)(f"ingest {path!r}", error.found or str(error), error.todo) from None
 
-    def _location(self, path: str, target: Target) -> Location:
-        """Give the place of a file that stays where it is."""
+    def _place(self, path: str) -> tuple[str, Stat]:
+        """Give the key of a file that stays where it is, and what it is."""
         # The real path: a folder that is a link may come to point elsewhere.
         key = os.path.realpath(path)[1:]
-        there, found = self._files.stat(key), target.part
-        if found is None:
-            return Location(IN_PLACE, key, target.extension, there.size, there.mtime_ns, owned=False)
-        where = (target.extension, found.size, there.mtime_ns, found.sha256, found.part)
-        return Location(IN_PLACE, key, *where, owned=False)
+        return key, self._files.stat(key)
+
+
+def _located(place: tuple[str, Stat], target: Target) -> Location:
+    (key, there), found = place, target.part
+    if found is None:
+        return Location(IN_PLACE, key, target.extension, there.size, there.mtime_ns, owned=False)
+    where = (target.extension, found.size, there.mtime_ns, found.sha256, found.part)
+    return Location(IN_PLACE, key, *where, owned=False)
 
 
 def _state(path: str) -> _State:

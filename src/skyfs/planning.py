@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -23,6 +23,9 @@ from .routing import Route, Routes
 Content = Literal["made", "asked", "given", "in place"]
 """Where bytes come from: made of an object, in the configured format or the one asked for; given as a file;
 or registered where they are."""
+
+
+NewRecords = tuple[tuple[str, dict[str, object]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Plan:
     ref: DatasetRef
     files: tuple[tuple[Route, str], ...]
     old: Resolved | None
-    new_records: tuple[tuple[str, dict[str, object]], ...]
+    new_records: NewRecords
 
 
 class Planner:
@@ -105,13 +108,7 @@ class Planner:
         run = snapshot.collections.get(target.run)
         if run is not None:
             writable_run(run)
-        self._formats.require(target.extension, dataset_type.storage_class)
-        routes: tuple[Route, ...] = ()
-        if content != "in place":
-            asked = None if content == "made" else target.extension
-            routes = self._routes.of(dataset_type, asked, given=content == "given")
-        for route in routes:
-            self._formats.require(route.extension, route.storage_class)
+        routes = self._routed(dataset_type, target.extension, content)
         levels, new_records = self._levels(dataset_type.group, target.data_id)
         data_id = DataId(dataset_type.group, levels)
         old = None
@@ -119,15 +116,52 @@ class Planner:
             exact = LevelFilter(dict(data_id.levels), {})
             found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
             old = next((one.resolved for one in found), None)
-        if old is not None and old.locations and not target.replace:
-            what = f"write {target.type_name} {data_id!r} to {target.run!r}"
-            raise Exists(what, "it exists already", "put another in its place with replace")
-        kept_id = old.ref.id if old is not None and not old.locations else target.id
-        kept_id = UUID(bytes=new_ids(1)[0]) if kept_id is None else kept_id
-        ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
-        unique = old is not None and bool(old.locations)
-        files = tuple((route, route.key(ref, unique=unique)) for route in routes)
-        return Plan(target, ref, files, old, new_records)
+        ref = DatasetRef(_id(target, old), dataset_type, data_id, target.run)
+        return _planned(target, routes, ref, old, new_records)
+
+    def plan_many(self, targets: Sequence[Target], content: Content) -> list[Plan]:
+        """Check many targets at once: records, and what is there already, are read together. As `plan`."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        for index, target in enumerate(targets):
+            groups.setdefault((target.type_name, target.run), []).append(index)
+        plans: dict[int, Plan] = {}
+        for indices in groups.values():
+            alike = self._plan_alike([targets[n] for n in indices], content)
+            plans.update(zip(indices, alike, strict=True))
+        return [plans[index] for index in range(len(targets))]
+
+    def _plan_alike(self, targets: Sequence[Target], content: Content) -> list[Plan]:
+        """Plan targets of one type and RUN."""
+        snapshot, first = self._registry.current(), targets[0]
+        entry = snapshot.types.get(first.type_name)
+        run = snapshot.collections.get(first.run)
+        alone = len(targets) == 1 or self._auto_register == "all"
+        if alone or entry is None or not entry.group.levels:
+            return [self.plan(target, content) for target in targets]
+        if run is not None:
+            writable_run(run)
+        routes = {
+            extension: self._routed(entry.type, extension, content)
+            for extension in {target.extension for target in targets}
+        }
+        rows = self._registry.data_ids.complete_many(entry.group, [target.data_id for target in targets])
+        there = {} if run is None else self._registry.lookup.members(snapshot, entry, run, rows)
+        plans = []
+        for target, row in zip(targets, rows, strict=True):
+            old = there.get(row)
+            ref = DatasetRef(_id(target, old), entry.type, DataId(entry.group, row), target.run)
+            plans.append(_planned(target, routes[target.extension], ref, old, ()))
+        return plans
+
+    def _routed(self, dataset_type: DatasetType, extension: str, content: Content) -> tuple[Route, ...]:
+        self._formats.require(extension, dataset_type.storage_class)
+        if content == "in place":
+            return ()
+        asked = None if content == "made" else extension
+        routes = self._routes.of(dataset_type, asked, given=content == "given")
+        for route in routes:
+            self._formats.require(route.extension, route.storage_class)
+        return routes
 
     def _new_type(self, target: Target) -> DatasetType:
         if self._auto_register == "off":
@@ -174,3 +208,21 @@ class Planner:
                 missing.append((name, dict(identity)))
         row = tuple(values[name] for name in group.levels)
         return row, tuple(missing)  # type: ignore[arg-type]
+
+
+def _id(target: Target, old: Resolved | None) -> UUID:
+    """Give the id of a dataset: what was declared keeps its own."""
+    kept = old.ref.id if old is not None and not old.locations else target.id
+    return UUID(bytes=new_ids(1)[0]) if kept is None else kept
+
+
+def _planned(
+    target: Target, routes: tuple[Route, ...], ref: DatasetRef, old: Resolved | None, new_records: NewRecords
+) -> Plan:
+    """Give the plan, unless a dataset that is there stands in its way."""
+    if old is not None and old.locations and not target.replace:
+        what = f"write {target.type_name} {ref.data_id!r} to {target.run!r}"
+        raise Exists(what, "it exists already", "put another in its place with replace")
+    unique = old is not None and bool(old.locations)
+    files = tuple((route, route.key(ref, unique=unique)) for route in routes)
+    return Plan(target, ref, files, old, new_records)

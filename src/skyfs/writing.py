@@ -177,11 +177,10 @@ class Writer:
         """
         paths = [path for path, _ in files]
         with self._unit() as unit:
-            plans = self._share(paths, [self._planner.plan(target, "given") for _, target in files])
+            plans = self._share(paths, self._planner.plan_many([target for _, target in files], "given"))
             filler = self._filler(unit)
-            for path, plan in {
-                plan.files: (path, plan) for path, plan in zip(paths, plans, strict=True)
-            }.values():
+            first = {plan.files: (path, plan) for path, plan in zip(paths, plans, strict=True)}
+            for path, plan in first.values():
                 filler.adopt(plan, path, how)
             check()
             return self._commit(filler, plans)
@@ -189,7 +188,7 @@ class Writer:
     def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
         """Register files where they are, all or none."""
         with self._unit():
-            plans = [self._planner.plan(target, "in place") for _, target in files]
+            plans = self._planner.plan_many([target for _, target in files], "in place")
             return self._register(plans, [(location,) for location, _ in files])
 
     def remove(self, resolved: Sequence[Resolved]) -> None:
@@ -250,13 +249,13 @@ class Writer:
         with self._registry.transaction():
             for plan in plans:
                 self._prepare(plan)
+            replaced = [plan.old for plan in plans if plan.old is not None and plan.old.locations]
+            if replaced:
+                self.remove(replaced)
             new: list[NewDataset] = []
             for plan, some in zip(plans, places, strict=True):
                 dataset = NewDataset(plan.ref, some, plan.target.inputs, plan.target.captured)
-                if plan.old is None:
-                    new.append(dataset)
-                elif plan.old.locations:
-                    self.remove([plan.old])
+                if plan.old is None or plan.old.locations:
                     new.append(dataset)
                 else:
                     self._registry.datasets.store(dataset)

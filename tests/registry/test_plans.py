@@ -78,6 +78,20 @@ def test_a_question_costs_its_answer(
     assert many == pytest.approx(few, rel=0.05)
 
 
+def test_looking_for_many_costs_those(sky: Sky) -> None:
+    rows = [(CAMERA, DAYS[visit % 2], visit, 120) for visit in _VISITS]
+
+    def ask() -> None:
+        snapshot, lookup = sky.registry.current(), sky.registry.lookup
+        found = lookup.members(snapshot, snapshot.type("calexp"), snapshot.collection(RUNS[0]), rows)
+        assert len(found) == len(rows)
+
+    _declare(sky, range(100, 130))
+    few = _steps(sky, ask)
+    _declare(sky, range(130, 1_100))
+    assert _steps(sky, ask) == pytest.approx(few, rel=0.05)
+
+
 @pytest.mark.parametrize("act", ["declare", "store", "remove"])
 def test_a_change_costs_itself(sky: Sky, act: str) -> None:
     """Neither the next id nor the summary is looked for in all rows."""

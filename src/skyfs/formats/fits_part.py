@@ -120,9 +120,8 @@ class FitsFile:
         self._digest(digest, part.start, part.start + found.size - part.head)
         return FoundPart(part, found.size, digest.digest())
 
-    def source(self, hdu: int) -> FitsPart:
-        """Give the bytes of one HDU as a file of its own; the whole file stays open when it is closed."""
-        found = self.find(hdu)
+    def source(self, found: FoundPart) -> FitsPart:
+        """Give the bytes of a part as a file of its own; the whole file stays open when it is closed."""
         return FitsPart(_Kept(self._whole), found.part, found.size)
 
     def _digest(self, digest: _Hash, start: int, stop: int) -> None:

@@ -30,6 +30,7 @@ from .symbols import Symbols
 # Rows of one statement; what is larger comes in pages, so that neither memory nor the write-ahead log grows.
 _PAGE_ROWS = 20_000
 _IDS_PER_READ = 500
+_ROWS_PER_READ = 100
 _COLLECTIONS_PER_READ = 1_000
 # Columns of a row before its levels: type, collection, stored.
 _HEAD_COLUMNS = 3
@@ -141,6 +142,25 @@ class Lookup:
                 by_type.setdefault(row[0], []).append(row)
             for type_id, some in by_type.items():
                 found |= {one.ref.id: one for one in self._by_id(snapshot, type_id, some)}
+        return found
+
+    def members(
+        self, snapshot: Snapshot, entry: TypeEntry, run: CollectionEntry, rows: Sequence[tuple[Value, ...]]
+    ) -> dict[tuple[Value, ...], Resolved]:
+        """Give the datasets of a RUN, declared ones too, that have these values of levels."""
+        levels = entry.group.levels
+        found: dict[tuple[Value, ...], Resolved] = {}
+        question = _Question(entry, Scope((entry.id,), (run.id,), (0, 1)), LevelFilter({}, {}), valid=False)
+        for start in range(0, len(rows) if levels else 0, _ROWS_PER_READ):
+            some = list(rows[start : start + _ROWS_PER_READ])
+            some += some[-1:] * (_ROWS_PER_READ - len(some))
+            params: dict[str, object] = {"type_id": entry.id, "collection_id": run.id}
+            for index, row in enumerate(some):
+                params.update((f"{name}_{index}", value) for name, value in zip(levels, row, strict=True))
+            read = self._database.select(self._statements.members(entry, _ROWS_PER_READ), params)
+            there = sorted({row for row in read if row[0] is not None}, key=itemgetter(question.width))
+            for one in self._found(snapshot, question, there):
+                found[one.resolved.ref.data_id.row] = one.resolved
         return found
 
     def holds(self, snapshot: Snapshot, store: str, key: str) -> bool:

@@ -400,6 +400,22 @@ class DatasetSuite:
         sky.registry.datasets.remove(refs[2:])
         assert not sky.holds(key)
 
+    def test_many_are_looked_for_by_their_values(self, sky: Sky) -> None:
+        ref, declared = sky.put("bias", detector=0), sky.declare("bias", detector=1)
+        elsewhere = sky.put("bias", run="u/b", detector=20)
+        rows = [(CAMERA, number) for number in (20, 1, 0, 7, *range(100, 400), 0)]
+        entry, snapshot = sky.entry("bias"), sky.registry.current()
+        found = sky.registry.lookup.members(snapshot, entry, sky.collection(RUN), rows)
+        assert {row: one.ref.id for row, one in found.items()} == {
+            (CAMERA, 0): ref.id,
+            (CAMERA, 1): declared.id,
+        }
+        assert found[CAMERA, 0] == sky.by_id(ref)
+        assert found[CAMERA, 1].locations == ()
+        other = sky.registry.lookup.members(snapshot, entry, sky.collection("u/b"), rows)
+        assert [one.ref.id for one in other.values()] == [elsewhere.id]
+        assert sky.registry.lookup.members(snapshot, entry, sky.collection(RUN), []) == {}
+
     def test_a_file_with_an_own_name_is_not_shared(self, sky: Sky) -> None:
         refs = [sky.put("bias", detector=number) for number in DETECTORS]
         assert sky.registry.datasets.shared(refs[:1]) == set()
