@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 from . import index, storing
@@ -221,6 +222,9 @@ def _open_folder(folder: Path, environment: Environment, *, writable: bool) -> R
     stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
     repository = Repository(folder, config, registry, stores, Formats.load(config.formats), environment.user)
     _elide(repository)
+    if opening.cache is not None:
+        settings = repr((version("skyfs"), config.formats, [store.formats for store in config.stores]))
+        repository.kept.use(opening.cache, settings)
     if writable:
         repository.recover()
     return repository

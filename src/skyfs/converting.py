@@ -44,8 +44,8 @@ class Converter:
             raise NotFound(
                 f"{named} as {extension!r}", f"{resolved.ref.type.storage_class} does not convert to it"
             )
-        key = (resolved.ref.id, component, extension) if resolved.ref.type.immutable else None
-        return Buffer(self._kept.made(key, partial(self._convert, resolved, component, extension)))
+        key = ("as", component or "", extension)
+        return Buffer(self._kept.made(resolved, key, partial(self._convert, resolved, component, extension)))
 
     def _component_can(self, storage_class: str, extension: str) -> bool:
         own = self._formats.extension_for(storage_class)

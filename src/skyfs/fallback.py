@@ -11,6 +11,7 @@ from typing import BinaryIO, TypeVar
 from .abc.source import ByteSource
 from .errors import NotFound, StoreError
 from .model.dataset import Location
+from .model.ranges import Cost
 
 _log = logging.getLogger("skyfs")
 _T = TypeVar("_T")
@@ -50,6 +51,10 @@ class FallbackSource(ByteSource):
     def place(self) -> Location:
         """The one that is read now."""
         return self._place
+
+    @property
+    def cost(self) -> Cost:
+        return self._source.cost
 
     @property
     def size(self) -> int:

@@ -46,9 +46,9 @@ class Parter:
             When the dataset does not convert to the extension.
         """
         asked = tuple(selectors)
-        key = ("part", resolved.ref.id, component, extension, "".join(map(str, asked)))
+        key = ("part", component or "", extension, "".join(map(str, asked)))
         make = partial(self._made, resolved, component, extension, asked)
-        return Buffer(self._kept.made(key if resolved.ref.type.immutable else None, make))
+        return Buffer(self._kept.made(resolved, key, make))
 
     def read(self, resolved: Resolved, component: str | None, selectors: Sequence[Selector]) -> object:
         """Read a part as what the whole is read as; parameters and errors as `open`.

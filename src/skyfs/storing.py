@@ -13,6 +13,7 @@ from .abc.store import Store
 from .config import Config, Environment
 from .errors import BadConfig
 from .ingesting import IN_PLACE
+from .model.ranges import REMOTE, Cost
 from .storage_config import CacheConfig, StoreConfig, without_password
 from .stores.folders import Folders
 from .stores.local import LocalStore
@@ -49,6 +50,11 @@ class Opening:
         self._writable = writable
         self._cache: DiskCache | None = None
 
+    @property
+    def cache(self) -> DiskCache | None:
+        """The disk cache, when a store that was opened is read through it."""
+        return self._cache
+
     def open(self, store: StoreConfig) -> Store:
         """Open a store, with its mirrors; raises BadConfig or MissingPackage, and makes no request.
 
@@ -62,7 +68,7 @@ class Opening:
 
         if self._cache is None:
             self._cache = open_cache(self._config.cache, self._folder, self._environment)
-        return CachedStore(opened, self._cache, identity=_identity(self._folder, store))
+        return CachedStore(opened, self._cache, identity=_identity(self._folder, store), cost=_cost(store))
 
     def _chained(self, store: StoreConfig) -> Store:
         check(self._folder, store)
@@ -95,7 +101,8 @@ class Opening:
         spool = self._folder / _WRITING / store.name
         folders = Folders(str(spool), shared=shared, durable=durable) if writable else None
         options = self._options(store, url)
-        far = RemoteStore(_whole(self._folder, url), name=name, options=options, folders=folders)
+        where = _whole(self._folder, url)
+        far = RemoteStore(where, name=name, options=options, folders=folders, cost=_cost(store))
         if writable and store.writable and not far.writable:
             found = f"{protocol_of(url)}:// can only be read"
             raise BadConfig(f"store {store.name!r}", f"writable: true, but {found}", "leave it out")
@@ -123,6 +130,13 @@ def open_cache(config: CacheConfig, folder: Path, environment: Environment) -> D
     named = os.path.expanduser(config.folder)
     place = folder / named if named else environment.cache_folder
     return DiskCache(place, quota_bytes=config.quota_bytes, group=config.group)
+
+
+def _cost(store: StoreConfig) -> Cost:
+    """Give what reading from a store costs, as it is configured."""
+    latency_s = REMOTE.latency_s if store.latency_s is None else store.latency_s
+    bandwidth = REMOTE.bandwidth_bytes_s if store.bandwidth_bytes_s is None else store.bandwidth_bytes_s
+    return Cost(latency_s, bandwidth, REMOTE.connections)
 
 
 def _is_far(store: StoreConfig) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported, WrongBytes
 from skyfs.model.dataset import Part
+from skyfs.model.ranges import Cost
 
 from .fits_layout import Extent, extents
 
@@ -38,6 +39,10 @@ class FitsPart(ByteSource):
         self._whole = whole
         self._head, self._size, self._sha256 = part.head, size, sha256
         self._shift = part.start - part.head
+
+    @property
+    def cost(self) -> Cost:
+        return self._whole.cost
 
     @property
     def size(self) -> int:

@@ -11,6 +11,7 @@ from typing import BinaryIO, TypeVar
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import NotFound, ReadOnly, SkyfsError, StoreError
+from skyfs.model.ranges import Cost
 
 from . import many
 from .chain_batch import ChainBatch
@@ -111,6 +112,10 @@ class ChainSource(ByteSource):
         self._size = self._do(lambda source, _: source.size)
         if expected is not None:
             self._size = expected.size
+
+    @property
+    def cost(self) -> Cost:
+        return self._do(lambda source, _: source.cost)
 
     @property
     def size(self) -> int:

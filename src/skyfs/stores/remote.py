@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import ReadOnly, SkyfsError, StoreError
+from skyfs.model.ranges import REMOTE, Cost
 
 from . import remote_reading
 from .folders import Folders
@@ -36,6 +37,8 @@ class RemoteStore(Store):
     folders
         A local folder, which need not exist, for what is being written: intents, and files before they are
         uploaded. None: the store is read-only. Nothing is made there before the first write.
+    cost
+        What reading costs, by which parts of files are planned.
 
     Notes
     -----
@@ -51,8 +54,10 @@ class RemoteStore(Store):
         name: str,
         options: Mapping[str, Any] | None = None,
         folders: Folders | None = None,
+        cost: Cost = REMOTE,
     ) -> None:
         self.name = name
+        self._cost = cost
         self._connection = Connection(url, options or {}, name)
         self.writable = folders is not None and self._connection.conditional
         self._folders = folders
@@ -64,7 +69,7 @@ class RemoteStore(Store):
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         size = self.stat(key).size if expected is None else expected.size
         self._check(key)
-        return RemoteSource(self._connection, key, expected or Expected(size))
+        return RemoteSource(self._connection, key, expected or Expected(size), self._cost)
 
     def stat(self, key: str) -> Stat:
         self._check(key)
@@ -162,9 +167,14 @@ class RemoteStore(Store):
 class RemoteSource(ByteSource):
     """Bytes far away, asked for when they are read."""
 
-    def __init__(self, connection: Connection, key: str, expected: Expected) -> None:
+    def __init__(self, connection: Connection, key: str, expected: Expected, cost: Cost) -> None:
         self._connection, self._key, self._expected = connection, key, expected
+        self._cost = cost
         self._closed = False
+
+    @property
+    def cost(self) -> Cost:
+        return self._cost
 
     @property
     def size(self) -> int:

@@ -11,6 +11,7 @@ from typing import BinaryIO, TypeVar
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Adoption, Batch, Content, Expected, Stat, Store
 from skyfs.errors import SkyfsError, StoreError, Transient, WrongBytes
+from skyfs.model.ranges import Cost
 
 from . import many
 
@@ -149,6 +150,10 @@ class RetryingSource(ByteSource):
 
     def __init__(self, source: ByteSource, patience: Patience) -> None:
         self._source, self._patience = source, patience
+
+    @property
+    def cost(self) -> Cost:
+        return self._source.cost
 
     @property
     def size(self) -> int:

@@ -24,6 +24,7 @@ from typing import BinaryIO, Literal
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import NotFound, SkyfsError, StoreError, Transient, WrongBytes
+from skyfs.model.ranges import REMOTE, Cost
 from skyfs.stores.keys import check_key
 from skyfs.stores.many import all_or_raise
 
@@ -243,6 +244,10 @@ class FaultySource(ByteSource):
     def __init__(self, store: FaultyStore, key: str, expected: Expected | None, size: int) -> None:
         self._store, self._key, self._expected, self._size = store, key, expected, size
         self._open = True
+
+    @property
+    def cost(self) -> Cost:
+        return REMOTE
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Expected
 from skyfs.errors import StoreError, WrongBytes
+from skyfs.model.ranges import LOCAL, REMOTE, Cost
 
 from .disk_cache import DiskCache, verify
 from .kept import KeptFile
@@ -48,6 +49,8 @@ class Far:
         Gives its name in the cache; raises as `Store.stat` when it has to ask for that.
     open
         Opens it where it is.
+    cost
+        What reading it there costs.
     """
 
     key: str
@@ -55,6 +58,7 @@ class Far:
     expected: Expected
     name: Callable[[], str]
     open: Callable[[], ByteSource]
+    cost: Cost = REMOTE
 
     @property
     def named(self) -> tuple[str, str]:
@@ -81,6 +85,10 @@ class CachedSource(ByteSource):
         self._follows = 0
         self._ahead = Ahead(self._size, self._read_ranges)
         self._lock = threading.RLock()
+
+    @property
+    def cost(self) -> Cost:
+        return LOCAL if self._local is not None else self._far.cost
 
     @property
     def size(self) -> int:

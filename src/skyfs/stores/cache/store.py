@@ -9,6 +9,7 @@ from typing import BinaryIO
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Adoption, Batch, Content, Expected, Stat, Store
 from skyfs.errors import SkyfsError, StoreError, WrongBytes
+from skyfs.model.ranges import REMOTE, Cost
 
 from ..keys import check_key
 from .bulk import Bulk
@@ -33,9 +34,12 @@ class CachedStore(Store):
     identity
         What tells the store apart from all others that share the cache: its URL. Without one, what has no
         digest is not shared with others.
+    cost
+        What reading from the store costs, by which parts of files are planned.
     """
 
-    def __init__(self, store: Store, cache: DiskCache, *, identity: str = "") -> None:
+    def __init__(self, store: Store, cache: DiskCache, *, identity: str = "", cost: Cost = REMOTE) -> None:
+        self._cost = cost
         self.name, self.writable = store.name, store.writable
         self._store, self._cache = store, cache
         self._identity = identity or secrets.token_hex(16)
@@ -127,13 +131,15 @@ class CachedStore(Store):
         return keyed_name(self._identity, key, state.size, state.mtime_ns)
 
     def _far(self, key: str, expected: Expected, name: Callable[[], str]) -> CachedSource:
-        far = Far(key, self.name, expected, name, lambda: self._store.open(key, expected))
+        far = Far(key, self.name, expected, name, lambda: self._store.open(key, expected), self._cost)
         return CachedSource(self._cache, far)
 
     def _far_now(self, key: str, expected: Expected, name: str) -> CachedSource:
         """Give a source whose store has opened it already: the key may be deleted while it is open."""
         remote = self._store.open(key, expected)
-        return CachedSource(self._cache, Far(key, self.name, expected, lambda: name, lambda: remote), remote)
+        return CachedSource(
+            self._cache, Far(key, self.name, expected, lambda: name, lambda: remote, self._cost), remote
+        )
 
 
 class _Batch(Batch):
