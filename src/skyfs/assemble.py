@@ -6,20 +6,19 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from . import index
-from .abc.store import Store
+from . import index, storing
 from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
 from .errors import BadConfig, Exists, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
 from .ingesting import IN_PLACE
 from .registry.registry import Registry
 from .repository import Repository
-from .storage_config import StoreConfig
+from .repository.eliding import Elided
 from .stores.local import LocalStore
-from .stores.memory import MemoryStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -30,7 +29,7 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     *,
     universe: Mapping[str, object] | str | os.PathLike[str] | None = None,
     registry: str | None = None,
-    stores: Iterable[Mapping[str, str]] | None = None,
+    stores: Iterable[Mapping[str, object]] | None = None,
     name: str | None = None,
     shared: bool = False,
     options: Mapping[str, object] | None = None,
@@ -47,7 +46,8 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     registry
         File name of the SQLite database in the folder.
     stores
-        ``{"name": ..., "url": ...}`` of each store; default: the folder ``data``.
+        ``{"name": ..., "url": ..., "options": ...}`` of each store, as the section ``stores:`` of the
+        configuration has them; default: the folder ``data``. For stores far away nothing is made.
     name
         Name for ``skyfs://NAME/``; added to the index when given.
     shared
@@ -84,7 +84,7 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
         if not made:
             folder.mkdir(exist_ok=True)
         raise
-    return _open_folder(folder, writable=True, user=environment.user)
+    return _open_folder(folder, environment, writable=True)
 
 
 def open_repository(
@@ -116,7 +116,7 @@ def open_repository(
         When it is of another version, or its configuration is damaged.
     """
     environment = environment or Environment.current()
-    repository = _open_folder(locate(location, environment), writable=writable, user=environment.user)
+    repository = _open_folder(locate(location, environment), environment, writable=writable)
     if collections is not None:
         repository.collections_searched = (
             (collections,) if isinstance(collections, str) else tuple(collections)
@@ -144,7 +144,10 @@ def locate(location: str | os.PathLike[str], environment: Environment) -> Path:
 
 
 def destroy(location: str | os.PathLike[str], *, environment: Environment | None = None) -> None:
-    """Delete a repository with all that it holds, and take its name out of the index."""
+    """Delete a repository's folder with all that it holds, and take its name out of the index.
+
+    What lies in stores outside the folder stays.
+    """
     environment = environment or Environment.current()
     folder = locate(location, environment)
     name = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME)).name
@@ -157,7 +160,7 @@ def _new_config(
     folder: Path,
     name: str | None,
     registry: str | None,
-    stores: Iterable[Mapping[str, str]] | None,
+    stores: Iterable[Mapping[str, object]] | None,
     options: Mapping[str, object],
 ) -> Mapping[str, object]:
     values: dict[str, object] = {"skyfs": CONFIG_VERSION}
@@ -180,7 +183,7 @@ def _checked(folder: Path, given: Mapping[str, object]) -> Config:
             f"registry {config.registry!r}", "not a file name", "a SQLite file in the repository's folder"
         )
     for store in config.stores:
-        _store_folder(folder, store)
+        storing.check(folder, store)
     return config
 
 
@@ -198,7 +201,7 @@ def _lay_out(
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
         for store in config.stores:
-            place = _store_folder(folder, store)
+            place = storing.local_folder(folder, store.url)
             if place is not None:
                 place.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
@@ -209,36 +212,29 @@ def _lay_out(
     write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
 
 
-def _open_folder(folder: Path, *, writable: bool, user: str) -> Repository:
+def _open_folder(folder: Path, environment: Environment, *, writable: bool) -> Repository:
     path = folder / CONFIG_NAME
     config = Config.from_mapping(read_yaml(path), str(path))
     registry = Registry.open(folder / config.registry, writable=writable, durability=config.durability)
-    stores = {store.name: _open_store(folder, store, config, writable=writable) for store in config.stores}
+    opening = storing.Opening(folder, config, environment, writable=writable)
+    stores = {store.name: opening.open(store) for store in config.stores}
     stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
-    repository = Repository(folder, config, registry, stores, Formats.load(config.formats), user)
+    repository = Repository(folder, config, registry, stores, Formats.load(config.formats), environment.user)
+    _elide(repository)
     if writable:
         repository.recover()
     return repository
 
 
-def _open_store(folder: Path, config: StoreConfig, whole: Config, *, writable: bool) -> Store:
-    place = _store_folder(folder, config)
-    if place is None:
-        return MemoryStore(config.name)
-    return LocalStore(
-        place, name=config.name, writable=writable, durability=whole.durability, shared=whole.shared
-    )
-
-
-def _store_folder(folder: Path, store: StoreConfig) -> Path | None:
-    """Give the folder of a local store; None for one in memory."""
-    url = _URL.fullmatch(store.url)
-    if url and url[1] == "memory":
-        return None
-    if url and url[1] not in ("file", "local"):
-        raise Unsupported(
-            f"store {store.name!r} at {store.url!r}", f"{url[1]}:// is not known", "a folder, or memory://"
-        )
-    if store.name == IN_PLACE:
-        raise BadConfig(f"store {store.name!r}", "the name is taken", "choose another")
-    return folder / (url[2] if url else os.path.expanduser(store.url))
+def _elide(repository: Repository) -> None:
+    """Keep the types of a store in memory out of the registry too, where it says which they are."""
+    for store in repository.config.stores:
+        if store.types is not None and store.url.startswith("memory://"):
+            config = replace(repository.config, stores=(replace(store, types=None),), auto_register="types")
+            registry = Registry.in_memory(repository.registry.universe)
+            stores = {store.name: repository.stores[store.name]}
+            memory = Repository(
+                repository.root, config, registry, stores, repository.formats, repository.user
+            )
+            repository.elided = Elided(repository.registry, memory, store.types)
+            return

@@ -28,6 +28,7 @@ _CHOICES = {
     "durability": ("power", "process"),
     "on_missing": ("fetch", "fail"),
 }
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -154,22 +155,43 @@ class Environment:
         The repository that the command line takes when none is named.
     user
         Who this is.
+    variables
+        All of them, for options of stores that name one; they may hold credentials.
+    cache_folder
+        The disk cache of repositories whose configuration names none.
     """
 
     index_files: tuple[Path, ...]
     site_index: Path
     default_repository: str | None
     user: str
+    cache_folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     @classmethod
     def current(cls) -> Environment:
-        """Read ``$SKYFS_INDEX``, ``$SKYFS_REPO`` and the user's configuration directory."""
+        """Read ``$SKYFS_INDEX``, ``$SKYFS_REPO``, ``$SKYFS_CACHE`` and the user's directories."""
         import platformdirs
 
         site = Path(os.environ.get("SKYFS_SITE_INDEX", "/etc/skyfs/index.yaml"))
         named = [Path(part) for part in os.environ.get("SKYFS_INDEX", "").split(os.pathsep) if part]
         own = Path(platformdirs.user_config_dir("skyfs")) / "index.yaml"
-        return cls((*named, own, site), site, os.environ.get("SKYFS_REPO"), _user())
+        cache = Path(os.environ.get("SKYFS_CACHE") or platformdirs.user_cache_dir("skyfs")).absolute()
+        repository = os.environ.get("SKYFS_REPO")
+        return cls((*named, own, site), site, repository, _user(), cache, dict(os.environ))
+
+    def resolve(self, value: object, where: str) -> object:
+        """Give an option with each text ``$NAME`` in it replaced by that variable; raises BadConfig."""
+        if isinstance(value, Mapping):
+            return {key: self.resolve(one, where) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(one, where) for one in value]
+        found = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            return value
+        if found[1] not in self.variables:
+            raise BadConfig(where, f"${found[1]} is not set", "set it in the environment")
+        return self.variables[found[1]]
 
 
 def _user() -> str:

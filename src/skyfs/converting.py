@@ -35,7 +35,7 @@ class Converter:
         if component is not None:
             components = dict(self._formats.storage_class(storage_class).components)
             return component in components and extension in self._extensions_of(components[component])
-        stored = self._reader.places(resolved)[0].extension
+        stored = self._reader.shown(resolved).extension
         return self._formats.knows(extension) and self._formats.can_convert(stored, storage_class, extension)
 
     def open(self, resolved: Resolved, component: str | None, extension: str) -> ByteSource:
@@ -68,14 +68,24 @@ class Converter:
     def _convert(self, resolved: Resolved, component: str | None, extension: str) -> bytes:
         storage_class = resolved.ref.type.storage_class
         file = io.BytesIO()
-        if component is None:
+        if component is not None:
+            value = self._reader.read_component(resolved, component)
+            if value is None:
+                raise NotFound(
+                    f"{component} of {resolved.ref.type.name} {resolved.ref.data_id!r}", "it has none"
+                )
+            own_class = self._formats.component_class(storage_class, component)
+            self._formats.write(value, file, extension, own_class)
+        elif self._reader.is_apart(resolved):
+            stored = self._reader.shown(resolved).extension
+            self._formats.write(self._reader.read(resolved), file, stored, storage_class)
+            if stored != extension:
+                whole, file = Buffer(file.getvalue()), io.BytesIO()
+                self._formats.convert(whole, stored, storage_class, extension, file)
+        else:
             location, source = self._reader.open(resolved)
             with source:
                 self._formats.convert(source, location.extension, storage_class, extension, file)
-        else:
-            value = self._formats.component(self._reader.read(resolved), storage_class, component)
-            own_class = dict(self._formats.storage_class(storage_class).components)[component]
-            self._formats.write(value, file, extension, own_class)
         return file.getvalue()
 
     def _keep(self, key: _Key, data: bytes) -> None:

@@ -9,8 +9,10 @@ from .globbing import find
 from .model.collection import CollectionKind
 from .model.dataset import DatasetRef
 from .model.paths import Address, split_leaf
+from .model.quoting import extension_at_end
+from .planning import Target
 from .tree import Node, Tree
-from .writing import Draft, Target
+from .writing import Draft, Writer
 
 
 class Editor:
@@ -35,8 +37,9 @@ class Editor:
             When the path names nothing that could exist.
         """
         target = target_of(address, replace=replace)
+        self._refuse_insides(address)
         self._refuse_folders(address, target)
-        draft = self.repository.writer.draft(target, check=True)
+        draft = self._writer(target).draft(target, check=True)
         old = draft.plan.old
         if old is not None and old.locations:
             stored = self._tree.node(target.run, old, Address()).path
@@ -73,6 +76,14 @@ class Editor:
 
     # -- writing ---------------------------------------------------------------------------------------
 
+    def _writer(self, target: Target) -> Writer:
+        """Give what writes a dataset: of types that are kept in memory, that of the repository there."""
+        elided = self.repository.elided
+        if elided is None or not elided.takes(target.type_name):
+            return self.repository.writer
+        elided.prepare(target.type_name, target.data_id)
+        return elided.repository.writer
+
     def _refuse_folders(self, address: Address, target: Target) -> None:
         """Refuse a file where a folder is, and a folder where a file is."""
         if not address.extension:
@@ -87,11 +98,18 @@ class Editor:
             if self._is_file(above):
                 raise NotDirectory(f"write {str(address)!r}", f"{str(above)!r} is a file")
 
+    def _refuse_insides(self, address: Address) -> None:
+        """Refuse files in what would be a dataset: ``/run/cube.zarr/zarr.json``."""
+        is_folder = self.repository.formats.is_folder
+        above = next((part for part in address.head[:-1] if is_folder(extension_at_end(part))), None)
+        if above is not None:
+            raise _piece(address)
+
     def _is_file(self, address: Address) -> bool:
         if self.repository.resolver.split(self.repository.registry.current(), address) is None:
             return False
-        found = find(self._tree, address, max_depth=1)
-        return any(not node.is_dir and node.path == str(address) for node in found)
+        found = find(self._tree, address, max_depth=1, inside=False)
+        return any((not node.is_dir or node.is_dataset) and node.path == str(address) for node in found)
 
     # -- removing --------------------------------------------------------------------------------------
 
@@ -99,7 +117,15 @@ class Editor:
         if address.service:
             raise _service("remove", address)
         node = self._tree.lookup(address)
-        if not node.is_dir:
+        if node.inner:
+            raise NotAllowed(
+                f"remove {str(address)!r}", "it is a part of a dataset", "remove the whole dataset"
+            )
+        if node.is_dir and node.is_dataset and recursive:
+            # Zarr's libraries do so before they write anew, which is then refused: the dataset would be lost.
+            todo = "remove it without recursive=True: rm, not rm -r"
+            raise NotAllowed(f"remove {str(address)!r} with all in it", "it is one dataset", todo)
+        if not node.is_dir or node.is_dataset:
             yield self._stored(address, node)
             return
         if not recursive:
@@ -115,7 +141,8 @@ class Editor:
         if self._tree.type_folder(address) is not None and self._tree.collection_folder(address) is not None:
             found = "it is both a collection and a dataset type of the one above"
             raise NotAllowed(f"remove {str(address)!r}", found, "remove what is in it by itself")
-        yield from (one for one in find(self._tree, address, max_depth=max_depth) if not one.is_dir)
+        below = find(self._tree, address, max_depth=max_depth, inside=False)
+        yield from (one for one in below if one.is_dataset)
 
     def _stored(self, address: Address, node: Node) -> Node:
         """Give the node back when the address is how the dataset is stored."""
@@ -161,7 +188,9 @@ def target_of(address: Address, *, replace: bool = False) -> Target:
     what = f"write {str(address)!r}"
     if address.service:
         raise _service("write", address)
-    if address.selectors or address.inner:
+    if address.inner:
+        raise _piece(address)
+    if address.selectors:
         raise NotAllowed(what, "it names a part of a dataset", "write the whole dataset")
     if address.keys:
         name, component, extension = address.type_name, address.component, address.extension
@@ -187,6 +216,11 @@ def _leaf(address: Address) -> tuple[str, str | None, str]:
         )
         raise BadPath(f"write {str(address)!r}", found, "/<collection>/<type>/<dim>=<value>...<ext>")
     return leaf
+
+
+def _piece(address: Address) -> NotAllowed:
+    todo = "write the whole at once: repo.put(group, ...), or fs.put(folder, path, recursive=True)"
+    return NotAllowed(f"write {str(address)!r}", "it names a file inside of a dataset", todo)
 
 
 def _service(verb: str, address: Address) -> ReadOnly:

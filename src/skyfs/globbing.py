@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import takewhile
 
 from .errors import BadDataId, BadPath, NotFound
 from .model.dataid import Value, coerce
@@ -28,7 +29,7 @@ _PLAIN_SERVICES = ((".repo",), (".by-id",), (".records",), (".where",))
 _ANY_EXPRESSION = re.compile(r"[*?]+")
 
 
-def find(tree: Tree, address: Address, *, max_depth: int | None = None) -> list[Node]:
+def find(tree: Tree, address: Address, *, max_depth: int | None = None, inside: bool = True) -> list[Node]:
     """Give a folder with all folders and files below it, or a file, sorted by path.
 
     Parameters
@@ -39,9 +40,25 @@ def find(tree: Tree, address: Address, *, max_depth: int | None = None) -> list[
         Where to begin; nothing there gives an empty list.
     max_depth
         How many parts a path may have more than the address.
+    inside
+        Whether what lies inside of datasets that are folders is given as well.
     """
+    if inside and tree.insides.split(address) is not None:
+        return _inside(tree, address, max_depth)
     if address.service in _PLAIN_SERVICES:
         return _browse(tree, address, max_depth)
+    if tree.over is not None:
+        over = _find(tree.over, address, max_depth=max_depth, inside=inside)
+        return _merged([*over, *_find(tree, address, max_depth=max_depth, inside=inside)])
+    return _find(tree, address, max_depth=max_depth, inside=inside)
+
+
+def _merged(nodes: Sequence[Node]) -> list[Node]:
+    found = {node.path: node for node in nodes}
+    return [found[path] for path in sorted(found)]
+
+
+def _find(tree: Tree, address: Address, *, max_depth: int | None, inside: bool) -> list[Node]:
     parts = tuple(str(address).strip("/").split("/"))[len(address.service) :]
     parts = parts if parts != ("",) else ()
     depth = None if max_depth is None else len(parts) + max_depth
@@ -50,13 +67,29 @@ def find(tree: Tree, address: Address, *, max_depth: int | None = None) -> list[
     found = {node.path: node for node in nodes if node.path == root or node.path.startswith(f"{root}/")}
     if not address.head:
         found[str(address)] = tree.folder(str(address))
+    if inside:
+        top = root.count("/")
+        for node in [one for one in found.values() if one.is_dir and one.is_dataset]:
+            left = None if max_depth is None else top + max_depth - node.path.count("/")
+            found |= {one.path: one for one in tree.insides.below(node, left)}
     if found:
         return [found[path] for path in sorted(found)]
     try:
         node = tree.lookup(address)
     except NotFound:
         return []
-    return find(tree, parse(node.path), max_depth=max_depth) if node.is_dir and node.path != root else [node]
+    again = node.is_dir and node.path != root
+    return find(tree, parse(node.path), max_depth=max_depth, inside=inside) if again else [node]
+
+
+def _inside(tree: Tree, address: Address, max_depth: int | None) -> list[Node]:
+    """Give a dataset's folder, or what lies inside of one, with all below it."""
+    try:
+        node = tree.lookup(address)
+    except NotFound:
+        return []
+    below = tree.insides.below(node, max_depth) if node.is_dir and node.named is not None else ()
+    return sorted([node, *below], key=lambda one: one.path)
 
 
 def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) -> list[Node]:
@@ -73,6 +106,13 @@ def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) 
     max_depth
         How many parts the first ``**`` may stand for.
     """
+    if tree.over is not None:
+        over = _glob(tree.over, pattern, regex, max_depth)
+        return _merged([*over, *_glob(tree, pattern, regex, max_depth)])
+    return _glob(tree, pattern, regex, max_depth)
+
+
+def _glob(tree: Tree, pattern: str, regex: str, max_depth: int | None) -> list[Node]:
     parts = tuple(pattern.strip("/").split("/"))
     service = _service(parts)
     typed = "".join(f"/{part}" for part in parts[: len(service)])
@@ -82,12 +122,37 @@ def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) 
         depth = None if max_depth is None else first + max_depth
         parts = parts[:first]
     slash = pattern.endswith(("/", "/**"))
-    nodes = _below(tree, service, parts, depth)
+    nodes = list(_below(tree, service, parts, depth))
+    nodes += [one for folder in _entered(tree, pattern, nodes) for one in tree.insides.below(*folder)]
     matches = re.compile(regex).match
     # An expression may be typed with signs that canonical paths encode; the pattern has it as typed.
     top = service_path(service)
     found = {node.path: node for node in nodes if matches(typed + _matched(node, slash=slash)[len(top) :])}
     return [found[path] for path in sorted(found)]
+
+
+def _entered(tree: Tree, pattern: str, nodes: list[Node]) -> Iterator[tuple[Node, int | None]]:
+    """Give datasets that are folders in which a pattern looks, and how deep."""
+    parts = pattern.strip("/").split("/")
+    literal = list(takewhile(lambda part: not _MAGIC.search(part), parts))
+    if literal and len(literal) < len(parts):
+        try:
+            address = parse("/".join(literal))
+            split = tree.insides.split(address)
+            node = tree.lookup(address) if split is not None else None
+        except (FileNotFoundError, IsADirectoryError, BadPath):
+            return
+        if node is not None:
+            # It need not be stored so, and then no listing has it.
+            yield node, None if "**" in parts else len(parts) - len(literal)
+            return
+    for node in nodes:
+        if node.is_dir and node.is_dataset:
+            names = node.path.strip("/").split("/")
+            if "**" in parts[: len(names)]:
+                yield node, None
+            elif len(parts) > len(names) and all(map(fnmatchcase, names, parts)):
+                yield node, None if "**" in parts else len(parts) - len(names)
 
 
 def _service(parts: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,8 +25,9 @@ from .errors import (
 from .formats.catalog import Formats
 from .formats.fits_part import FitsFile, FoundPart
 from .model.dataset import DatasetRef, Location, Part
+from .planning import Target
 from .stores.local import LocalStore
-from .writing import Target, Writer
+from .writing import Writer
 
 IN_PLACE = "in-place"
 MODES = ("auto", "copy", "move", "link", "symlink", "direct")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from .abc.source import ByteSource
 from .abc.store import Expected, Store
-from .errors import NoBytes, NotFound
+from .errors import BadContent, NoBytes, NotFound, StoreError
+from .fallback import FallbackSource, same_bytes
 from .formats.catalog import Formats
 from .formats.fits_part import open_part
 from .model.dataset import Location, Resolved
 from .registry.registry import Registry
+
+_log = logging.getLogger("skyfs")
+_T = TypeVar("_T")
 
 
 class Reader:
@@ -20,11 +26,21 @@ class Reader:
         self._registry = registry
         self._stores = stores
         self._formats = formats
+        self._order = {name: rank for rank, name in enumerate(stores)}
 
-    def open(self, resolved: Resolved) -> tuple[Location, ByteSource]:
-        """Open the bytes of a dataset; the caller closes the source.
+    def open(
+        self, resolved: Resolved, extension: str | None = None, component: str | None = None
+    ) -> tuple[Location, ByteSource]:
+        """Open the bytes of a dataset, or of a component that is stored by itself; the caller closes them.
 
         A location may be stale when the dataset was replaced meanwhile; then it is looked up anew, once.
+
+        Parameters
+        ----------
+        extension
+            The stored format to open; None: that of the nearest store.
+        component
+            A component that is a file of its own; None: the file with all of the dataset.
 
         Raises
         ------
@@ -32,50 +48,182 @@ class Reader:
             When the dataset is declared only.
         NotFound
             When no store has the bytes.
+        StoreError
+            When no store delivers them.
         """
+
+        def act(one: Resolved) -> tuple[Location, ByteSource]:
+            return self._open(one, extension, component)
+
+        return self._fresh(resolved, act)
+
+    def read(self, resolved: Resolved, *, as_: type | str | None = None) -> object:
+        """Read a dataset as its storage class, or as another type that it converts to."""
+        return self._fresh(resolved, lambda one: self._read(one, as_))
+
+    def read_component(self, resolved: Resolved, component: str) -> object:
+        """Read a component alone, where it is stored by itself or its format can; else out of the whole.
+
+        None when the dataset has none.
+        """
+        storage_class = resolved.ref.type.storage_class
+        own_class = self._formats.component_class(storage_class, component)
+        if self._is_nearest(resolved, component):
+            return self._fresh(resolved, lambda one: self._read_one(one, own_class, component, None))
+        if self.is_apart(resolved):
+            return None
+        return self._formats.component(self.read(resolved), storage_class, component)
+
+    def places(self, resolved: Resolved) -> Sequence[Location]:
+        """Give the locations in the order of the stores, those of the whole dataset before components."""
+        order, last = self._order, len(self._order)
+        if len(resolved.locations) == 1:
+            return resolved.locations
+        return sorted(
+            resolved.locations, key=lambda place: (place.component is not None, order.get(place.store, last))
+        )
+
+    def shown(self, resolved: Resolved) -> Location:
+        """Give the place that listings show: the nearest.
+
+        Of a dataset that is stored as components alone it is what they make together: without a store, in
+        the format that such datasets have, with the sizes of the components added up.
+        """
+        first = self.places(resolved)[0]
+        if first.component is None:
+            return first
+        own = [place for place in resolved.locations if place.store == first.store]
+        ref = resolved.ref
+        extension = self._formats.extension_for(ref.type.storage_class, ref.type.name)
+        size, mtime_ns = sum(place.size for place in own), max(place.mtime_ns for place in own)
+        return Location("", "", extension, size, mtime_ns)
+
+    def is_apart(self, resolved: Resolved) -> bool:
+        """Tell whether a dataset is stored as components alone."""
+        return bool(resolved.locations) and all(place.component is not None for place in resolved.locations)
+
+    def stored(self, resolved: Resolved, extension: str, component: str | None = None) -> Location | None:
+        """Give the nearest place of a dataset, or of a component of it, in a format; None: there is none."""
+        wanted = (extension, component)
+        found = (place for place in self.places(resolved) if (place.extension, place.component) == wanted)
+        return next(found, None)
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _fresh(self, resolved: Resolved, act: Callable[[Resolved], _T]) -> _T:
+        """Do something with a dataset; again when its locations have changed meanwhile."""
         try:
-            return self._open(resolved)
+            return act(resolved)
         except NotFound:
             fresh = self._registry.lookup.by_id(self._registry.current(), [resolved.ref.id])
             found = fresh.get(resolved.ref.id)
             if found is None or found.locations == resolved.locations:
                 raise
-            return self._open(found)
+            return act(found)
 
-    def read(self, resolved: Resolved, *, as_: type | str | None = None) -> object:
-        """Read a dataset as its storage class, or as another type that it converts to."""
-        location, source = self.open(resolved)
-        with source:
-            return self._formats.read(source, location.extension, resolved.ref.type.storage_class, as_)
-
-    def places(self, resolved: Resolved) -> Sequence[Location]:
-        """Give the locations in the order of the stores: the first is what listings show."""
-        order = {name: rank for rank, name in enumerate(self._stores)}
-        return sorted(resolved.locations, key=lambda place: order.get(place.store, len(order)))
-
-    def _open(self, resolved: Resolved) -> tuple[Location, ByteSource]:
-        ref = resolved.ref
-        named = f"{ref.type.name} {ref.data_id!r} in {ref.run!r}"
-        if not resolved.locations:
-            raise NoBytes(f"open {named}", "it is declared, but no store has its bytes", "put or ingest them")
-        failures = []
-        for place in self.places(resolved):
-            store = self._stores.get(place.store)
-            if store is None:
-                failures.append(f"the repository has no store {place.store!r}")
-                continue
+    def _read(self, resolved: Resolved, as_: type | str | None) -> object:
+        storage_class = resolved.ref.type.storage_class
+        components = any(place.component is not None for place in resolved.locations)
+        if not self.is_apart(resolved):
             try:
-                return place, _opened(store, place)
-            except NotFound as error:
-                failures.append(str(error))
-        raise NotFound(f"open {named}", "; ".join(failures), "check the repository: skyfs check")
+                return self._read_one(resolved, storage_class, None, as_)
+            except (NotFound, StoreError, BadContent) as error:
+                if not components:
+                    raise
+                _log.warning("%s; it is put together from its components", error)
+        parts = {}
+        for component, own_class in self._formats.components(storage_class).items():
+            if any(place.component == component for place in resolved.locations):
+                parts[component] = self._read_one(resolved, own_class, component, None)
+        return self._formats.convert_to(self._formats.assemble(storage_class, parts), as_)
+
+    def _read_one(
+        self, resolved: Resolved, storage_class: str, component: str | None, as_: type | str | None
+    ) -> object:
+        """Read a file from the first place whose bytes are sound."""
+        groups = list(self._groups(resolved, None, component))
+        several = sum(map(len, groups)) > 1
+        failures: list[Exception] = []
+        for group in groups:
+            try:
+                with self._source(group, verify=several) as source:
+                    return self._formats.read(source, group[0].extension, storage_class, as_)
+            except (NotFound, StoreError, BadContent) as error:
+                failures.append(error)
+        raise _described(resolved, failures)
+
+    def _open(
+        self, resolved: Resolved, extension: str | None, component: str | None
+    ) -> tuple[Location, ByteSource]:
+        failures: list[Exception] = []
+        for group in self._groups(resolved, extension, component):
+            try:
+                source = self._source(group, verify=False)
+            except (NotFound, StoreError) as error:
+                failures.append(error)
+                continue
+            return group[0], source
+        raise _described(resolved, failures)
+
+    def _is_nearest(self, resolved: Resolved, component: str) -> bool:
+        """Tell whether a component is to be had by itself, no farther away than all of the dataset."""
+        last = len(self._order)
+        apart = [
+            self._order.get(place.store, last) for place in resolved.locations if place.component == component
+        ]
+        whole = [
+            self._order.get(place.store, last) for place in resolved.locations if place.component is None
+        ]
+        return bool(apart) and (not whole or min(apart) <= min(whole))
+
+    def _groups(
+        self, resolved: Resolved, extension: str | None, component: str | None
+    ) -> Iterator[list[Location]]:
+        if not resolved.locations:
+            found, todo = "it is declared, but no store has its bytes", "put or ingest them"
+            raise NoBytes(f"open {_named(resolved)}", found, todo)
+        places = [
+            place
+            for place in self.places(resolved)
+            if place.component == component and extension in (None, place.extension)
+        ]
+        return same_bytes(places)
+
+    def _source(self, group: Sequence[Location], *, verify: bool) -> ByteSource:
+        if len(group) == 1 and not verify:
+            return self._open_place(group[0])
+        return FallbackSource(group, self._open_place, verify=verify)
+
+    def _open_place(self, place: Location) -> ByteSource:
+        """Open the bytes at a location: the whole file, or one dataset of many in it."""
+        store = self._stores.get(place.store)
+        if store is None:
+            todo = "add it to its configuration"
+            raise NotFound(f"open {place.key!r}", f"the repository has no store {place.store!r}", todo)
+        part = place.part
+        if part is not None:
+            # The digest of a location is that of the part; the store knows whole files only.
+            expected = Expected(part.file_size, None if part.hdu else place.sha256)
+            return open_part(store.open(place.key, expected), part, place.size, place.sha256)
+        source = store.open(place.key, Expected(place.size, place.sha256))
+        if source.size == place.size:
+            return source
+        found = f"it has {source.size} bytes, and had {place.size} when it was taken in: it was changed"
+        source.close()
+        raise StoreError(f"open {place.key!r} in store {place.store!r}", found, "skyfs check")
 
 
-def _opened(store: Store, place: Location) -> ByteSource:
-    """Open the bytes at a location: the whole file, or one dataset of many in it."""
-    part = place.part
-    if part is None:
-        return store.open(place.key)
-    # The digest of a location is that of the part; the store knows whole files only.
-    digest = None if part.hdu else place.sha256
-    return open_part(store.open(place.key, Expected(part.file_size, digest)), part, place.size, place.sha256)
+def _named(resolved: Resolved) -> str:
+    ref = resolved.ref
+    return f"{ref.type.name} {ref.data_id!r} in {ref.run!r}"
+
+
+def _described(resolved: Resolved, failures: Sequence[Exception]) -> Exception:
+    """Give what is to be raised when no place delivers."""
+    if not failures:
+        return NotFound(f"open {_named(resolved)}", "it is not stored in this format")
+    if len(failures) == 1 and not isinstance(failures[0], NotFound):
+        return failures[0]
+    kind = NotFound if all(isinstance(one, NotFound) for one in failures) else StoreError
+    found = "; ".join(map(str, failures))
+    return kind(f"open {_named(resolved)}", found, "check the repository: skyfs check")

@@ -21,11 +21,12 @@ _STORE_KEYS = {
     "template": str,
     "cache": bool,
     "retries": int,
+    "mirrors": list,
     "latency_s": float,
     "bandwidth_bytes_s": float,
 }
 _CACHE_KEYS = ("folder", "quota", "group")
-_FORMAT_KEYS = ("extension", "options")
+_FORMAT_KEYS = ("extension", "options", "disassemble")
 DEFAULT_QUOTA_BYTES = 20 * 10**9
 
 
@@ -48,19 +49,23 @@ class StoreConfig:
         Globs of dataset types that are written there, with ``!`` before those that are not. None: those that
         no other store's rule takes go to the first such store.
     formats
-        Extension and writer options there, by dataset type, storage class or ``*``.
+        Extension and writer options there, by dataset type (``type.component``), storage class or ``*``; and
+        with ``disassemble`` whether components are files of their own.
     template
         Path template of new keys; empty: the dataset's own path.
     cache
         Whether what is read from it is kept in the disk cache; None: when it is far away.
     retries
         How many times what failed is tried again.
+    mirrors
+        URLs or folders with the same keys, which are read when the store lacks a key, fails, or gives wrong
+        bytes; never written.
     latency_s, bandwidth_bytes_s
         Of one request and of the connection, for planning parts of files; None: measured.
     """
 
     name: str
-    url: str
+    url: str = field(repr=False)  # it may hold a password, as those of mirrors may
     options: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
     writable: bool | None = None
     types: tuple[str, ...] | None = None
@@ -68,6 +73,7 @@ class StoreConfig:
     template: str = ""
     cache: bool | None = None
     retries: int = 4
+    mirrors: tuple[str, ...] = field(default=(), repr=False)
     latency_s: float | None = None
     bandwidth_bytes_s: float | None = None
 
@@ -79,6 +85,8 @@ class StoreConfig:
             value = getattr(self, key)
             if value != getattr(default, key):
                 values[key] = list(value) if isinstance(value, tuple) else value
+        if self.mirrors:
+            values["mirrors"] = [without_password(url) for url in self.mirrors]
         if self.options:
             values["options"] = {key: shown_option(value) for key, value in self.options.items()}
         return values
@@ -160,12 +168,15 @@ def _store(value: object, origin: str) -> StoreConfig:
     formats = value.get("formats", {})
     for name, rule in formats.items():
         if not isinstance(rule, Mapping):
-            raise BadConfig(where, f"formats: {name}: {rule!r}", "a mapping: extension, options")
+            raise BadConfig(where, f"formats: {name}: {rule!r}", "a mapping: extension, options, disassemble")
         _require_known(rule, _FORMAT_KEYS, f"{where}, formats: {name}")
     types = value.get("types")
     if types is not None and not all(isinstance(one, str) for one in types):
         raise BadConfig(where, f"types: {types!r}", "a list of names or globs")
-    chosen = {**value, "types": None if types is None else tuple(types)}
+    mirrors = value.get("mirrors", [])
+    if not all(isinstance(one, str) for one in mirrors):
+        raise BadConfig(where, "mirrors: not all are texts", "a list of folders or URLs")
+    chosen = {**value, "types": None if types is None else tuple(types), "mirrors": tuple(mirrors)}
     return StoreConfig(**chosen)
 
 

@@ -1,89 +1,36 @@
 """Writing datasets: bytes first, then one commit.
 
 Bytes lie under their final keys, durable, before the registry's transaction commits; nobody sees them until
-it does. When anything fails the batch takes back what it wrote; when the process dies `Store.recover` does.
+it does. When anything fails the batches take back what they wrote; when the process dies `Store.recover`
+does.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 from uuid import UUID
 
 from .abc.source import ByteSource
 from .abc.store import Adoption, Batch, Content, Store
 from .capturing import capture
-from .errors import BadDataId, Exists, NotAllowed, NotFound, ReadOnly
+from .errors import ReadOnly
+from .filling import FileSource, Filler
 from .formats.catalog import Formats
-from .formats.fits_part import FoundPart
 from .model.collection import Collection, CollectionKind
-from .model.dataid import DataId, Value, coerce
-from .model.dataset import DatasetRef, DatasetType, Location, Resolved
-from .model.dimensions import DimensionGroup
+from .model.dataset import DatasetRef, Location, Resolved
 from .model.ids import new_ids
-from .model.template import default_key, file_key, unique_key
+from .model.template import file_key
+from .planning import Plan, Planner, Policy, Target
 from .registry.captured import Values
 from .registry.collections import writable_run
 from .registry.datasets import NewDataset
-from .registry.levels import LevelFilter
 from .registry.registry import Registry
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What writing may do besides: register types and records, in whose name."""
-
-    auto_register: str
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be written.
-
-    Attributes
-    ----------
-    type_name, run, data_id
-        What the dataset will be; the type may be new when the policy registers types.
-    extension
-        The format of the bytes.
-    inputs
-        Ids of the datasets that it was made from.
-    replace
-        Whether it may take the place of one that is there.
-    id
-        Its id when that follows from what it is; None: a new one.
-    captured
-        Values that were read from the bytes.
-    part
-        What it is of a file that holds many datasets; None: all of it.
-    """
-
-    type_name: str
-    run: str
-    data_id: Mapping[str, object]
-    extension: str
-    inputs: tuple[UUID, ...] = ()
-    replace: bool = False
-    id: UUID | None = None
-    captured: Values = ()
-    part: FoundPart | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A target that has been checked: nothing stands in its way."""
-
-    target: Target
-    ref: DatasetRef
-    key: str
-    old: Resolved | None
-    new_records: tuple[tuple[str, dict[str, object]], ...]
+from .routing import Route, Routes
 
 
 class Unit:
@@ -115,10 +62,10 @@ class Draft:
     use it, not always the same.
     """
 
-    def __init__(self, writer: Writer, plan: _Plan, batch: Batch, file: BinaryIO, *, check: bool) -> None:
+    def __init__(self, writer: Writer, plan: Plan, filler: Filler, file: BinaryIO, *, check: bool) -> None:
         self._writer = writer
         self.plan = plan
-        self.batch = batch
+        self.filler = filler
         self.file = file
         self.check = check
 
@@ -136,19 +83,25 @@ class Draft:
 
     def discard(self) -> None:
         """Forget it; nothing is left."""
-        self.batch.undo()
+        self.filler.undo()
 
 
 class Writer:
     """Puts bytes into stores and rows into the registry, all or nothing."""
 
     def __init__(
-        self, registry: Registry, stores: Mapping[str, Store], formats: Formats, policy: Policy
+        self,
+        registry: Registry,
+        stores: Mapping[str, Store],
+        formats: Formats,
+        policy: Policy,
+        routes: Routes,
     ) -> None:
         self._registry = registry
         self._stores = stores
         self._formats = formats
         self._policy = policy
+        self._planner = Planner(registry, routes, formats, policy.auto_register)
         self._local = threading.local()
 
     @contextmanager
@@ -157,21 +110,16 @@ class Writer:
         with self._unit(), self._registry.transaction():
             yield
 
-    @contextmanager
-    def file(self, target: Target, *, check: bool) -> Iterator[tuple[BinaryIO, list[DatasetRef]]]:
-        """Give a file to write the bytes to; they are committed when the body ends without an error.
+    def put(self, value: object, target: Target, *, asked: bool) -> DatasetRef:
+        """Write an object as a dataset, into every store that takes its type, in the format of each.
 
-        With ``check``, bytes that their format calls truncated or foreign are refused. The list holds the
-        reference afterwards.
+        ``asked`` tells that the target's extension is the user's wish, not only the configured one.
         """
-        draft = self.draft(target, check=check)
-        committed: list[DatasetRef] = []
-        try:
-            yield draft.file, committed
-        except BaseException:
-            draft.discard()
-            raise
-        committed.append(draft.commit())
+        with self._unit() as unit:
+            plan = self._planner.plan(target, "asked" if asked else "made")
+            filler = self._filler(unit)
+            captured = filler.write(plan, value)
+            return self._commit(filler, [_with(plan, captured)])[0]
 
     def draft(self, target: Target, *, check: bool) -> Draft:
         """Begin a dataset whose bytes come one after the other; what stands in its way is raised here.
@@ -181,23 +129,28 @@ class Writer:
         if not self._registry.writable:
             raise _read_only()
         self._formats.format(target.extension)
-        plan = self._plan(target)
-        batch = self._store().begin()
+        plan = self._planner.plan(target, "given")
+        filler = self._filler(Unit())
         try:
-            return Draft(self, plan, batch, batch.create(plan.key), check=check)
+            return Draft(self, plan, filler, filler.create(*plan.files[0]), check=check)
         except BaseException:
-            batch.undo()
+            filler.undo()
             raise
 
     def commit(self, draft: Draft) -> DatasetRef:
         """Make a draft a dataset; when that fails it is discarded. See `Draft.commit`."""
         with self._unit() as unit:
-            unit.add(draft.batch)
+            unit.batches += draft.filler.unit.batches
+            written, extension = FileSource(draft.file), draft.plan.target.extension
             if draft.check:
-                self._formats.check(_Written(draft.file), draft.plan.target.extension)
-            plan = self._with_captured(draft.plan, draft.file)
+                self._formats.check(written, extension)
+            plan = draft.plan
+            if plan.ref.type.capture:
+                plan = _with(plan, self.capture(plan.ref.type.name, written, extension))
+            filler = self._filler(unit, draft.filler)
+            filler.copy(plan, written, extension)
             draft.file.close()
-            return self._commit(draft.batch, [plan])[0]
+            return self._commit(filler, [plan])[0]
 
     def captures(self, type_name: str) -> bool:
         """Tell whether values are read from the bytes of a type's datasets."""
@@ -224,18 +177,20 @@ class Writer:
         """
         paths = [path for path, _ in files]
         with self._unit() as unit:
-            plans = self._share(paths, self._plan_many([target for _, target in files]))
-            batch = unit.add(self._store().begin())
-            for key, path in dict(zip((plan.key for plan in plans), paths, strict=True)).items():
-                batch.adopt(key, path, how)
+            plans = self._share(paths, self._planner.plan_many([target for _, target in files], "given"))
+            filler = self._filler(unit)
+            for path, plan in {
+                plan.files: (path, plan) for path, plan in zip(paths, plans, strict=True)
+            }.values():
+                filler.adopt(plan, path, how)
             check()
-            return self._commit(batch, plans)
+            return self._commit(filler, plans)
 
     def refer(self, files: Sequence[tuple[Location, Target]]) -> list[DatasetRef]:
         """Register files where they are, all or none."""
         with self._unit():
-            plans = self._plan_many([target for _, target in files])
-            return self._register(plans, [location for location, _ in files])
+            plans = self._planner.plan_many([target for _, target in files], "in place")
+            return self._register(plans, [(location,) for location, _ in files])
 
     def remove(self, resolved: Sequence[Resolved]) -> None:
         """Remove datasets: rows at the commit, bytes that skyfs owns right after it."""
@@ -263,57 +218,12 @@ class Writer:
         else:
             outer.batches += unit.batches
 
-    # -- planning --------------------------------------------------------------------------------------
+    def _filler(self, unit: Unit, begun: Filler | None = None) -> Filler:
+        return Filler(self._stores, self._formats, unit, begun)
 
-    def _plan(self, target: Target) -> _Plan:
-        snapshot = self._registry.current()
-        entry = snapshot.types.get(target.type_name)
-        dataset_type = entry.type if entry else self._new_type(target)
-        run = snapshot.collections.get(target.run)
-        if run is not None:
-            writable_run(run)
-        self._formats.require(target.extension, dataset_type.storage_class)
-        levels, new_records = self._levels(dataset_type.group, target.data_id)
-        data_id = DataId(dataset_type.group, levels)
-        old = None
-        if entry is not None and run is not None:
-            exact = LevelFilter(dict(data_id.levels), {})
-            found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
-            old = next((one.resolved for one in found), None)
-        return _planned(target, dataset_type, data_id, old, new_records)
-
-    def _plan_many(self, targets: Sequence[Target]) -> list[_Plan]:
-        """Plan many at once: records, and what is there already, are read together."""
-        groups: dict[tuple[str, str], list[int]] = {}
-        for index, target in enumerate(targets):
-            groups.setdefault((target.type_name, target.run), []).append(index)
-        plans: dict[int, _Plan] = {}
-        for indices in groups.values():
-            plans.update(zip(indices, self._plan_alike([targets[n] for n in indices]), strict=True))
-        return [plans[index] for index in range(len(targets))]
-
-    def _plan_alike(self, targets: Sequence[Target]) -> list[_Plan]:
-        """Plan targets of one type and RUN."""
-        snapshot, first = self._registry.current(), targets[0]
-        entry = snapshot.types.get(first.type_name)
-        run = snapshot.collections.get(first.run)
-        alone = len(targets) == 1 or self._policy.auto_register == "all"
-        if alone or entry is None or not entry.group.levels:
-            return [self._plan(target) for target in targets]
-        if run is not None:
-            writable_run(run)
-        for extension in {target.extension for target in targets}:
-            self._formats.require(extension, entry.type.storage_class)
-        rows = self._registry.data_ids.complete_many(entry.group, [target.data_id for target in targets])
-        there = {} if run is None else self._registry.lookup.members(snapshot, entry, run, rows)
-        return [
-            _planned(target, entry.type, DataId(entry.group, row), there.get(row), ())
-            for target, row in zip(targets, rows, strict=True)
-        ]
-
-    def _share(self, paths: Sequence[str], plans: Sequence[_Plan]) -> list[_Plan]:
+    def _share(self, paths: Sequence[str], plans: Sequence[Plan]) -> list[Plan]:
         """Give the datasets of a file that holds many its key, which no other file has."""
-        by_path: dict[str, list[_Plan]] = {}
+        by_path: dict[str, list[Plan]] = {}
         for path, plan in zip(paths, plans, strict=True):
             if plan.target.part is not None:
                 by_path.setdefault(path, []).append(plan)
@@ -321,75 +231,22 @@ class Writer:
         for path, some in by_path.items():
             refs, name = [plan.ref for plan in some], os.path.basename(path)
             key = file_key(refs, name, some[0].target.extension)
-            if key in keys.values() or self._registry.lookup.has_parts(self._store().name, key):
+            stores = {route.store for plan in some for route, _ in plan.files}
+            if key in keys.values() or any(self._registry.lookup.has_parts(one, key) for one in stores):
                 key = file_key(refs, name, some[0].target.extension, UUID(bytes=new_ids(1)[0]))
             keys[path] = key
         return [
-            plan if plan.target.part is None else replace(plan, key=keys[path])
+            plan if plan.target.part is None else _in_file(plan, keys[path])
             for path, plan in zip(paths, plans, strict=True)
         ]
 
-    def _new_type(self, target: Target) -> DatasetType:
-        if self._policy.auto_register == "off":
-            todo = f"register it: skyfs register {target.type_name} DIMENSIONS STORAGE_CLASS"
-            raise NotFound(
-                f"no dataset type {target.type_name!r}", "this repository registers none by itself", todo
-            )
-        universe = self._registry.universe
-        unknown = [name for name in target.data_id if not universe.has(name)]
-        if unknown:
-            universe.element(unknown[0])
-        levels = {level for name in target.data_id for level in universe.grouping.get(name, ())}
-        group = universe.group(name for name in target.data_id if name not in levels)
-        return DatasetType(target.type_name, group, self._formats.storage_class_for(target.extension))
-
-    def _levels(
-        self, group: DimensionGroup, given: Mapping[str, object]
-    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
-        """Complete a data ID; with ``auto_register: all``, name the records that are missing."""
-        try:
-            return self._registry.data_ids.complete(group, given), ()
-        except NotFound:
-            if self._policy.auto_register != "all":
-                raise
-            return self._levels_and_records(group, given)
-
-    def _levels_and_records(
-        self, group: DimensionGroup, given: Mapping[str, object]
-    ) -> tuple[tuple[Value, ...], tuple[tuple[str, dict[str, object]], ...]]:
-        universe = self._registry.universe
-        values = {
-            name: coerce(universe.element(name), value) for name, value in given.items() if name in group
-        }
-        missing = []
-        for name in universe.dependency_order(group.required):
-            element = universe.element(name)
-            if set(element.identity) - set(values):
-                raise BadDataId(f"incomplete data ID {dict(given)!r}", f"no {name}", f"give {name}")
-            identity = {part: values[part] for part in element.identity}
-            if not self._registry.records.exists(element, tuple(identity.values())):
-                if not element.key_only:
-                    todo = f"insert its record: skyfs records {name} --insert"
-                    raise NotFound(f"no {name} {values[name]!r}", "its record needs more than its key", todo)
-                missing.append((name, dict(identity)))
-        row = tuple(values[name] for name in group.levels)
-        return row, tuple(missing)  # type: ignore[arg-type]
-
-    def _with_captured(self, plan: _Plan, file: BinaryIO) -> _Plan:
-        if not plan.ref.type.capture:
-            return plan
-        captured = self.capture(plan.ref.type.name, _Written(file), plan.target.extension)
-        return replace(plan, target=replace(plan.target, captured=captured))
-
     # -- committing ------------------------------------------------------------------------------------
 
-    def _commit(self, batch: Batch, plans: Sequence[_Plan]) -> list[DatasetRef]:
-        written = batch.publish()
-        name = self._store().name
-        places = [_location(name, plan, written[plan.key]) for plan in plans]
-        return self._register(plans, places)
+    def _commit(self, filler: Filler, plans: Sequence[Plan]) -> list[DatasetRef]:
+        written = filler.publish()
+        return self._register(plans, [_locations(plan, written) for plan in plans])
 
-    def _register(self, plans: Sequence[_Plan], places: Sequence[Location]) -> list[DatasetRef]:
+    def _register(self, plans: Sequence[Plan], places: Sequence[tuple[Location, ...]]) -> list[DatasetRef]:
         with self._registry.transaction():
             for plan in plans:
                 self._prepare(plan)
@@ -397,8 +254,8 @@ class Writer:
             if replaced:
                 self.remove(replaced)
             new: list[NewDataset] = []
-            for plan, place in zip(plans, places, strict=True):
-                dataset = NewDataset(plan.ref, (place,), plan.target.inputs, plan.target.captured)
+            for plan, some in zip(plans, places, strict=True):
+                dataset = NewDataset(plan.ref, some, plan.target.inputs, plan.target.captured)
                 if plan.old is None or plan.old.locations:
                     new.append(dataset)
                 else:
@@ -406,7 +263,7 @@ class Writer:
             self._registry.datasets.insert(new)
         return [plan.ref for plan in plans]
 
-    def _prepare(self, plan: _Plan) -> None:
+    def _prepare(self, plan: Plan) -> None:
         """Make what the dataset needs and is not there yet: records, its type, its RUN."""
         for element, record in plan.new_records:
             self._registry.records.insert(element, [record])
@@ -432,57 +289,38 @@ class Writer:
                 batch.delete(key)
             batch.publish()
 
-    def _store(self) -> Store:
-        """Give the store that is written to."""
-        for store in self._stores.values():
-            if store.writable:
-                return store
-        raise NotAllowed(
-            "write a dataset", "no store of the repository can be written", "check its configuration"
-        )
-
-
-def _planned(
-    target: Target,
-    dataset_type: DatasetType,
-    data_id: DataId,
-    old: Resolved | None,
-    new_records: tuple[tuple[str, dict[str, object]], ...],
-) -> _Plan:
-    """Give the plan, unless a dataset that is there stands in its way."""
-    if old is not None and old.locations and not target.replace:
-        what = f"write {target.type_name} {data_id!r} to {target.run!r}"
-        raise Exists(what, "it exists already", "put another in its place with replace")
-    kept_id = old.ref.id if old is not None and not old.locations else target.id
-    kept_id = UUID(bytes=new_ids(1)[0]) if kept_id is None else kept_id
-    ref = DatasetRef(kept_id, dataset_type, data_id, target.run)
-    key = unique_key(ref, target.extension) if old and old.locations else default_key(ref, target.extension)
-    return _Plan(target, ref, key, old, new_records)
-
 
 def _read_only() -> ReadOnly:
     return ReadOnly("change the repository", "it was opened for reading", "open it with writable=True")
 
 
-def _location(store: str, plan: _Plan, content: Content) -> Location:
-    key, extension, found = plan.key, plan.target.extension, plan.target.part
+def _with(plan: Plan, captured: Values) -> Plan:
+    return replace(plan, target=replace(plan.target, captured=captured)) if captured else plan
+
+
+def _in_file(plan: Plan, key: str) -> Plan:
+    """Give the plan of a dataset in a file of many: the file is kept as it is by all stores."""
+    files = tuple(
+        (replace(route, extension=plan.target.extension, own_format=False), key) for route, _ in plan.files
+    )
+    return replace(plan, files=files)
+
+
+def _locations(plan: Plan, written: Mapping[tuple[str, str], Content]) -> tuple[Location, ...]:
+    """Give where the files of a dataset lie; components that it has not were not written."""
+    places = []
+    for route, key in plan.files:
+        found = written.get((route.store, key))
+        if found is not None:
+            places.append(_location(plan, route, key, found))
+    return tuple(places)
+
+
+def _location(plan: Plan, route: Route, key: str, content: Content) -> Location:
+    found, mtime_ns = plan.target.part, content.mtime_ns
     if found is None:
-        return Location(store, key, extension, content.size, content.mtime_ns, content.sha256)
+        what = (route.extension, content.size, mtime_ns, content.sha256)
+        return Location(route.store, key, *what, component=route.component)
     part = replace(found.part, file_size=content.size, file_sha256=content.sha256)
     sha256 = found.sha256 if part.hdu else content.sha256
-    return Location(store, key, extension, found.size, content.mtime_ns, sha256, part)
-
-
-class _Written(ByteSource):
-    """A file that is being written, as a source."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    @property
-    def size(self) -> int:
-        return self._file.seek(0, io.SEEK_END)
-
-    def read(self, start: int, stop: int) -> bytes:
-        self._file.seek(start)
-        return self._file.read(stop - start)
+    return Location(route.store, key, route.extension, found.size, mtime_ns, sha256, part)

@@ -8,6 +8,7 @@ import io
 from typing import Any
 
 import numpy as np
+from astropy import units
 from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.table import MaskedColumn, Table
@@ -15,6 +16,7 @@ from astropy.wcs import WCS
 
 from skyfs.abc.source import ByteSource
 from skyfs.formats import Formats
+from skyfs.formats.exposure import Exposure, Mask
 
 
 def small_table() -> Table:
@@ -62,6 +64,28 @@ def hdus() -> fits.HDUList:
     )
     scaled = fits.ImageHDU(np.array([[0, 40000], [65535, 7]], "u2"), name="SCI")
     return fits.HDUList([fits.PrimaryHDU(np.arange(6, dtype="i2").reshape(2, 3)), scaled, table])
+
+
+def exposure() -> Exposure:
+    """An exposure with everything."""
+    pixels = np.arange(20, dtype="f4").reshape(4, 5)
+    mask = Mask((np.arange(20, dtype="i4") % 8).reshape(4, 5), {"BAD": 0, "SAT": 1, "DETECTED": 2})
+    extra = fits.BinTableHDU.from_columns([fits.Column("x", "E", array=np.arange(3.0))], name="EXTRA")
+    wcs = image().wcs
+    wcs.wcs.crval = [150.12345678901234, 2.345678901234567]
+    return Exposure(
+        pixels,
+        mask,
+        np.abs(pixels) + 0.5,
+        np.ones((3, 3)) / 9,
+        wcs,
+        fits.Header(
+            [("OBJECT", "M31", "what"), ("EXPTIME", 30.5), ("HISTORY", "made"), ("HISTORY", "twice")]
+        ),
+        units.nJy,
+        fits.HDUList([extra]),
+        {"IMAGE": fits.Header([("LTV1", -3.0)])},
+    )
 
 
 def same_table(left: Any, right: Any) -> bool:

@@ -10,9 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
 
 from skyfs.formats.csv import Csv
 from skyfs.formats.ecsv import Ecsv
+from skyfs.formats.exposure import Exposure, Mask
 from skyfs.formats.fits import Bzip2Fits, Fits, GzipFits, PackedFits
 from skyfs.formats.fits_layout import extents
 from skyfs.formats.json import Json
@@ -23,10 +26,21 @@ from skyfs.formats.preview import write_preview
 from skyfs.formats.raw import Raw
 from skyfs.formats.text import Text
 from skyfs.formats.votable import VOTable
+from skyfs.formats.wcs_cards import wcs_cards
 from skyfs.formats.yaml import Yaml
 from skyfs.testing.format_suite import FormatSuite, MemorySource
 
-from .samples import hdus, image, rich_table, same_array, same_hdus, same_image, same_table, small_table
+from .samples import (
+    exposure,
+    hdus,
+    image,
+    rich_table,
+    same_array,
+    same_hdus,
+    same_image,
+    same_table,
+    small_table,
+)
 
 DOCUMENT = {"b": 1, "a": [1.5, None, True, "é\n"], "nested": {"x": {}, "y": []}}
 
@@ -41,9 +55,17 @@ class TestFits(FormatSuite):
             ("Image", image()),
             ("Table", small_table()),
             ("Array", np.arange(3000, dtype="f8").reshape(30, 100)),
+            ("Exposure", exposure()),
+            ("Mask", exposure().mask),
+            ("Header", exposure().header),
+            ("Wcs", exposure().wcs),
         ]
 
     def same(self, left: Any, right: Any) -> bool:
+        if isinstance(right, WCS):
+            return bool(wcs_cards(left).tostring() == wcs_cards(right).tostring())
+        if isinstance(right, fits.Header | Exposure | Mask):
+            return type(left) is type(right) and left == right
         for kind, equal in (("HDUList", same_hdus), ("CCDData", same_image), ("Table", same_table)):
             if type(right).__name__ == kind:
                 return equal(left, right)

@@ -415,7 +415,9 @@ def test_real_files(formats: Formats, real_data: Path) -> None:
             try:
                 value = load(formats, source, extension, storage_class)
             except SkyfsError as error:
-                if "no table" in str(error) or "no image" in str(error):
+                if any(f"no {part}" in str(error) for part in ("table", "image", "WCS", "mask")):
+                    continue
+                if storage_class == "Mask" and "should be integers" in str(error):
                     continue
                 raise
             again = load(

@@ -18,9 +18,14 @@ _buckets: dict[str, str] = {}
 
 def s3_store(s3: S3Server, folder: Path | None = None, *, prefix: str = "some/prefix") -> RemoteStore:
     """Give a store with a prefix of its own; writable when it has a folder for what is being written."""
+    return s3_store_at(f"{bucket_of(s3)}/{prefix}-{next(_numbers)}", s3, folder)
+
+
+def bucket_of(s3: S3Server) -> str:
+    """Give the URL of the bucket that tests share."""
     if s3.endpoint not in _buckets:
         _buckets[s3.endpoint] = s3.bucket("for-stores")
-    return s3_store_at(f"{_buckets[s3.endpoint]}/{prefix}-{next(_numbers)}", s3, folder)
+    return _buckets[s3.endpoint]
 
 
 def s3_store_at(url: str, s3: S3Server, folder: Path | None = None) -> RemoteStore:

@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from skyfs.model.selectors import Selector
 
+from .contents import Contents
 from .source import ByteSource
 
 
@@ -107,3 +108,23 @@ class ReadsComponents(Protocol):
 
         None when this dataset has none. Raises as `Format.read`.
         """
+
+
+@runtime_checkable
+class ShowsContents(Protocol):
+    """A format whose files are trees of smaller files; it can show files of other formats as such, too."""
+
+    def shows(self, extension: str) -> bool:
+        """Tell whether `contents` takes files of an extension as they are, without decoding them whole."""
+
+    def contents(self, source: ByteSource, extension: str) -> Contents:
+        """Find what lies inside of a file, reading little; `shows` says of which extensions.
+
+        Raises
+        ------
+        BadContent
+            When the bytes are damaged.
+        """
+
+    def pack(self, contents: Contents, source: ByteSource, file: BinaryIO) -> None:
+        """Write all that lies inside of a file as one file of this format."""

@@ -60,6 +60,7 @@ COMMANDS = {
     "attach": Entry("attaching", "attach", "Attach a table: columns that expressions may use."),
     "detach": Entry("attaching", "detach", "Remove an attached table."),
     "register": Entry("defining", "register", "Register a dataset type."),
+    "cache": Entry("caching", "cache", "Show, empty, check or pin what is kept of far stores."),
     "mount": Entry("mounting", "mount", "Show a repository as a folder."),
     "umount": Entry("mounting", "umount", "Take a mount away."),
     "mounts": Entry("mounting", "mounts", "Show the mounts of repositories."),

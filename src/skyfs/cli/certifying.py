@@ -29,9 +29,9 @@ def certify(
     """Certify the calibrations at PATH in COLLECTION, which is made when it is new, for a range of time."""
     refs = []
     for node in session.nodes(paths):
-        if node.is_dir:
+        if node.is_dir and not node.is_dataset:
             raise IsDirectory(f"certify {node.path!r}", "it is a folder", "name datasets, with wildcards")
-        if node.named is None:
+        if node.named is None or node.inner:
             raise NotAllowed(f"certify {node.path!r}", "it is no dataset")
         refs.append(node.named.resolved.ref)
     session.repository(writable=True).certify(refs, collection, begin, end)

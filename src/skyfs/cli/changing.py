@@ -28,7 +28,8 @@ def rm(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
     addresses = [parse(path) for path in session.expand(paths)]
     if not recursive:
         for address in addresses:
-            if session.tree().lookup(address).is_dir:
+            node = session.tree().lookup(address)
+            if node.is_dir and not node.is_dataset:
                 raise IsDirectory(f"remove {str(address)!r}", "it is a folder", "remove it with -r")
     Editor(Tree(session.repository(writable=True))).remove(addresses, recursive=recursive)
 
@@ -48,10 +49,10 @@ def ln(session: Session, *, arguments: Sequence[str], recursive: bool) -> None:
     tree = session.tree()
     files = []
     for node in session.nodes(paths):
-        if node.is_dir and not recursive:
+        if node.is_dir and not (recursive or node.is_dataset):
             raise IsDirectory(f"tag {node.path!r}", "it is a folder", "tag all that is in it with -r")
         files += list(tree.files(parse(node.path))) if node.is_dir else [node]
-    refs = [file.named.resolved.ref for file in files if file.named is not None]
+    refs = [file.named.resolved.ref for file in files if file.named is not None and not file.inner]
     if len(refs) < len(files):
         raise NotAllowed("tag", "some of these are no datasets")
     session.repository(writable=True).tag(refs, "/".join(address.head))

@@ -106,7 +106,9 @@ def _by_data_id(tree: Tree, type_name: str, output: str, asked: dict[str, object
 
 def _refuse_folder(node: Node) -> None:
     if node.is_dir:
-        raise IsDirectory(f"read {node.path!r}", "it is a folder", f"look into it: skyfs ls {node.path}")
+        copied = "copy it with cp -r, or get it as one file, .zarr.zip"
+        todo = copied if node.is_dataset else f"look into it: skyfs ls {node.path}"
+        raise IsDirectory(f"read {node.path!r}", "it is a folder", todo)
 
 
 def pour(source: ByteSource, out: Writable) -> None:

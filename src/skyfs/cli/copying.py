@@ -141,8 +141,11 @@ def _pairs_out(session: Session, node: Node, target: str) -> Iterator[tuple[Node
         return
     # As cp -r: into an existing folder the folder itself goes, else its content gets the new name.
     base = os.path.join(target, node.name) if os.path.isdir(target) else target
-    for file in session.tree().files(parse(node.path)):
-        yield file, os.path.join(base, file.path.removeprefix(node.path).lstrip("/"))
+    tree = session.tree()
+    for found in tree.files(parse(node.path)):
+        inside = (one for one in tree.insides.below(found) if not one.is_dir)
+        for file in inside if found.is_dir else (found,):
+            yield file, os.path.join(base, file.path.removeprefix(node.path).lstrip("/"))
 
 
 # -- in ------------------------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ def _of_path(session: Session, path: str) -> dict[str, object]:
     node = tree.lookup(parse(path))
     found: dict[str, object] = {"path": node.path, "kind": "folder" if node.is_dir else "file"}
     if node.is_dir:
-        return found | {"entries": len(tree.children(parse(node.path)))}
+        found["entries"] = len(tree.children(parse(node.path)))
+        return found | tree.attributes(node)
     return found | {"size": node.size, "mtime": utc(node.mtime_ns)} | tree.attributes(node)
 
 

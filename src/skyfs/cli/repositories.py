@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -28,8 +28,23 @@ if TYPE_CHECKING:
 @click.option(
     "--durability", type=click.Choice(["power", "process"]), help="What a finished put survives the loss of."
 )
+@click.option(
+    "--store",
+    "stores",
+    metavar="NAME=URL",
+    multiple=True,
+    help="Where bytes lie: a folder or URL, such as s3://bucket/prefix. More than once: read in this order. "
+    "Default: the folder data.",
+)
+@click.option(
+    "--store-option",
+    "store_options",
+    metavar="NAME.KEY=VALUE",
+    multiple=True,
+    help="Option of a store; a VALUE such as $TOKEN (quoted) is looked up whenever the store is opened.",
+)
 @click.pass_obj
-def init(
+def init(  # noqa: PLR0913 - one for each option
     session: Session,
     /,
     *,
@@ -37,6 +52,8 @@ def init(
     name: str | None,
     shared: bool,
     universe: str | None,
+    stores: tuple[str, ...],
+    store_options: tuple[str, ...],
     **options: str | None,
 ) -> None:
     """Create a repository in DIR, a folder that is new or empty."""
@@ -44,7 +61,13 @@ def init(
 
     given = {key: value for key, value in options.items() if value is not None}
     made: Repository = skyfs.create(
-        folder, name=name, shared=shared, universe=universe, options=given, environment=session.environment
+        folder,
+        name=name,
+        shared=shared,
+        universe=universe,
+        stores=_stores(stores, store_options),
+        options=given,
+        environment=session.environment,
     )
     with made:
         click.echo(f"{made.root}: repository {made.name!r}")
@@ -68,3 +91,29 @@ def destroy(session: Session, *, location: str, yes: bool) -> None:
         click.confirm(f"Delete {folder} with all that it holds?", abort=True, err=True)
     skyfs.destroy(location, environment=session.environment)
     click.echo(f"{folder}: deleted")
+
+
+def _stores(stores: tuple[str, ...], options: tuple[str, ...]) -> list[dict[str, object]] | None:
+    """Give the section ``stores:`` that the options spell."""
+    given: dict[str, dict[str, object]] = {}
+    for text in stores:
+        name, found, url = text.partition("=")
+        if not found or not name or not url or name in given:
+            raise click.BadParameter(
+                f"{text!r} is not NAME=URL, or the name is there twice", param_hint="--store"
+            )
+        given[name] = {"name": name, "url": url, "options": {}}
+    for text in options:
+        place, found, value = text.partition("=")
+        name, dot, key = place.partition(".")
+        chosen = given.get(name)
+        if not found or not dot or not key or chosen is None:
+            # The value may be a credential: it is not shown.
+            hint = f"{place!r} is not NAME.KEY=VALUE with the NAME of a --store"
+            raise click.BadParameter(hint, param_hint="--store-option")
+        *above, last = key.split(".")
+        inner = cast("dict[str, Any]", chosen["options"])
+        for part in above:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return list(given.values()) or None

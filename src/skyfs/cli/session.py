@@ -36,6 +36,11 @@ class Session:
         self._closing.close()
 
     @property
+    def is_named(self) -> bool:
+        """Whether a repository is named, here or by the environment."""
+        return bool(self._location or self.environment.default_repository)
+
+    @property
     def location(self) -> str:
         """The name, folder or URL of the repository.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import BinaryIO
 
+from skyfs.abc.contents import Contents, Entry
 from skyfs.abc.source import ByteSource
 
 
@@ -26,6 +28,25 @@ class Buffer(ByteSource):
     def read_all(self) -> bytes:
         """Give all bytes, without a copy."""
         return self._data
+
+
+class HeldContents(Contents):
+    """Contents whose data are in memory, because the source had to be expanded or converted as a whole."""
+
+    def __init__(self, contents: Contents, data: bytes) -> None:
+        self._contents, self._buffer = contents, Buffer(data)
+        self.held_bytes = len(data)
+
+    def entry(self, path: str) -> Entry:
+        return self._contents.entry(path)
+
+    def children(self, path: str) -> Iterator[Entry]:
+        return self._contents.children(path)
+
+    def open(self, source: ByteSource, path: str) -> ByteSource:
+        found = self._contents.open(self._buffer, path)
+        source.close()
+        return found
 
 
 def open_whole(source: ByteSource) -> BinaryIO:

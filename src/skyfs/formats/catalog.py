@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import BinaryIO, Self
 
-from skyfs.abc.format import Format, HasHeader
+from skyfs.abc.contents import Contents
+from skyfs.abc.format import Format, HasHeader, ShowsContents
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadConfig, BadContent, BadDefinition, UnknownFormat, Unsupported
 from skyfs.model.storage import StorageClass
 
 from . import entry_points
+from .composites import check_assembles, put_together, take_apart
 from .conversion import Converters, resolve_type
 from .loading import load_class, load_object
 from .raw import Raw
@@ -68,6 +70,11 @@ class Formats:
         """Tell whether a format has this extension; nothing is loaded."""
         return extension in self._settings.formats or extension in entry_points.discover()
 
+    def is_folder(self, extension: str) -> bool:
+        """Tell whether paths show a dataset of this extension as a folder of files; nothing is loaded."""
+        rule = self._settings.formats.get(extension)
+        return rule is not None and rule.folder
+
     def format(self, extension: str) -> Format:
         """Give the format of an extension, loading it when it is first used.
 
@@ -119,6 +126,33 @@ class Formats:
             )
         return extension
 
+    def disassembles(self, storage_class: str, type_name: str) -> bool:
+        """Tell whether components of new datasets are stored as files of their own."""
+        of_type, of_class = self._settings.types.get(type_name), self._settings.class_rules.get(storage_class)
+        for rule in (of_type, of_class):
+            if rule is not None and rule.disassemble is not None:
+                return rule.disassemble
+        return False
+
+    def components(self, storage_class: str) -> Mapping[str, str]:
+        """Give the names of the components of a storage class, and their own storage classes."""
+        return self.storage_class(storage_class).components
+
+    def component_class(self, storage_class: str, component: str) -> str:
+        """Give the storage class of a component.
+
+        Raises
+        ------
+        BadArgument
+            When the storage class has no such component.
+        """
+        components = self.components(storage_class)
+        if component not in components:
+            known = ", ".join(components) or "none"
+            asked = f"component {component!r} of {storage_class}"
+            raise BadArgument(asked, "unknown", f"components are: {known}")
+        return components[component]
+
     def storage_class_for(self, extension: str) -> str:
         """Give the most general storage class of an extension; raises as `format`."""
         return self.format(extension).storage_classes[0]
@@ -148,12 +182,18 @@ class Formats:
         Unsupported
             When the format cannot give the storage class.
         """
-        wanted = None if as_ is None else resolve_type(as_)
-        value = self._read(source, extension, storage_class)
-        return value if wanted is None else self._converters.convert(value, wanted)
+        if as_ is not None:
+            resolve_type(as_)  # before the bytes are read
+        return self.convert_to(self._read(source, extension, storage_class), as_)
 
     def write(
-        self, value: object, file: BinaryIO, extension: str, storage_class: str, type_name: str | None = None
+        self,
+        value: object,
+        file: BinaryIO,
+        extension: str,
+        storage_class: str,
+        type_name: str | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         """Write a dataset, converting the object to the storage class's Python type when it is another.
 
@@ -169,6 +209,8 @@ class Formats:
             What it is.
         type_name
             The dataset type, whose own writer options win.
+        options
+            More of them, which win over all.
 
         Raises
         ------
@@ -185,7 +227,12 @@ class Formats:
         carrier = self._carrier(extension, storage_class)
         if carrier != storage_class:
             value = self._converters.convert(value, self._python_type(carrier))
-        self.format(extension).write(value, file, self._options(extension, storage_class, type_name))
+        chosen = {**self._options(extension, storage_class, type_name), **(options or {})}
+        self.format(extension).write(value, file, chosen)
+
+    def convert_to(self, value: object, as_: type | str | None) -> object:
+        """Give an object as another Python type; as it is with None. Raises as `read`."""
+        return value if as_ is None else self._converters.convert(value, resolve_type(as_))
 
     def check(self, source: ByteSource, extension: str) -> None:
         """Raise BadContent when the bytes are visibly truncated or of another format."""
@@ -214,12 +261,39 @@ class Formats:
         BadArgument
             When the storage class has no such component.
         """
-        components = self.storage_class(storage_class).components
-        if name not in components:
-            known = ", ".join(components) or "none"
-            raise BadArgument(f"component {name!r} of {storage_class}", "unknown", f"components are: {known}")
-        part = getattr(value, name, None)
-        return None if part is None else self._converters.convert(part, self._python_type(components[name]))
+        own_class = self.component_class(storage_class, name)
+        part = take_apart(self.storage_class(storage_class), value, name)
+        return None if part is None else self._converters.convert(part, self._python_type(own_class))
+
+    def disassemble(self, storage_class: str, value: object) -> dict[str, tuple[str, object]]:
+        """Give component → its storage class and object, of all components that the object has.
+
+        The object is converted first to the storage class's Python type. `assemble` is the inverse.
+
+        Raises
+        ------
+        Unsupported
+            When the storage class cannot be put together from components.
+        BadArgument
+            When the object cannot be converted.
+        """
+        whole = self.storage_class(storage_class)
+        check_assembles(whole)
+        value = self._converters.convert(value, self._python_type(storage_class))
+        parts = {name: self.component(value, storage_class, name) for name in whole.components}
+        return {name: (whole.components[name], part) for name, part in parts.items() if part is not None}
+
+    def assemble(self, storage_class: str, parts: Mapping[str, object]) -> object:
+        """Put an object together from its components: those that `disassemble` gave.
+
+        Raises
+        ------
+        Unsupported
+            When the storage class cannot be put together from components.
+        BadArgument
+            When there are unknown components, or one without which there is no whole is missing.
+        """
+        return put_together(self.storage_class(storage_class), parts)
 
     def can_convert(self, extension: str, storage_class: str, to_extension: str) -> bool:
         """Tell whether `convert` can be tried; whether a FITS file has a table, only its bytes tell."""
@@ -227,12 +301,42 @@ class Formats:
             return False
         if extension == to_extension:
             return True
+        if self.shows(extension, to_extension):
+            return True
         return any(carriers(self.format(extension), storage_class, self.format(to_extension)))
 
+    def shows(self, extension: str, to_extension: str) -> bool:
+        """Tell whether `contents` takes files of the first extension as the second."""
+        found = self.format(to_extension)
+        return isinstance(found, ShowsContents) and found.shows(extension)
+
+    def contents(self, source: ByteSource, extension: str, to_extension: str) -> Contents:
+        """Find what lies inside of a file when it is seen as a tree, reading little.
+
+        Raises
+        ------
+        Unsupported
+            When the second extension is of no trees, or this file cannot be seen so.
+        BadContent
+            When the bytes are damaged.
+        """
+        found = self.format(to_extension)
+        if not (isinstance(found, ShowsContents) and found.shows(extension)):
+            raise Unsupported(
+                f"the inside of a {extension!r} file as {to_extension!r}", "there is no such view"
+            )
+        return found.contents(source, extension)
+
     def convert(
-        self, source: ByteSource, extension: str, storage_class: str, to_extension: str, file: BinaryIO
+        self,
+        source: ByteSource,
+        extension: str,
+        storage_class: str,
+        to_extension: str,
+        file: BinaryIO,
+        options: Mapping[str, object] | None = None,
     ) -> None:
-        """Write the same dataset in another format.
+        """Write the same dataset in another format, or in its own with other writer options.
 
         Tables and images keep what both formats can express; pictures and header dumps are for looking at.
 
@@ -243,9 +347,11 @@ class Formats:
         BadContent
             When the bytes are damaged.
         """
-        if extension == to_extension:
+        if extension == to_extension and not options:
             self._known(extension)
             file.write(source.read_all())
+            return
+        if self._pack(source, extension, to_extension, file):
             return
         origin, target = self.format(extension), self.format(to_extension)
         failure: BadContent | None = None
@@ -260,10 +366,22 @@ class Formats:
             if exported and isinstance(target, Exports):
                 target.export(value, file)
             else:
-                target.write(value, file, self._options(to_extension, carrier, None))
+                target.write(value, file, {**self._options(to_extension, carrier, None), **(options or {})})
             return
         asked = f"{storage_class} stored as {extension!r} cannot be shown as {to_extension!r}"
         raise Unsupported(asked, failure.asked if failure else "no conversion is known") from failure
+
+    def _pack(self, source: ByteSource, extension: str, to_extension: str, file: BinaryIO) -> bool:
+        """Write what a view of the file shows; False when there is none."""
+        target = self.format(to_extension)
+        if not (isinstance(target, ShowsContents) and target.shows(extension)):
+            return False
+        try:
+            contents = target.contents(source, extension)
+        except Unsupported:
+            return False
+        target.pack(contents, source, file)
+        return True
 
     def header(self, source: ByteSource, extension: str) -> Mapping[str, object]:
         """Give the main keywords of a file.

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
-from skyfs.errors import BadArgument
+from skyfs.errors import BadArgument, Unsupported
 
 from . import fits_read, fits_write
 from .buffer import Buffer
@@ -29,10 +29,22 @@ class Fits(Format):
     """
 
     extensions: tuple[str, ...] = (".fits", ".fit")
-    storage_classes: tuple[str, ...] = ("Hdus", "Image", "Table", "Array")
+    storage_classes: tuple[str, ...] = (
+        "Hdus",
+        "Image",
+        "Table",
+        "Array",
+        "Exposure",
+        "Mask",
+        "Header",
+        "Wcs",
+    )
 
     def read(self, source: ByteSource, storage_class: str) -> object:
-        """Read as HDUList, or the first image or table as CCDData, Table or array (native byte order)."""
+        """Read as HDUList or Exposure, or the first image or table as CCDData, Table or array.
+
+        Images are in native byte order.
+        """
         reader = fits_read.READERS.get(storage_class)
         if reader is None:
             raise refuse_class("FITS", storage_class, self.storage_classes)
@@ -42,7 +54,7 @@ class Fits(Format):
             return reader(plain)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
-        """Write an HDUList, CCDData, Table or array."""
+        """Write an HDUList, CCDData, Table, array, Exposure, Mask, Header or WCS."""
         chosen = fits_write.parse_options(options)
         with Tolerance(), writing("FITS"):
             fits_write.write_hdus(value, file, chosen)
@@ -55,6 +67,15 @@ class Fits(Format):
         """Give the primary header, merged with the first extension's when the primary has no data."""
         with Tolerance(), reading("FITS"):
             return main_header(self._plain(source))
+
+    def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:
+        """Read one component of an Exposure: headers, and the data of its own HDUs."""
+        if storage_class != "Exposure":
+            raise Unsupported(f"components of {storage_class} in FITS", "it is read as a whole")
+        from .exposure_fits import ExposureFile
+
+        with Tolerance(), reading("FITS"):
+            return ExposureFile(self._plain(source)).component(component)
 
     def _plain(self, source: ByteSource) -> ByteSource:
         """Give the uncompressed file."""

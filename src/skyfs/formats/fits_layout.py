@@ -90,6 +90,19 @@ def check_layout(source: ByteSource) -> None:
         pass
 
 
+def main_image(found: list[Extent]) -> Extent:
+    """Give the first 2-d image, or else the first of any dimension."""
+    images = [extent for extent in found if extent.image_axes]
+    for extent in images:
+        if len(extent.image_axes) == 2:
+            return extent
+    if images:
+        return images[0]
+    raise BadContent(
+        "no image in the FITS file", f"none of its {len(found)} HDUs has one", "use Hdus or Table"
+    )
+
+
 def _extent(source: ByteSource, index: int, start: int, size: int) -> Extent:
     cards, data_start = _read_header(source, index, start, size)
     axes, data_size = _shape(cards, index)

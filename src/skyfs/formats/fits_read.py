@@ -10,7 +10,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 
 from .buffer import Buffer, open_whole
-from .fits_layout import Extent, extents
+from .fits_layout import Extent, extents, main_image
 from .images import hdu_to_array, image_unit, native
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def read_image(source: ByteSource) -> CCDData:
     from astropy.nddata import fits_ccddata_reader
 
     found = list(extents(source))
-    main = _main_image(found)
+    main = main_image(found)
     _refuse_double_solution(main)
     with open_whole(source) as file:
         header = fits.Header.fromstring(main.cards)
@@ -56,7 +56,7 @@ def read_array(source: ByteSource) -> np.ndarray:
     """Read the pixels of the image that `read_image` takes."""
     from astropy.io import fits
 
-    main = _main_image(list(extents(source)))
+    main = main_image(list(extents(source)))
     with open_whole(source) as file, fits.open(file, memmap=False) as hdus:
         return native(hdus[main.index].data)
 
@@ -97,11 +97,27 @@ def hdus_to_table(hdus: fits.HDUList) -> Table:
     raise BadContent("no table among the HDUs", f"there are {len(hdus)} HDUs, none a table")
 
 
+def _lazily(name: str) -> Callable[[ByteSource], object]:
+    """Give a reader of `exposure_fits`, which imports astropy when it is imported itself."""
+
+    def read(source: ByteSource) -> object:
+        from . import exposure_fits
+
+        found: object = getattr(exposure_fits, name)(source)
+        return found
+
+    return read
+
+
 READERS: Mapping[str, Callable[[ByteSource], object]] = {
     "Hdus": read_hdus,
     "Image": read_image,
     "Table": read_table,
     "Array": read_array,
+    "Exposure": _lazily("read_exposure"),
+    "Mask": _lazily("read_mask"),
+    "Header": _lazily("read_header"),
+    "Wcs": _lazily("read_wcs"),
 }
 
 
@@ -116,18 +132,6 @@ def _refuse_double_solution(extent: Extent) -> None:
             "it has plate constants (AMDX1) and distortion polynomials (CQDIS1) at once",
             "remove one of them, or read it as Hdus or Array",
         )
-
-
-def _main_image(found: list[Extent]) -> Extent:
-    images = [extent for extent in found if extent.image_axes]
-    for extent in images:
-        if len(extent.image_axes) == 2:
-            return extent
-    if images:
-        return images[0]
-    raise BadContent(
-        "no image in the FITS file", f"none of its {len(found)} HDUs has one", "use Hdus or Table"
-    )
 
 
 def _table(file: object, index: int, *, astropy_native: bool = False) -> Table:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from skyfs.errors import BadArgument
 
 from .fits_tiles import without_times
 from .guards import refuse_options, refuse_value
 from .masks import with_masks
+from .wcs_cards import drop_plate_constants
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _COMPRESSIONS = ("auto", "none", "RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1")
 _TILING = ("tile_shape", "quantize_level", "quantize_method", "dither_seed", "hcomp_scale", "hcomp_smooth")
-_PLATE = re.compile(r"AMD[XY]\d+|PPO\d|PLTRA[HMS]|PLTDEC(SN|[DMS])|CNPIX[12]|[XY]PIXELSZ")
 _SEED_OF_DATA = -1
 _QUANTIZE = {"none": -1, "no_dither": -1, "dither_1": 1, "dither_2": 2}
 
@@ -79,16 +78,27 @@ def _to_hdus(value: object) -> fits.HDUList:
     from astropy.io import fits
     from astropy.nddata import CCDData
     from astropy.table import Table
+    from astropy.wcs import WCS
 
-    if isinstance(value, fits.HDUList):
-        return value
-    if isinstance(value, CCDData):
-        return image_to_hdus(value)
-    if isinstance(value, Table):
-        return table_to_hdus(value)
-    if isinstance(value, np.ndarray):
-        return array_to_hdus(value)
-    raise refuse_value("FITS", value, "HDUList, CCDData, Table or numpy array")
+    from . import exposure_fits
+    from .exposure import Exposure, Mask
+
+    # One for each storage class of FITS.
+    makers: tuple[tuple[type, Callable[[Any], fits.HDUList]], ...] = (
+        (fits.HDUList, lambda hdus: hdus),
+        (CCDData, image_to_hdus),
+        (Table, table_to_hdus),
+        (np.ndarray, array_to_hdus),
+        (Exposure, exposure_fits.exposure_to_hdus),
+        (Mask, exposure_fits.mask_to_hdus),
+        (fits.Header, exposure_fits.header_to_hdus),
+        (WCS, exposure_fits.wcs_to_hdus),
+    )
+    for kind, make in makers:
+        if isinstance(value, kind):
+            return make(value)
+    accepted = "HDUList, CCDData, Table, numpy array, Exposure, Mask, Header or WCS"
+    raise refuse_value("FITS", value, accepted)
 
 
 def hdu_to_hdus(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> fits.HDUList:
@@ -106,20 +116,10 @@ def image_to_hdus(image: CCDData) -> fits.HDUList:
         raise BadArgument("a CCDData of booleans", "FITS has no boolean images", "use uint8")
     hdus = image.to_hdu()
     if "CQDIS1" in hdus[0].header:
-        _drop_plate_constants(hdus[0].header)
+        drop_plate_constants(hdus[0].header)
     # to_hdu leaves BUNIT out of dimensionless images, which would come back in adu.
     hdus[0].header["BUNIT"] = image.unit.to_string()
     return hdus
-
-
-def _drop_plate_constants(header: fits.Header) -> None:
-    """Drop what the Digitized Sky Survey says of a plate: the polynomials beside it say the same.
-
-    They also stay right when the image is cut, and wcslib must not see both (see fits_read).
-    """
-    for key in list(header):
-        if _PLATE.fullmatch(key):
-            del header[key]
 
 
 def table_to_hdus(table: Table) -> fits.HDUList:

@@ -23,7 +23,17 @@ def native(array: np.ndarray) -> np.ndarray:
 
 
 def image_unit(header: fits.Header) -> UnitBase | None:
-    """Give the unit that astropy's reader would not find by itself; None when BUNIT says it well.
+    """Give the unit that astropy's reader would not find by itself; None when BUNIT says it well."""
+    from astropy import units
+
+    text = header.get("BUNIT")
+    unit = exact_unit(header)
+    known = isinstance(text, str) and text.strip() and not isinstance(unit, units.UnrecognizedUnit)
+    return None if known else unit
+
+
+def exact_unit(header: fits.Header) -> UnitBase:
+    """Give the unit of an image.
 
     Images without BUNIT are in adu. A unit that astropy does not know is kept by its name.
     """
@@ -35,8 +45,7 @@ def image_unit(header: fits.Header) -> UnitBase | None:
         return units.adu
     text = text.strip()
     text = "adu" if text.lower() == "adu" else text
-    unit = units.Unit(CCDData.known_invalid_fits_unit_strings.get(text, text), parse_strict="silent")
-    return unit if not text or isinstance(unit, units.UnrecognizedUnit) else None
+    return units.Unit(CCDData.known_invalid_fits_unit_strings.get(text, text), parse_strict="silent")
 
 
 def array_to_image(array: np.ndarray) -> CCDData:

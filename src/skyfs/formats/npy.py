@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
@@ -12,6 +13,9 @@ from skyfs.errors import BadArgument, BadContent
 
 from .buffer import open_whole
 from .guards import reading, refuse_class, refuse_options, refuse_value, writing
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _HEAD = 1 << 14
 
@@ -50,19 +54,39 @@ class Npy(Format):
 
     def check(self, source: ByteSource) -> None:
         """Check the header, and that the size of the data is what it says."""
-        import numpy as np
+        read_header(source)
 
-        head = io.BytesIO(source.read(0, _HEAD))
-        with reading("NPY"):
-            version = np.lib.format.read_magic(head)
-            if version == (1, 0):
-                shape, _, dtype = np.lib.format.read_array_header_1_0(head)
-            else:
-                shape, _, dtype = np.lib.format.read_array_header_2_0(head)
-        if dtype.hasobject:
-            raise BadContent("the NPY file is refused", "it holds pickled objects, which are code")
-        expected = head.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
-        if source.size != expected:
-            raise BadContent(
-                "the NPY file is damaged", f"it should have {expected} bytes and has {source.size}"
-            )
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an NPY file says of its array: shape and type, order of the axes, where the values begin."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+    start: int
+
+
+def read_header(source: ByteSource) -> Header:
+    """Read the header, and check that the size of the data is what it says.
+
+    Raises
+    ------
+    BadContent
+        When it is not, or the array holds pickled objects.
+    """
+    import numpy as np
+
+    head = io.BytesIO(source.read(0, _HEAD))
+    with reading("NPY"):
+        version = np.lib.format.read_magic(head)
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(head)
+        else:
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(head)
+    if dtype.hasobject:
+        raise BadContent("the NPY file is refused", "it holds pickled objects, which are code")
+    expected = head.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if source.size != expected:
+        raise BadContent("the NPY file is damaged", f"it should have {expected} bytes and has {source.size}")
+    return Header(tuple(shape), fortran, dtype, head.tell())

@@ -11,6 +11,10 @@ from skyfs.abc.format import Format
 _VIEWS = {
     "Hdus": ("Hdus", "Table", "Image", "Array"),
     "Image": ("Image", "Hdus", "Array"),
+    "Exposure": ("Exposure", "Hdus", "Image", "Array"),
+    "Mask": ("Mask", "Array", "Hdus"),
+    "Header": ("Header", "Hdus", "Dict"),
+    "Wcs": ("Wcs", "Hdus"),
     "Table": ("Table", "Hdus"),
     "Array": ("Array", "Image", "Hdus"),
 }

@@ -13,22 +13,28 @@ from skyfs.errors import BadConfig
 from skyfs.model.storage import StorageClass
 
 _EXTENSION = re.compile(r"(\.[a-z][a-z0-9]*)*")
+_WRITING = ("extension", "options", "disassemble")
 
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """The dotted class of an extension's format, and the writer options it always gets."""
+    """The class of an extension's format, its writer options, and whether paths show its files as folders."""
 
     class_name: str
     options: Mapping[str, object] = field(default_factory=dict)
+    folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRule:
-    """The extension in which datasets of a storage class or type are written, and the options there."""
+    """The extension in which datasets of a storage class or type are written, and the options there.
+
+    ``disassemble``: whether their components are stored as files of their own; None: nothing is said.
+    """
 
     extension: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    disassemble: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +112,8 @@ def parse_settings(config: object) -> Settings:
 
 def _storage_class(name: str, value: object) -> tuple[StorageClass, WriteRule]:
     where = f"formats.storage_classes.{name}"
-    keys = ("python_type", "extension", "options", "components", "converters", "doc")
-    given = _mapping(value, where, keys)
+    own = ("python_type", "components", "converters", "doc", "assembler", "disassembler")
+    given = _mapping(value, where, (*own, *_WRITING))
     if "python_type" not in given:
         raise BadConfig(
             where, "no python_type", "name the Python type of its datasets: python_type: package.Type"
@@ -117,27 +123,32 @@ def _storage_class(name: str, value: object) -> tuple[StorageClass, WriteRule]:
         _text(given["python_type"], f"{where}.python_type"),
         _texts(given.get("components"), f"{where}.components"),
         _texts(given.get("converters"), f"{where}.converters"),
-        _text(given.get("doc", ""), f"{where}.doc"),
+        *(_text(given.get(key, ""), f"{where}.{key}") for key in ("doc", "assembler", "disassembler")),
     )
-    return storage_class, _write_rule({k: given[k] for k in ("extension", "options") if k in given}, where)
+    return storage_class, _write_rule({k: given[k] for k in _WRITING if k in given}, where)
 
 
 def _format_rule(extension: str, value: object) -> FormatRule:
     where = f"formats.formats.{extension}"
     if isinstance(value, str):
         return FormatRule(value)
-    given = _mapping(value, where, ("class", "options"))
+    given = _mapping(value, where, ("class", "options", "folder"))
     if "class" not in given:
         raise BadConfig(where, "no class", "name the format's class: class: package.module.Class")
-    return FormatRule(
-        _text(given["class"], f"{where}.class"), _mapping(given.get("options"), f"{where}.options")
-    )
+    folder = given.get("folder", False)
+    if not isinstance(folder, bool):
+        raise BadConfig(f"{where}.folder", f"{folder!r} is not true or false")
+    options = _mapping(given.get("options"), f"{where}.options")
+    return FormatRule(_text(given["class"], f"{where}.class"), options, folder)
 
 
 def _write_rule(value: object, where: str) -> WriteRule:
-    given = _mapping(value, where, ("extension", "options"))
+    given = _mapping(value, where, _WRITING)
     extension = _extension(given["extension"], where) if "extension" in given else None
-    return WriteRule(extension, _mapping(given.get("options"), f"{where}.options"))
+    apart = given.get("disassemble")
+    if apart is not None and not isinstance(apart, bool):
+        raise BadConfig(f"{where}.disassemble", f"{apart!r}", "true or false")
+    return WriteRule(extension, _mapping(given.get("options"), f"{where}.options"), apart)
 
 
 def _extension(value: object, where: str) -> str:

@@ -169,6 +169,7 @@ class LookingFileSystem(NamedFileSystem):
             resolved = node.named.resolved
             parts = [resolved.ref.id, node.named.component, node.named.extension]
             parts += [place.sha256 for place in resolved.locations[:1]]
+            parts += node.inner
         return sha256(repr(parts).encode()).hexdigest()
 
     def checksum(self, path: str) -> int:

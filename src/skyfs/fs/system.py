@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from glob import has_magic
 from typing import Any, BinaryIO
@@ -16,14 +16,13 @@ from fsspec.utils import isfilelike
 
 from ..abc.source import ByteSource
 from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Unsupported
-from ..globbing import find
+from ..formats.zip_writing import folder_members, pack
 from ..model.paths import parse
+from ..model.quoting import extension_at_end
 from ..model.selectors import split_selectors
 from ..repository import Repository
-from ..tree import Node, Tree
+from .bulk import BulkFileSystem
 from .files import PackedFile, ReadFile, TextFile, WriteFile
-from .instance import joined
-from .looking import LookingFileSystem
 
 _COPY_BYTES = 1 << 22
 _TEXT_OPTIONS = ("encoding", "errors", "newline")
@@ -50,7 +49,7 @@ class Together(Transaction):
             fs._intrans, fs._transaction, self.fs = False, None, None  # noqa: SLF001 - what fsspec's own does
 
 
-class SkyFileSystem(LookingFileSystem):
+class SkyFileSystem(BulkFileSystem):
     """A repository of datasets as an fsspec filesystem.
 
     Names begin with ``/``, or with the repository's name when they were given so (``skyfs://NAME/path``).
@@ -152,36 +151,6 @@ class SkyFileSystem(LookingFileSystem):
         draft = self._home.writing().draft(parse(self._split(path)[1]), replace=replace)
         return WriteFile(self, path, mode, draft, autocommit=autocommit)
 
-    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **options: Any) -> Any:
-        """Give the bytes of a file; of several, of a pattern, or of all below a folder, by name.
-
-        Parameters
-        ----------
-        path
-            A path or a list of paths, with wildcards or without.
-        recursive
-            Whether folders stand for all files below them.
-        on_error
-            ``raise``, ``omit`` what fails, or ``return`` the exception in its place.
-        **options
-            ``start`` and ``end``, as for `cat_file`.
-        """
-        several = isinstance(path, list | tuple | set)
-        if not several and not recursive and not _is_pattern(self._strip_protocol(path)):
-            return self.cat_file(path, **options)
-        found: dict[str, bytes | Exception] = {}
-        for one in sorted(path) if several else [path]:
-            try:
-                for name, tree, node in self._expanded(one, recursive=recursive):
-                    with tree.open_node(node) as source:
-                        found[name] = _part_of(source, **options)
-            except Exception as error:
-                if on_error == "raise":
-                    raise
-                if on_error == "return":
-                    found[self._strip_protocol(one)] = error
-        return found
-
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_options: object
     ) -> bytes:
@@ -237,6 +206,8 @@ class SkyFileSystem(LookingFileSystem):
     ) -> None:
         """Copy a file to a local one, or to an open file; of a folder the local folder is made."""
         outfile = lpath if outfile is None and isfilelike(lpath) else outfile
+        if outfile is None and self._collects(rpath, lpath):
+            return
         _, tree, node = self._lookup(rpath)
         if outfile is None:
             os.makedirs(lpath if node.is_dir else os.path.dirname(lpath) or ".", exist_ok=True)
@@ -262,11 +233,32 @@ class SkyFileSystem(LookingFileSystem):
         with self.open(path, "wb", **_replacing(mode, options)) as file:
             file.write(value)
 
+    def put(
+        self,
+        lpath: Any,
+        rpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Copy local files, and with ``recursive`` folders, to datasets' paths.
+
+        A local Zarr folder goes to a path ending with ``.zarr`` as one dataset. Options: as `put_file`.
+        """
+        one = isinstance(lpath, str | os.PathLike) and isinstance(rpath, str) and os.path.isdir(lpath)
+        if not (one and recursive and self._is_dataset_folder(rpath)):
+            super().put(lpath, rpath, recursive, callback, maxdepth, **options)
+            return
+        mode = options.pop("mode", "create")
+        with self.open(rpath, "wb", **_replacing(mode, options)) as file:
+            pack(callback.wrap(list(folder_members(os.fspath(lpath)))), file)
+
     def put_file(
         self, lpath: str, rpath: str, callback: Any = DEFAULT_CALLBACK, mode: str = "create", **options: Any
     ) -> None:
         """Copy a local file to a dataset's path; ``mode="overwrite"`` replaces. Folders need not be made."""
-        if os.path.isdir(lpath):
+        if os.path.isdir(lpath) or self._collects(lpath, rpath):
             return
         with open(lpath, "rb") as local, self.open(rpath, "wb", **_replacing(mode, options)) as file:
             callback.set_size(os.fstat(local.fileno()).st_size)
@@ -274,6 +266,8 @@ class SkyFileSystem(LookingFileSystem):
 
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
         """Copy the bytes of a file to a dataset's path."""
+        if self._collects(path1, path2):
+            return
         _, tree, node = self._lookup(path1)
         if node.is_dir:
             return
@@ -356,22 +350,11 @@ class SkyFileSystem(LookingFileSystem):
         _, tree, node = self._lookup(path)
         return tree.open_node(node)
 
-    def _expanded(self, path: str, *, recursive: bool) -> Iterator[tuple[str, Tree, Node]]:
-        """Give the files that a path stands for, each with its name: nothing is looked up twice."""
-        tree = self._home.reading()
-        if _is_pattern(self._strip_protocol(path)):
-            nodes = self._globbed(path)
-        else:
-            nodes = [(self._strip_protocol(path), self._lookup(path)[2])]
-        if not nodes:
-            raise NotFound(f"nothing matches {path!r}")
-        prefix = self._split(path)[0]
-        for name, node in nodes:
-            if node.is_dir and recursive:
-                below = find(tree, parse(node.path))
-                yield from ((joined(prefix, one.path), tree, one) for one in below if not one.is_dir)
-            else:
-                yield name, tree, node
+    def _is_dataset_folder(self, path: str) -> bool:
+        """Tell whether a dataset at a path would be shown as a folder."""
+        address = parse(self._split(path)[1])
+        extension = address.extension or extension_at_end(address.head[-1] if address.head else "")
+        return not address.inner and self._home.reading().repository.formats.is_folder(extension)
 
     def _matching(self, path: str) -> list[str]:
         typed = self._strip_protocol(path)

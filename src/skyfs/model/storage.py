@@ -30,6 +30,12 @@ class StorageClass:
         Dotted name of another type → dotted name of a function that makes ``python_type`` of such an object.
     doc
         What it is, for people.
+    assembler
+        Dotted name of a function that takes a mapping, component → object (those that the dataset has), and
+        gives the whole; empty when datasets cannot be stored as one file for each component.
+    disassembler
+        Dotted name of a function that takes the whole and a component's name, and gives the component, None
+        when the whole has none; empty: the attribute of that name.
 
     Raises
     ------
@@ -42,12 +48,15 @@ class StorageClass:
     components: Mapping[str, str] = field(default_factory=dict, hash=False)
     converters: Mapping[str, str] = field(default_factory=dict, hash=False)
     doc: str = ""
+    assembler: str = ""
+    disassembler: str = ""
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.components, *self.components.values()):
             if not _NAME.fullmatch(name):
                 raise BadDefinition(f"storage class {self.name!r}", f"{name!r} is not an identifier")
-        for name in (self.python_type, *self.converters, *self.converters.values()):
+        functions = filter(None, (self.assembler, self.disassembler))
+        for name in (self.python_type, *self.converters, *self.converters.values(), *functions):
             if not _DOTTED.fullmatch(name):
                 raise BadDefinition(
                     f"storage class {self.name!r}",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from uuid import UUID
 
+from ..errors import BadConfig, BadPath
 from .dataset import DatasetRef
 from .quoting import MAX_PART_BYTES, check_length, encode_name, encode_value
 
+MAX_BYTES = 1000
+"""S3 takes keys of 1024 bytes, with the prefix of the store."""
+
+_FIELD = re.compile(r"\{([A-Za-z_]\w*)(?::0?(\d{1,2})d?)?\}", re.ASCII)
 # No path holds `==`: a mark can never be part of another dataset's default key.
 _MARK = re.compile(r"==([0-9a-f]{32})(?:\.|\Z)")
 
@@ -42,11 +48,8 @@ def unique_key(ref: DatasetRef, extension: str, component: str | None = None) ->
     BadPath
         When a part of the default key is over 255 bytes.
     """
-    folder, _, name = default_key(ref, extension, component).rpartition("/")
-    mark = f"=={ref.id.hex}{extension}"
-    # Cut to a whole number of characters, so that the part stays within what file systems hold.
-    kept = name.removesuffix(extension).encode()[: MAX_PART_BYTES - len(mark)].decode(errors="ignore")
-    return f"{folder}/{kept}{mark}"
+    key = default_key(ref, extension, component)
+    return _marked(key.removesuffix(extension), ref, extension)
 
 
 def file_key(refs: Sequence[DatasetRef], name: str, extension: str, mark: UUID | None = None) -> str:
@@ -87,3 +90,115 @@ def id_in_key(key: str) -> UUID | None:
     """Read the dataset's id out of a key made by `unique_key`."""
     found = _MARK.search(key.rpartition("/")[2])
     return UUID(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How a store names its files: ``{run}/{type}/{instrument}/{visit:08d}_{detector}``.
+
+    Fields are ``run``, ``type`` (with its component), ``id``, and the dimensions of a dataset; integers may
+    have a width. The extension comes behind. Empty: the path of the dataset in its RUN.
+
+    Raises
+    ------
+    BadConfig
+        When it is not of this grammar, leads out of the store, or cannot tell datasets apart.
+    """
+
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no template."""
+        if not self.text:
+            return
+        plain = _FIELD.sub("x", self.text)
+        parts = plain.split("/")
+        if "{" in plain or "}" in plain or any(part in ("", ".", "..") for part in parts) or plain[0] == ".":
+            todo = "fields such as {run}/{type}/{visit:08d}, relative, without '..' or a leading dot"
+            raise BadConfig(f"template {self.text!r}", "not a template of keys", todo)
+        names = self._fields
+        if "id" not in names and not {"run", "type"} <= names:
+            raise BadConfig(
+                f"template {self.text!r}", "it cannot tell datasets apart", "name {run} and {type}"
+            )
+
+    @property
+    def _fields(self) -> set[str]:
+        return {found[1] for found in _FIELD.finditer(self.text)}
+
+    def key(
+        self, ref: DatasetRef, extension: str, component: str | None = None, *, unique: bool = False
+    ) -> str:
+        """Give the key of a dataset, or of a component of it; ``unique``: one that no other dataset has.
+
+        Every part fits in 255 bytes and the whole in 1000: what is longer is cut, and marked with the id.
+
+        Raises
+        ------
+        BadPath
+            When the dataset itself has no path, since a value is too long.
+        BadConfig
+            When the template leaves out a dimension of the dataset.
+        """
+        if unique and not self.text:
+            return unique_key(ref, extension, component)
+        if not self.text:
+            return _default_or_unique(ref, extension, component)
+        folder, _, name = self._filled(ref, component).rpartition("/")
+        mark = f"=={ref.id.hex}{extension}"
+        key = f"{folder}/{name}{mark if unique else extension}"
+        if (
+            any(len(part.encode()) > MAX_PART_BYTES for part in key.split("/"))
+            or len(key.encode()) > MAX_BYTES
+        ):
+            return _cut_key(ref, name, extension)
+        return key.removeprefix("/")
+
+    def _filled(self, ref: DatasetRef, component: str | None) -> str:
+        levels = dict(ref.data_id.levels)
+        missing = set(ref.type.group.required) - self._fields
+        if missing and "id" not in self._fields:
+            todo = f"name {{{min(missing)}}} or {{id}}"
+            raise BadConfig(
+                f"template {self.text!r} for {ref.type.name}", f"it leaves out {min(missing)}", todo
+            )
+        named = ref.type.name if component is None else f"{ref.type.name}.{component}"
+        own = {"run": "/".join(map(encode_name, ref.run.split("/"))), "type": named, "id": ref.id.hex}
+
+        def fill(found: re.Match[str]) -> str:
+            name, width = found[1], found[2]
+            if name in own:
+                return own[name]
+            if name not in levels:
+                known = ", ".join([*own, *levels])
+                raise BadConfig(
+                    f"template {self.text!r}", f"{ref.type.name} has no {name!r}", f"there are {known}"
+                )
+            value = levels[name]
+            text = f"{value:0{width}d}" if width and isinstance(value, int) else str(value)
+            return encode_value(text)
+
+        return _FIELD.sub(fill, self.text)
+
+
+def _default_or_unique(ref: DatasetRef, extension: str, component: str | None) -> str:
+    try:
+        key = default_key(ref, extension, component)
+    except BadPath:
+        # The path of the dataset must be one; what a longer extension adds is no reason to refuse it.
+        return _marked(default_key(ref, "", component), ref, extension)
+    return key if len(key.encode()) <= MAX_BYTES else _cut_key(ref, key.rpartition("/")[2], extension)
+
+
+def _cut_key(ref: DatasetRef, name: str, extension: str) -> str:
+    return f"{ref.type.name}/{_cut(name, f'=={ref.id.hex}{extension}')}"
+
+
+def _marked(key: str, ref: DatasetRef, extension: str) -> str:
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{_cut(name, f'=={ref.id.hex}{extension}')}"
+
+
+def _cut(name: str, mark: str) -> str:
+    """Give as much of a name as fits before a mark, by whole characters."""
+    return name.encode()[: MAX_PART_BYTES - len(mark)].decode(errors="ignore") + mark

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..errors import BadPath
 from ..model.dataset import DatasetRef, Location
-from ..model.template import default_key
+from ..model.template import default_key, id_in_key
 from .database import Database
 from .keys import DefaultKeys
 from .schema import Schema
@@ -29,6 +29,7 @@ class _File:
 
     placed: list[Placed]
     has_parts: bool
+    by_name: bool = False
     folder: str | None = None
     name: str | None = None
 
@@ -113,6 +114,8 @@ def _by_file(placed: Sequence[Placed]) -> dict[tuple[str, str], _File]:
         # No path is stored when it follows from the template.
         if len(file.placed) > 1 or not _follows(file.placed[0], keys):
             file.folder, _, file.name = key.rpartition("/")
+            # What a store's own template names says nothing of its dataset: recovery finds it by its name.
+            file.by_name |= file.placed[0][2].owned and id_in_key(key) is None
     return files
 
 
@@ -139,7 +142,15 @@ def _artifact_row(artifact_id: int, file: _File, ids: Mapping[str, int]) -> tupl
     folder_id = None if file.folder is None else ids[file.folder]
     where = (artifact_id, ids[place.store], folder_id, file.name, ids[place.extension])
     size, sha256 = _whole(place)
-    return (*where, size, place.mtime_ns, sha256, place.owned, file.has_parts, len(file.placed))
+    return (
+        *where,
+        size,
+        place.mtime_ns,
+        sha256,
+        place.owned,
+        file.has_parts or file.by_name,
+        len(file.placed),
+    )
 
 
 def _whole(place: Location) -> tuple[int, bytes | None]:

@@ -152,6 +152,11 @@ def open_writer(path: Path, *, durability: str, create: bool) -> Session:
     return Session(path, connection)
 
 
+def open_memory(path: Path) -> Session:
+    """Open a database in memory, which all connections of this process share by its name."""
+    return Session(path, _set_up(_connect(path, "vfs=memdb"), []))
+
+
 def open_reader(path: Path) -> Session:
     """Open a connection that writes nothing anywhere."""
     stamp = _settled(path)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 import sqlalchemy as sa
 
 from ..errors import BadArgument, NotFound, ReadOnly, SkyfsError, StoreError
-from .connection import Session, open_reader, open_writer
+from .connection import Session, open_memory, open_reader, open_writer
 from .functions import raised
 from .statement import AnyRow, Selection, Statement
 
@@ -55,10 +55,18 @@ class Database:
         When False nothing is ever written, no ``-wal`` and no ``-shm`` file either.
     durability
         ``power``: a commit survives loss of power; ``process``: it survives the death of the process.
+    in_memory
+        Whether it lives in the memory of this process, while it is open; ``path`` is only its name then.
     """
 
     def __init__(
-        self, path: Path, *, writable: bool, durability: str = "power", create: bool = False
+        self,
+        path: Path,
+        *,
+        writable: bool,
+        durability: str = "power",
+        create: bool = False,
+        in_memory: bool = False,
     ) -> None:
         if not create and not path.is_file():
             raise NotFound(f"no registry {str(path)!r}", todo="create a repository with: skyfs init DIR")
@@ -66,6 +74,7 @@ class Database:
         self.writable = writable
         self._durability = durability
         self._create = create
+        self._in_memory = in_memory
         self._listeners: list[Committed] = []
         self._reset()
 
@@ -293,6 +302,8 @@ class Database:
         return self._open()
 
     def _open(self) -> Session:
+        if self._in_memory:
+            return open_memory(self.path)
         if self.writable:
             return open_writer(self.path, durability=self._durability, create=self._create)
         return open_reader(self.path)

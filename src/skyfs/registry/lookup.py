@@ -174,7 +174,7 @@ class Lookup:
         return any((place.store, place.key) == (store, key) for one in found for place in one.locations)
 
     def has_parts(self, store: str, key: str) -> bool:
-        """Tell whether a file that holds many datasets lies under a key of a store."""
+        """Tell whether a file of many datasets, or with a name of its own, lies under a key of a store."""
         folder, _, name = key.rpartition("/")
         values = {"a_store": store, "a_folder": folder, "a_name": name}
         return bool(self._database.read(self._statements.file_with_parts(), values))
@@ -370,7 +370,10 @@ def _split(address: Address) -> tuple[str, str]:
     if address.keys:
         return address.collection, address.type_name
     leaf = split_leaf(address.head[-1]) if address.head else None
-    return "/".join(address.head[:-1]), leaf[0] if leaf else ""
+    name = leaf[0] if leaf else ""
+    # A component of a dataset without dimensions lies in a folder of its own.
+    apart = len(address.head) > 2 and address.head[-2].startswith(f"{name}.")
+    return "/".join(address.head[: -2 if apart else -1]), name
 
 
 def by_group(types: Iterable[TypeEntry]) -> Mapping[int, list[TypeEntry]]:

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -88,23 +89,24 @@ class Registry:
             When the universe is not well formed; nothing is written then.
         """
         parsed = Universe.from_mapping(universe)
-        schema = Schema(parsed)
-        elements = [element for element in parsed.elements.values() if element.has_records]
-        tables = [*schema.metadata.sorted_tables, *(schema.records(element) for element in elements)]
-        tables += [schema.overlaps(element) for element in elements if element.spatial]
-        meta = {"schema": str(SCHEMA_VERSION), "catalogue": "1", "universe": _as_json(universe)}
+        text = _as_json(universe)
         _reserve(path)
         database = Database(path, writable=True, durability=durability, create=True)
         try:
-            with database.transaction():
-                database.define(tables)
-                database.write_many(Statement.insert(schema["meta"]), list(meta.items()))
+            _lay_out(database, parsed, text)
         except BaseException:
             database.close()
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{path}{suffix}").unlink(missing_ok=True)
             raise
         return cls(database, parsed)
+
+    @classmethod
+    def in_memory(cls, universe: Universe) -> Registry:
+        """Create an empty registry that lives in the memory of this process until it is closed."""
+        database = Database(Path(f"/skyfs-{uuid4().hex}"), writable=True, create=True, in_memory=True)
+        _lay_out(database, universe, "{}")
+        return cls(database, universe)
 
     @classmethod
     def open(cls, path: Path, *, writable: bool, durability: str) -> Registry:
@@ -151,6 +153,18 @@ class Registry:
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
+
+
+def _lay_out(database: Database, universe: Universe, text: str) -> None:
+    """Make all tables that a registry has from its first day."""
+    schema = Schema(universe)
+    elements = [element for element in universe.elements.values() if element.has_records]
+    tables = [*schema.metadata.sorted_tables, *(schema.records(element) for element in elements)]
+    tables += [schema.overlaps(element) for element in elements if element.spatial]
+    meta = {"schema": str(SCHEMA_VERSION), "catalogue": "1", "universe": text}
+    with database.transaction():
+        database.define(tables)
+        database.write_many(Statement.insert(schema["meta"]), list(meta.items()))
 
 
 def _reserve(path: Path) -> None:

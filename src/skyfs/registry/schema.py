@@ -271,7 +271,8 @@ def _declare_places(metadata: sa.MetaData) -> None:
         sa.Column("sha256", Bytes),
         # Whether skyfs may delete the file.
         sa.Column("owned", sa.Boolean, nullable=False),
-        # Whether the file holds parts: others may come later, so it must be found by its name.
+        # Whether it must be found by its name: it holds parts, and others may come later; or a store's own
+        # template named it.
         sa.Column("parts", sa.Boolean, nullable=False),
         # How many datasets lie in it, counted, so that no index from artifacts to datasets is needed.
         sa.Column("datasets", sa.Integer, nullable=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from ..abc.source import ByteSource
@@ -39,7 +40,8 @@ class Asking(Base):
         Parameters
         ----------
         dataset_type
-            A name, a glob, or several.
+            A name, a glob, or several. Types that are kept in memory are asked for by themselves: beside
+            stored ones they are left out.
         collections
             Names or globs to search in order; chains are followed. Default: those the repository was opened
             with.
@@ -63,10 +65,16 @@ class Asking(Base):
             When a type or collection does not exist.
         """
         known = self.registry.current()
+        types = types_named(known, dataset_type)
+        kept = [name for name in types if self._in_memory(name) is not None]
+        if kept and self.elided is not None and len(kept) == len(types):
+            searched = self.elided.collections(known, self._searched(collections))
+            how: dict[str, Any] = {"where": where, "bind": bind, "find_first": find_first, "exclude": exclude}
+            return self.elided.repository.query(types, collections=searched, **{**data_id, **how})
         query = DatasetQuery(
             self.registry,
             Asked(where, bind, data_id),
-            types=types_named(known, dataset_type),
+            types=tuple(name for name in types if name not in kept),
             collections=collections_named(known, self._searched(collections)),
             find_first=find_first,
             excluded=self._ids(exclude),
@@ -165,6 +173,10 @@ class Asking(Base):
         self, type_name: str, *, collections: Collections = None, time: object = None, **data_id: object
     ) -> Resolved:
         """Find one dataset as `find` does, with where its bytes lie."""
+        elided = self._in_memory(type_name)
+        if elided is not None:
+            searched = elided.collections(self.registry.current(), self._searched(collections))
+            return elided.repository.resolve(type_name, collections=searched, time=time, **data_id)
         return self.finder.find(type_name, self._searched(collections), data_id, time=_span(time))
 
     def get(
@@ -201,10 +213,9 @@ class Asking(Base):
         if slices is not None:
             raise Unsupported("get(slices=)", "this version reads whole datasets", "slice what get() gives")
         resolved = self._resolved(dataset, collections, time, data_id)
-        value = self.reader.read(resolved, as_=as_ if component is None else None)
         if component is None:
-            return value
-        return self.formats.component(value, resolved.ref.type.storage_class, component)
+            return self.reader.read(resolved, as_=as_)
+        return self.formats.convert_to(self.reader.read_component(resolved, component), as_)
 
     def open_bytes(self, resolved: Resolved) -> tuple[Location, ByteSource]:
         """Open the stored bytes of a dataset; the caller closes the source."""
@@ -212,10 +223,13 @@ class Asking(Base):
 
     def path(self, ref: DatasetRef) -> str:
         """Give the canonical path of a dataset in its RUN."""
+        elided = self._in_memory(ref.type.name)
+        if elided is not None:
+            return elided.repository.path(ref)
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
         if found is None:
             raise NotFound(f"dataset {ref.id}", "it is not in this repository")
-        extension = self.reader.places(found)[0].extension if found.locations else ""
+        extension = self.reader.shown(found).extension if found.locations else ""
         keys = [(name, str(value)) for name, value in found.ref.data_id.levels]
         return str(Address.dataset(found.ref.run, found.ref.type.name, keys, extension))
 
@@ -229,13 +243,24 @@ class Asking(Base):
         if isinstance(dataset, Resolved):
             return dataset
         if isinstance(dataset, str) and dataset.startswith("/"):
-            return self.resolver.dataset(parse(dataset)).resolved
+            return self._at(dataset)
         if isinstance(dataset, DatasetRef):
+            elided = self._in_memory(dataset.type.name)
+            if elided is not None:
+                return elided.repository._resolved(dataset, None, None, {})  # noqa: SLF001 - its own class
             found = self.registry.lookup.by_id(self.registry.current(), [dataset.id])
             if dataset.id not in found:
                 raise NotFound(f"{dataset.type.name} {dataset.data_id!r}", "it was removed")
             return found[dataset.id]
         return self.resolve(dataset, collections=collections, time=time, **given)
+
+    def _at(self, path: str) -> Resolved:
+        try:
+            return self.resolver.dataset(parse(path)).resolved
+        except NotFound:
+            if self.elided is None:
+                raise
+            return self.elided.repository.resolver.dataset(parse(path)).resolved
 
     def _ids(self, exclude: Iterable[object] | None) -> frozenset[UUID]:
         if exclude is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -13,11 +13,14 @@ from ..config import Config
 from ..errors import BadArgument, NotAllowed
 from ..finding import Finder
 from ..formats.catalog import Formats
+from ..planning import Policy
 from ..reading import Reader
 from ..registry.collections import writable_run
 from ..registry.registry import Registry
 from ..resolving import Resolver
-from ..writing import Policy, Writer
+from ..routing import Routes
+from ..writing import Writer
+from .eliding import Elided
 
 Collections = str | Iterable[str] | None
 
@@ -44,9 +47,11 @@ class Base:
         self.run: str | None = None
         policy = Policy(config.auto_register, user)
         self.reader = Reader(registry, stores, formats)
-        self.writer = Writer(registry, stores, formats, policy)
+        ready = frozenset(name for name, store in stores.items() if store.writable)
+        self.writer = Writer(registry, stores, formats, policy, Routes(config.stores, ready, formats))
         self.finder = Finder(registry)
         self.resolver = Resolver(registry, self.finder)
+        self.elided: Elided | None = None
 
     @property
     def name(self) -> str:
@@ -60,7 +65,9 @@ class Base:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Run the body as one change: all that is done inside, or nothing."""
-        return self.writer.transaction()
+        if self.elided is None:
+            return self.writer.transaction()
+        return _both(self.writer, self.elided.repository.writer)
 
     def recover(self) -> int:
         """Undo what writers that died have left behind; give how many files were taken away."""
@@ -72,6 +79,8 @@ class Base:
     def close(self) -> None:
         """Let go of connections and files."""
         self.registry.close()
+        if self.elided is not None:
+            self.elided.repository.registry.close()
         for store in self.stores.values():
             store.close()
 
@@ -85,6 +94,10 @@ class Base:
         return (
             f"<skyfs.Repository {self.name!r} at {str(self.root)!r}{'' if self.writable else ', read-only'}>"
         )
+
+    def _in_memory(self, type_name: str) -> Elided | None:
+        """Give what keeps a type in memory; None when it is stored."""
+        return self.elided if self.elided is not None and self.elided.takes(type_name) else None
 
     def _searched(self, collections: Collections) -> Sequence[str]:
         if collections is None:
@@ -108,3 +121,10 @@ class Base:
             raise NotAllowed(
                 f"{verb} the RUN {run!r}", f"it belongs to {collection.owner}, you are {self.user}"
             )
+
+
+@contextmanager
+def _both(one: Writer, other: Writer) -> Iterator[None]:
+    """Run the body as one change of both."""
+    with other.transaction(), one.transaction():
+        yield

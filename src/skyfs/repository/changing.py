@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from ..errors import NotAllowed, NotFound
@@ -11,10 +12,10 @@ from ..model.collection import Collection, CollectionKind
 from ..model.dataid import DataId
 from ..model.dataset import DatasetRef, DatasetType
 from ..model.ids import new_ids
+from ..planning import Target
 from ..registry.collections import writable_run
 from ..registry.levels import LevelFilter
 from ..registry.lookup import by_group
-from ..writing import Target
 from .base import Base
 
 
@@ -43,7 +44,8 @@ class Changing(Base):
         inputs
             The datasets that it was made from; recorded as provenance.
         extension
-            The format; default: the configured one of the type or storage class.
+            The format; default: the configured one of the type or storage class. A store with a format of
+            its own keeps to that.
         replace
             Put it in the place of one that is there.
 
@@ -56,14 +58,16 @@ class Changing(Base):
         BadArgument
             When the object does not convert to the storage class.
         """
-        entry = self.registry.current().type(type_name)
-        storage_class = entry.type.storage_class
-        extension = self.formats.extension_for(storage_class, type_name) if extension is None else extension
+        elided = self._in_memory(type_name)
+        if elided is not None:
+            data_id = elided.prepare(type_name, data_id)
+            how: dict[str, Any] = {"inputs": inputs, "extension": extension, "replace": replace}
+            return elided.repository.put(value, type_name, run=self._run(run), **{**data_id, **how})
+        storage_class = self.registry.current().type(type_name).type.storage_class
+        chosen = self.formats.extension_for(storage_class, type_name) if extension is None else extension
         ids = tuple(one.id if isinstance(one, DatasetRef) else one for one in inputs)
-        target = Target(type_name, self._run(run), data_id, extension, ids, replace)
-        with self.writer.file(target, check=False) as (file, committed):
-            self.formats.write(value, file, extension, storage_class, type_name)
-        return committed[0]
+        target = Target(type_name, self._run(run), data_id, chosen, ids, replace)
+        return self.writer.put(value, target, asked=extension is not None)
 
     def ingest(
         self,
@@ -93,6 +97,8 @@ class Changing(Base):
         StoreError
             When a file cannot be read.
         """
+        if self.elided is not None:
+            self.elided.refuse("ingest", type_name)
         return Ingester(self.root, self.writer, self.formats).ingest(
             list(files), type_name, self._run(run), mode=mode, replace=replace
         )
@@ -102,6 +108,8 @@ class Changing(Base):
     ) -> list[DatasetRef]:
         """Register datasets whose bytes come later; they are found, but not listed until then."""
         entry = self.registry.current().type(type_name)
+        if self.elided is not None:
+            self.elided.refuse("declare", type_name)
         run_name = self._run(run)
         rows = self.registry.data_ids.complete_many(entry.group, data_ids)
         ids = new_ids(len(rows))
@@ -125,6 +133,10 @@ class Changing(Base):
             When a RUN is locked.
         """
         wanted = list(refs)
+        kept = [ref for ref in wanted if self._in_memory(ref.type.name) is not None]
+        if kept and self.elided is not None:
+            self.elided.repository.remove(kept)
+            wanted = [ref for ref in wanted if self._in_memory(ref.type.name) is None]
         for run in {ref.run for ref in wanted}:
             self._require_owner(run, "remove from")
         with self.transaction():
@@ -142,6 +154,10 @@ class Changing(Base):
         NotAllowed
             When it is in a chain and ``unlink`` is False, or you are neither owner nor administrator.
         """
+        if self.elided is not None and run in self.elided.repository.registry.current().collections:
+            self.elided.repository.remove_run(run)
+            if run not in self.registry.current().collections:
+                return
         self._require_owner(run, "remove")
         parents = self.registry.collections.parents(run)
         if parents and not unlink:

@@ -24,6 +24,7 @@ _MOTO = """
 import sys, threading
 from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+from werkzeug.serving import WSGIRequestHandler
 
 # Real servers decide about conditions (If-None-Match) atomically; moto asks first and writes later.
 one_at_a_time = threading.Lock()
@@ -39,6 +40,14 @@ def alone(method):
 
 for name in ("put_object", "_key_response_post", "delete_object"):
     setattr(S3Response, name, alone(getattr(S3Response, name)))
+log = open(sys.argv[1], "a", buffering=1)
+
+
+def note(request, code="-", size="-"):
+    log.write(f"{request.command} {request.path} {code}\\n")
+
+
+WSGIRequestHandler.log_request = note
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
@@ -71,10 +80,17 @@ class S3Server:
         Its URL.
     options
         For ``fsspec.filesystem("s3", **options)``, and for ``options:`` of a store in a repository's YAML.
+    log
+        A line for each request: method, path, status.
     """
 
     endpoint: str
+    log: Path
     options: Mapping[str, object] = field(default_factory=dict)
+
+    def requests(self) -> list[str]:
+        """Give what it was asked so far."""
+        return self.log.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
 
     def bucket(self, name: str) -> str:
         """Make a bucket, and give its URL."""
@@ -96,7 +112,9 @@ class HttpServer:
 @contextmanager
 def s3_server() -> Iterator[S3Server]:
     """Run moto's S3 server."""
-    command = [sys.executable, "-W", "ignore", "-c", _MOTO]
+    descriptor, log = tempfile.mkstemp(prefix="skyfs-s3-", suffix=".log")
+    os.close(descriptor)
+    command = [sys.executable, "-W", "ignore", "-c", _MOTO, log]
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -106,9 +124,10 @@ def s3_server() -> Iterator[S3Server]:
             port = int(process.stdout.readline())
             endpoint = f"http://127.0.0.1:{port}"
             options = {"endpoint_url": endpoint, "key": "testing", "secret": "testing"}
-            yield S3Server(endpoint, options)
+            yield S3Server(endpoint, Path(log), options)
         finally:
             process.kill()
+            os.unlink(log)
 
 
 @contextmanager

@@ -14,10 +14,14 @@ def attributes(repository: Repository, node: Node, *, records: bool) -> dict[str
     """Give ids, digest, values of dimensions, and with ``records`` columns of records and captured values."""
     if node.named is None:
         return {}
+    if node.inner:
+        # It is of the dataset, but digest and file name are not its own.
+        return {"id": str(node.named.resolved.ref.id)}
     resolved = node.named.resolved
     ref = resolved.ref
-    place = repository.reader.places(resolved)[0]
-    stored = node.named.component is None and place.extension == node.named.extension
+    reader = repository.reader
+    stored = reader.stored(resolved, node.named.extension, node.named.component)
+    place = stored or reader.shown(resolved)
     found: dict[str, object] = {"id": str(ref.id), "dataset_type": ref.type.name, "run": ref.run}
     found |= {"storage_class": ref.type.storage_class, "filename": filename(node.named, place.extension)}
     found["sha256"] = place.sha256.hex() if place.sha256 and stored else None

@@ -57,6 +57,8 @@ class Node:
         The dataset of a file.
     content
         The bytes of a file that is no dataset, such as ``/.repo/version``.
+    inner
+        The names inside of the dataset, when that is a folder and this lies in it.
     """
 
     path: str
@@ -65,6 +67,12 @@ class Node:
     stored_ns: int = 0
     named: Named | None = None
     content: Content | None = None
+    inner: tuple[str, ...] = ()
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether it is a whole dataset: a file, or one that is shown as a folder."""
+        return self.named is not None and not self.inner
 
     @property
     def name(self) -> str:
@@ -84,10 +92,9 @@ class Node:
     @property
     def inode(self) -> int:
         """A number that stays the same for this dataset or path, on every machine."""
+        names = "/".join((self.path.split("/")[-1 - len(self.inner)], *self.inner))
         identity = (
-            self.path.encode()
-            if self.named is None
-            else self.named.resolved.ref.id.bytes + self.name.encode()
+            self.path.encode() if self.named is None else self.named.resolved.ref.id.bytes + names.encode()
         )
         # 63 bits: some programs keep inodes in a signed number. 0 and 1 have a meaning of their own.
         return (int.from_bytes(hashlib.blake2b(identity, digest_size=8).digest(), "big") >> 1) | 2

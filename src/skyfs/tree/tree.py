@@ -21,6 +21,7 @@ from ..resolving import Named
 from .attributes import attributes
 from .everything import Everything
 from .folders import Folder, is_below, read_folder
+from .insides import Insides
 from .matching import Matching
 from .naming import dataset_path
 from .node import Node
@@ -47,11 +48,15 @@ class Tree:
         self._visible = tuple(collections) if collections is not None else None
         self._registry = repository.registry
         self._converter = Converter(repository.reader, repository.formats)
+        self.insides = Insides(repository, self._converter)
         self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
         self._services = Services(repository, self.born_ns)
         self._everything = Everything(repository.registry)
         self._matching: OrderedDict[str, Matching] = OrderedDict()
         self._lock = threading.Lock()
+        elided = repository.elided
+        # What is kept in memory is a tree of its own, laid over this one.
+        self.over = None if elided is None else Tree(elided.repository, collections)
 
     # -- one -------------------------------------------------------------------------------------------
 
@@ -67,6 +72,14 @@ class Tree:
         InvalidQuery
             When the expression of ``/.where/<expression>`` means nothing.
         """
+        if self.over is not None and address.head and address.service not in PLAIN:
+            try:
+                return self.over.lookup(address)
+            except NotFound:
+                pass
+        inside = self.insides.split(address)
+        if inside is not None and inside[1]:
+            return self._inside(*inside)
         if address.service in PLAIN:
             return self._virtual(address)
         shown = self.shown(address.service)
@@ -105,10 +118,16 @@ class Tree:
             return Buffer(node.content.data)
         if node.named is None:
             return Buffer(b"")
+        if node.inner:
+            return self.insides.open(node)
         named = node.named
         if self._is_stored(named):
-            return self.repository.open_bytes(named.resolved)[1]
+            return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
         return self._converter.open(named.resolved, named.component, named.extension)
+
+    def is_stored(self, node: Node) -> bool:
+        """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
+        return node.named is not None and node.is_dataset and self._is_stored(node.named)
 
     def children(self, address: Address) -> list[Node]:
         """List a folder, sorted by name.
@@ -122,13 +141,27 @@ class Tree:
         InvalidQuery
             When the expression of ``/.where/<expression>`` means nothing.
         """
-        if address.service in PLAIN:
+        dataset = self._dataset_folder(address)
+        if dataset is not None:
+            found = list(self.insides.children(dataset))
+        elif address.service in PLAIN:
             found = list(self._services.files(address))
         else:
             found = list(self._children(self._registry.current(), address))
+            found += () if self.over is None else self._only_over(address, found)
         if not found and (address.head or address.keys) and not self.lookup(address).is_dir:
             raise NotDirectory(f"list {str(address)!r}", "it is a file")
         return sorted(found, key=lambda node: node.name)
+
+    def _only_over(self, address: Address, found: Sequence[Node]) -> list[Node]:
+        """Give the children that are in memory alone."""
+        names = {node.name for node in found}
+        over = self.over
+        return [] if over is None else [node for node in over.contents(address) if node.name not in names]
+
+    def contents(self, address: Address) -> list[Node]:
+        """List a folder of the tree of datasets; empty when there is none."""
+        return list(self._children(self._registry.current(), address))
 
     def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
         """Give all that is known of a dataset without opening it: ids, digest, values, records, captures.
@@ -159,10 +192,16 @@ class Tree:
         return found
 
     def files(self, address: Address) -> Iterator[Node]:
-        """Give all files below a folder: one statement for each dimension group."""
+        """Give all datasets below a folder, files and folders: one statement for each dimension group."""
+        dataset = self._dataset_folder(address)
+        if dataset is not None:
+            yield dataset
+            return
         if address.service in PLAIN:
             yield from self._services.files(address)
             return
+        if self.over is not None:
+            yield from self.over.files(address)
         snapshot = self._registry.current()
         folder = self._folder(snapshot, address)
         if folder is not None:
@@ -203,17 +242,18 @@ class Tree:
 
     def node(self, collection: str, resolved: Resolved, like: Address) -> Node:
         """Give the file of a dataset in a collection, in the tree that ``like`` is of."""
-        place = self.repository.reader.places(resolved)[0]
+        place = self.repository.reader.shown(resolved)
         component = like.component if like.keys else None
         named = Named(resolved, collection, component, place.extension)
         path = dataset_path(named, like.service)
+        if self.insides.is_folder(named):
+            return Node(path, is_dir=True, stored_ns=place.mtime_ns, named=named)
         return Node(path, is_dir=False, stored_bytes=place.size, stored_ns=place.mtime_ns, named=named)
 
     # -- inside: files ---------------------------------------------------------------------------------
 
     def _is_stored(self, named: Named) -> bool:
-        places = self.repository.reader.places(named.resolved)
-        return named.component is None and places[0].extension == named.extension
+        return self.repository.reader.stored(named.resolved, named.extension, named.component) is not None
 
     def _require_visible(self, collection: str, address: Address) -> None:
         if self._visible is not None and not any(is_below(collection, name) for name in self._visible):
@@ -240,7 +280,10 @@ class Tree:
             raise NotFound(f"no file {str(address)!r}")
         if address.service == (".hive",) and not address.extension and ref.type.group.required:
             raise NotFound(f"no file {str(address)!r}")
-        place = self.repository.reader.places(named.resolved)[0]
+        reader = self.repository.reader
+        place = reader.stored(named.resolved, named.extension, named.component) or reader.shown(
+            named.resolved
+        )
         if address.service != (".by-id",):
             path = dataset_path(named, address.service)
         else:
@@ -250,14 +293,30 @@ class Tree:
     def _sized(self, node: Node, address: Address) -> Node:
         """Give a file the size that it has in the format asked for."""
         named = node.named
+        if named is not None and self.insides.is_folder(named) and self.insides.can(named):
+            return replace(node, is_dir=True, stored_bytes=0)
         if named is None or self._is_stored(named):
             return node
         if not self._converter.can(named.resolved, named.component, named.extension):
-            stored = self.repository.reader.places(named.resolved)[0].extension
+            stored = self.repository.reader.shown(named.resolved).extension
             found = f"it is stored as {stored!r}, which does not convert to {named.extension!r}"
             raise NotFound(f"no file {str(address)!r}", found)
         with self._converter.open(named.resolved, named.component, named.extension) as source:
             return replace(node, stored_bytes=source.size)
+
+    def _inside(self, address: Address, inner: tuple[str, ...]) -> Node:
+        """Give what lies inside of a dataset."""
+        leaf = self.lookup(address)
+        if not leaf.is_dir or leaf.named is None:
+            raise NotFound(f"nothing at {address!s}/{'/'.join(inner)}", "no dataset is a folder there")
+        return self.insides.node(leaf, inner)
+
+    def _dataset_folder(self, address: Address) -> Node | None:
+        """Give the folder that an address names, when it is a dataset or lies inside of one."""
+        if self.insides.split(address) is None:
+            return None
+        node = self.lookup(address)
+        return node if node.is_dir and node.named is not None else None
 
     def _own_leaf(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
         """Give the file that the address itself is, when it is one."""
@@ -266,7 +325,7 @@ class Tree:
                 node = self.lookup(address)
             except NotFound:
                 return
-            if not node.is_dir:
+            if node.is_dataset:
                 yield node
 
     # -- inside: folders -------------------------------------------------------------------------------

@@ -1,0 +1,129 @@
+"""Reading many datasets at once: one call for each store that is far away."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from .abc.source import ByteSource
+from .abc.store import Expected, FetchesMany, Store
+from .model.dataset import Location, Resolved
+from .reading import Reader
+
+_COPY_BYTES = 1 << 22
+
+Done = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A stored file of a dataset: in the format of an extension, all of it or a component."""
+
+    resolved: Resolved
+    extension: str
+    component: str | None = None
+
+
+class Fetcher:
+    """Reads or copies many files: those far away together, the others one after the other.
+
+    What a store does not deliver in bulk is read by itself, from the next store that has it.
+    """
+
+    def __init__(self, reader: Reader, stores: Mapping[str, Store]) -> None:
+        self._reader = reader
+        self._stores = stores
+
+    def read(self, files: Sequence[Wanted], done: Done) -> list[bytes | Exception]:
+        """Give the bytes of each file, or what went wrong with it; ``done`` is told of bytes that came."""
+        found: list[bytes | Exception | None] = [None] * len(files)
+        for store, indices, places in self._far(files):
+            items = [(place.key, _expected(place)) for place in places]
+            for index, data in zip(indices, store.read_many(items, done), strict=True):
+                found[index] = data if isinstance(data, bytes) else None
+        return [
+            self._one(file, done) if data is None else data for file, data in zip(files, found, strict=True)
+        ]
+
+    def copy(self, files: Sequence[tuple[Wanted, str]], done: Done) -> list[Exception | None]:
+        """Copy each file to a local one, whose folder exists; give what went wrong with it, or None.
+
+        A local file that is there is replaced, when the new one is whole.
+        """
+        copied = [False] * len(files)
+        for store, indices, places in self._far([file for file, _ in files]):
+            items = [
+                (place.key, _expected(place), files[index][1])
+                for index, place in zip(indices, places, strict=True)
+            ]
+            for index, error in zip(indices, store.copy_many(items, done), strict=True):
+                copied[index] = error is None
+        return [
+            None if there else self._copy_one(file, path, done)
+            for (file, path), there in zip(files, copied, strict=True)
+        ]
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _far(self, files: Sequence[Wanted]) -> list[tuple[FetchesMany, list[int], list[Location]]]:
+        """Sort files whose nearest place is a whole file of a store that fetches many."""
+        found: dict[str, tuple[FetchesMany, list[int], list[Location]]] = {}
+        for index, file in enumerate(files):
+            place = self._reader.stored(file.resolved, file.extension, file.component)
+            store: object = self._stores.get(place.store) if place is not None else None
+            if place is not None and place.part is None and isinstance(store, FetchesMany):
+                _, indices, places = found.setdefault(place.store, (store, [], []))
+                indices.append(index)
+                places.append(place)
+        return list(found.values())
+
+    def _one(self, file: Wanted, done: Done) -> bytes | Exception:
+        try:
+            with self._open(file) as source:
+                data = source.read_all()
+        except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
+            return error
+        done(len(data))
+        return data
+
+    def _copy_one(self, file: Wanted, path: str, done: Done) -> Exception | None:
+        try:
+            with self._open(file) as source:
+                save(source, path, done)
+        except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
+            return error
+        return None
+
+    def _open(self, file: Wanted) -> ByteSource:
+        return self._reader.open(file.resolved, file.extension, file.component)[1]
+
+
+def save(source: ByteSource, path: str, done: Done) -> None:
+    """Write a local file, which appears when it is whole."""
+    folder, name = os.path.split(path)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", dir=folder or ".")
+    try:
+        with open(descriptor, "wb") as target, source.open() as file:
+            while data := file.read(_COPY_BYTES):
+                target.write(data)
+                done(len(data))
+        os.chmod(temporary, _mode())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _mode() -> int:
+    """Give the mode of a new file, as the umask has it."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _expected(place: Location) -> Expected:
+    return Expected(place.size, place.sha256)

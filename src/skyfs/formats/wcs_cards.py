@@ -1,0 +1,117 @@
+"""WCS objects ↔ header cards, and which cards of a header are whose."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from skyfs.errors import BadContent
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+# What a FITS library writes by itself, what a name says elsewhere, and sums of the old bytes.
+_STRUCTURE = re.compile(
+    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|EXTNAME|EXTTYPE"
+    r"|Z?CHECKSUM|Z?DATASUM|ZHECKSUM|END"
+)
+# The primary WCS (FITS WCS papers I to III) with SIP; alternates have a letter more and stay in the header.
+_WCS = re.compile(
+    r"WCSAXES|WCSNAME|(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA|CNAME|CRDER|CSYER)\d+|(CD|PC|PV|PS)\d+_\d+"
+    r"|LONPOLE|LATPOLE|RADE(SYS|CSYS)|EQUINOX|SPECSYS|RESTFRQ|RESTWAV"
+    r"|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)|(CP|CQ)(DIS|ERR)\d+|D[PQ]\d+(\..*)?|D2IM.*|AXISCORR"
+)
+# Plate constants of the Digitized Sky Survey.
+_PLATE = re.compile(r"AMD[XY]\d+|PPO\d|PLTRA[HMS]|PLTDEC(SN|[DMS])|CNPIX[12]|[XY]PIXELSZ")
+LOOKUP_TABLES = frozenset(("WCSDVARR", "D2IMARR"))
+"""Names of extensions that belong to a WCS with tabulated distortions."""
+
+
+def own_cards(header: fits.Header, *, wcs: bool = False, unit: bool = False) -> fits.Header:
+    """Give a copy without structural cards; without the primary WCS and BUNIT, unless they are wanted."""
+    from astropy.io import fits
+
+    def kept(keyword: str) -> bool:
+        if keyword == "BUNIT":
+            return unit
+        return not _STRUCTURE.fullmatch(keyword) and (wcs or not _WCS.fullmatch(keyword))
+
+    return fits.Header([card for card in header.cards if kept(card.keyword)])
+
+
+def wcs_of(header: fits.Header, hdus: fits.HDUList | None = None) -> WCS | None:
+    """Give the WCS of an image's header, None when it has none.
+
+    Parameters
+    ----------
+    header
+        Of the image.
+    hdus
+        Where tabulated distortions are, when the header points at such.
+
+    Raises
+    ------
+    BadContent
+        When the WCS is damaged.
+    """
+    from astropy.wcs import WCS
+
+    if not any(_WCS.fullmatch(key) for key in header):
+        return None
+    if "AMDX1" in header and any(key.startswith("CQDIS") for key in header):
+        # wcslib overruns its buffers on both at once (astropy 8.0.2), which ends the process.
+        header = header.copy()
+        drop_plate_constants(header)
+    if header.get("NAXIS") == 0:
+        # Cards without pixels: astropy would warn of missing axes.
+        header = own_cards(header, wcs=True)
+    try:
+        found = WCS(header, fobj=hdus)
+    except Exception as error:
+        # wcslib answers damaged cards with many exception types.
+        raise BadContent("cannot read the WCS", f"{type(error).__name__}: {error}") from error
+    return found if any(found.wcs.ctype) or found.wcs.crpix.any() else None
+
+
+def drop_plate_constants(header: fits.Header) -> None:
+    """Drop what the Digitized Sky Survey says of a plate: the polynomials beside it say the same.
+
+    They also stay right when the image is cut.
+    """
+    for key in list(header):
+        if _PLATE.fullmatch(key):
+            del header[key]
+
+
+def wcs_cards(wcs: WCS, taken: fits.Header | None = None) -> fits.Header:
+    """Give the cards of a WCS, every number with all its digits; times that ``taken`` has are left out."""
+    from astropy.io import fits
+
+    # Only to_fits says where tabulated distortions are.
+    made = wcs.to_fits(relax=_relax())[0].header if _has_tables(wcs) else wcs.to_header(relax=_relax())
+    made = own_cards(made, wcs=True)
+    if made.get("MJDREF") == 0:
+        # wcslib says this of every image.
+        del made["MJDREF"]
+    other = () if taken is None else taken
+    return fits.Header(
+        [card for card in made.cards if _WCS.fullmatch(card.keyword) or card.keyword not in other]
+    )
+
+
+def lookup_hdus(wcs: WCS) -> list[fits.ImageHDU]:
+    """Give the extensions of a WCS with tabulated distortions; none of any other."""
+    return list(wcs.to_fits(relax=_relax())[1:]) if _has_tables(wcs) else []
+
+
+def _has_tables(wcs: WCS) -> bool:
+    return any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2))
+
+
+def _relax() -> int:
+    """Ask for all keywords and 17 digits; True alone gives 14, which lose bits."""
+    from astropy.wcs import WCSHDO_P17, WCSHDO_all
+    from astropy.wcs.wcs import WCSHDO_SIP
+
+    return int(WCSHDO_all | WCSHDO_P17 | WCSHDO_SIP)

@@ -1,0 +1,263 @@
+"""Many files at once, through fsspec: one question to the registry, then one call for each store."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from glob import has_magic
+from typing import Any
+
+from fsspec.callbacks import DEFAULT_CALLBACK, NoOpCallback
+
+from ..bulk import copy_nodes, read_nodes, take_in
+from ..errors import BadArgument, IsDirectory, NotFound
+from ..globbing import find
+from ..model.paths import parse
+from ..model.selectors import split_selectors
+from ..tree import Node, Tree
+from .instance import joined
+from .looking import LookingFileSystem
+
+# ruff: noqa: FBT001, FBT002, ANN401 - these signatures are fsspec's
+
+Pairs = list[tuple[str, str]]
+
+
+class _Work(threading.local):
+    """What a thread is about: the pairs of a copy that are being collected, and the nodes already known."""
+
+    pairs: Pairs | None = None
+    known: dict[str, tuple[str, Tree, Node]] | None = None
+
+
+class BulkFileSystem(LookingFileSystem):
+    """What `SkyFileSystem` does with many files in one call.
+
+    fsspec expands patterns and names targets file by file; here the pairs are collected first, then what is
+    far away is fetched together. What was found on the way is not looked up again.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._work = _Work()
+        super().__init__(*args, **options)
+
+    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **options: Any) -> Any:
+        """Give the bytes of a file; of several, of a pattern, or of all below a folder, by name.
+
+        Parameters
+        ----------
+        path
+            A path or a list of paths, with wildcards or without.
+        recursive
+            Whether folders stand for all files below them.
+        on_error
+            ``raise``, ``omit`` what fails, or ``return`` the exception in its place.
+        **options
+            ``start`` and ``end``, as for `cat_file`.
+        """
+        several = isinstance(path, list | tuple | set)
+        if not several and not recursive and not _is_pattern(self._strip_protocol(path)):
+            return self.cat_file(path, **options)
+        if options:
+            return self._cat_parts(path, recursive, on_error, options)
+        found: dict[str, bytes | Exception] = {}
+        names: list[str] = []
+        nodes: list[Node] = []
+        for one in sorted(path) if several else [path]:
+            try:
+                for name, _, node in self._expanded(one, recursive=recursive):
+                    _require_file(node)
+                    names.append(name)
+                    nodes.append(node)
+            except Exception as error:  # noqa: BLE001 - as on_error says
+                _settle(found, self._strip_protocol(one), error, on_error)
+        for name, data in zip(names, read_nodes(self._home.reading(), nodes, _nothing), strict=True):
+            if isinstance(data, bytes):
+                found[name] = data
+            else:
+                _settle(found, name, data, on_error)
+        return found
+
+    def get(
+        self,
+        rpath: Any,
+        lpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Copy files to local ones: a file, what matches a pattern, or with ``recursive`` a folder.
+
+        A list of paths may go to a list of local ones. Files far away are fetched together; each is there
+        when it is whole. The first that fails is raised, when all have been tried.
+        """
+        with self._collecting() as pairs:
+            super().get(rpath, lpath, recursive, NoOpCallback(), maxdepth, **options)
+            found = [(*self._lookup(remote)[1:], remote, local) for remote, local in pairs]
+        self._copy_out(found, callback)
+
+    def put(
+        self,
+        lpath: Any,
+        rpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **options: Any,
+    ) -> None:
+        """Copy local files to the paths of datasets: all of them or none."""
+        with self._collecting() as pairs:
+            super().put(lpath, rpath, recursive, NoOpCallback(), maxdepth, **options)
+        if len(pairs) == 1 or self._intrans:
+            for local, remote in pairs:
+                self.put_file(local, remote, callback=callback, **options)
+            return
+        self._take_in(pairs, "copy", options)
+        callback.set_size(len(pairs))
+        callback.absolute_update(len(pairs))
+
+    def copy(
+        self,
+        path1: Any,
+        path2: Any,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        on_error: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Copy files within the repository: all of them or none."""
+        with self._collecting() as pairs:
+            super().copy(path1, path2, recursive, maxdepth, on_error, **options)
+            nodes = [self._lookup(one)[2] for one, _ in pairs]
+        if len(pairs) == 1 or self._intrans:
+            for one, two in pairs:
+                self.cp_file(one, two, **options)
+            return
+        files = [(node, two) for node, (_, two) in zip(nodes, pairs, strict=True) if not node.is_dir]
+        with tempfile.TemporaryDirectory(prefix="skyfs-copy-") as folder:
+            local = [(node, os.path.join(folder, str(number))) for number, (node, _) in enumerate(files)]
+            for error in copy_nodes(self._home.reading(), local, _nothing):
+                if error is not None:
+                    raise error
+            taken = [(path, two) for (_, path), (_, two) in zip(local, files, strict=True)]
+            self._take_in(taken, "move", options)
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _lookup(self, path: Any) -> tuple[str, Tree, Node]:
+        known = self._work.known
+        if known is None:
+            return super()._lookup(path)
+        name = self._strip_protocol(path)
+        if name not in known:
+            known[name] = super()._lookup(path)
+        return known[name]
+
+    def _globbed(self, path: str, maxdepth: int | None = None) -> list[tuple[str, Node]]:
+        found = super()._globbed(path, maxdepth)
+        if self._work.known is not None:
+            prefix, tree = self._split(path)[0], self._home.reading()
+            self._work.known |= {name: (prefix, tree, node) for name, node in found if not name.endswith("]")}
+        return found
+
+    @contextmanager
+    def _collecting(self) -> Iterator[Pairs]:
+        """Let `get_file`, `put_file` and `cp_file` only note what they are asked for."""
+        pairs: Pairs = []
+        self._work.pairs, self._work.known = pairs, {}
+        try:
+            yield pairs
+        finally:
+            self._work.pairs, self._work.known = None, None
+
+    def _collects(self, source: str, target: str) -> bool:
+        """Note a pair, when pairs are being collected; tell whether they are."""
+        if self._work.pairs is None:
+            return False
+        self._work.pairs.append((source, target))
+        return True
+
+    def _copy_out(self, found: Sequence[tuple[Tree, Node, str, str]], callback: Any) -> None:
+        for _, node, _, local in found:
+            os.makedirs(local if node.is_dir else os.path.dirname(local) or ".", exist_ok=True)
+        files = [(node, remote, local) for _, node, remote, local in found if not node.is_dir]
+        if len(files) == 1:
+            ((_, remote, local),) = files
+            callback.set_size(1)
+            with callback.branched(remote, local) as child:
+                self.get_file(remote, local, callback=child)
+            callback.relative_update(1)
+            return
+        callback.set_size(len(files))
+        failures = copy_nodes(self._home.reading(), [(node, local) for node, _, local in files], _nothing)
+        for (node, remote, local), failure in zip(files, failures, strict=True):
+            if failure is None:
+                with callback.branched(remote, local) as child:
+                    child.set_size(node.size)
+                    child.absolute_update(node.size)
+                callback.relative_update(1)
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
+    def _take_in(self, pairs: Pairs, how: str, options: dict[str, Any]) -> None:
+        mode, replace = options.get("mode", "create"), options.get("replace", self._replace)
+        unknown = set(options) - {"mode", "replace"}
+        if mode not in ("create", "overwrite") or unknown:
+            raise BadArgument(f"mode {mode!r}, options {sorted(unknown)}", "unknown", "create, or overwrite")
+        addresses = [(local, parse(self._split(remote)[1])) for local, remote in pairs]
+        repository = self._home.writing().repository
+        take_in(repository, addresses, mode=how, replace=replace or mode == "overwrite")
+
+    def _cat_parts(self, path: Any, recursive: bool, on_error: str, options: dict[str, Any]) -> Any:
+        """Give a range of each of several files."""
+        found: dict[str, bytes | Exception] = {}
+        for one in sorted(path) if isinstance(path, list | tuple | set) else [path]:
+            for name, _, _ in self._expanded(one, recursive=recursive):
+                try:
+                    found[name] = self.cat_file(name, **options)
+                except Exception as error:  # noqa: BLE001 - as on_error says
+                    _settle(found, name, error, on_error)
+        return found
+
+    def _expanded(self, path: str, *, recursive: bool) -> Iterator[tuple[str, Tree, Node]]:
+        """Give the files that a path stands for, each with its name: nothing is looked up twice."""
+        tree = self._home.reading()
+        if _is_pattern(self._strip_protocol(path)):
+            nodes = self._globbed(path)
+        else:
+            nodes = [(self._strip_protocol(path), self._lookup(path)[2])]
+        if not nodes:
+            raise NotFound(f"nothing matches {path!r}")
+        prefix = self._split(path)[0]
+        for name, node in nodes:
+            if node.is_dir and recursive:
+                below = find(tree, parse(node.path))
+                yield from ((joined(prefix, one.path), tree, one) for one in below if not one.is_dir)
+            else:
+                yield name, tree, node
+
+
+def _settle(found: dict[str, bytes | Exception], name: str, error: Exception, on_error: str) -> None:
+    """Raise an error, give it in the place of the bytes, or leave the file out."""
+    if on_error == "raise":
+        raise error
+    if on_error == "return":
+        found[name] = error
+
+
+def _require_file(node: Node) -> None:
+    if node.is_dir:
+        raise IsDirectory(f"open {node.path!r}", "it is a directory")
+
+
+def _is_pattern(path: str) -> bool:
+    return has_magic(split_selectors(path)[0])
+
+
+def _nothing(_: int) -> None:
+    """Drop what a call tells."""

@@ -1,0 +1,7 @@
+"""The shared disk cache for what lies far away."""
+
+from .disk_cache import DiskCache
+from .store import CachedStore
+from .upkeep import Status, clear, status, verify
+
+__all__ = ["CachedStore", "DiskCache", "Status", "clear", "status", "verify"]
