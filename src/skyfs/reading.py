@@ -227,7 +227,7 @@ class Reader:
         source = store.open(place.key, Expected(place.size, place.sha256))
         if source.size == place.size:
             return source
-        found = f"it has {source.size} bytes, and had {place.size} when it was taken in: it was changed"
+        found = f"it has {source.size} bytes instead of {place.size}: it was changed"
         source.close()
         raise StoreError(f"open {place.key!r} in store {place.store!r}", found, "skyfs check")
 

@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from skyfs.errors import BadContent, Conflict, NoBytes, NotFound, SkyfsError, UnknownFormat, Unsupported
+from skyfs.formats.exposure import Exposure
 from skyfs.importing.result import LeftFiles
 from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
@@ -53,6 +54,7 @@ def folder(write: Write) -> Path:
     os.rename(folder / "run" / "table.parquet", folder / "run" / "table.parq")
     (folder / "run" / "config.py").write_text("config.value = 1\n")
     (folder / "run" / "camera.pickle").write_bytes(b"\x80pickled")
+    (folder / "run" / "array.npy").write_bytes(b"x")
     return folder
 
 
@@ -69,8 +71,9 @@ def test_files_that_exist_become_datasets(repo: Repository, write: Write, folder
     assert (found.ingested, found.declared, found.left) == (4, 0, ())
     for number, name in enumerate(("image", "table", "config", "camera"), 1):
         assert repo.find(name, collections="run/a", **FIRST).id == uuid(number)
-    hdus = repo.get("image", collections="run/a", as_="astropy.io.fits.HDUList", **FIRST)
-    np.testing.assert_array_equal(hdus[0].data, np.arange(12.0).reshape(3, 4))  # type: ignore[index]
+    exposure = repo.get("image", collections="run/a", **FIRST)
+    assert isinstance(exposure, Exposure)
+    np.testing.assert_array_equal(exposure.image, np.arange(12.0).reshape(3, 4))
     table = repo.get("table", collections="run/a", **FIRST)
     assert isinstance(table, Table)
     assert table["flux"].tolist() == [1.5, 2.5]
@@ -172,10 +175,10 @@ def test_files_of_formats_that_the_type_cannot_be_read_from(
     repo: Repository, write: Write, folder: Path
 ) -> None:
     (folder / "run" / "packages.pickle").write_bytes(b"x")
-    (folder / "run" / "packages.fits").write_bytes(b"x")
+    (folder / "run" / "packages.npy").write_bytes(b"x")
     two = [
         dataset("packages", f"run/packages{ext}", detector=n, number=n)
-        for n, ext in enumerate((".pickle", ".fits"), 1)
+        for n, ext in enumerate((".pickle", ".npy"), 1)
     ]
     found = repo.import_export(write(*DEFINED, *two))
     assert (found.ingested, found.declared) == (0, 2)
@@ -191,7 +194,7 @@ def test_files_of_formats_that_the_type_cannot_be_read_from(
         (dataset("config", "s3://bucket/config.py"), NotFound, "no file 's3://bucket/config.py'"),
         (ALL[0] + dataset("image", "run/image.fits", detector=2, number=5), Unsupported, "several datasets"),
         (dataset("packages", "run/camera.pickle"), UnknownFormat, "no format has '.pickle'"),
-        (dataset("packages", "run/image.fits"), Unsupported, "storage class 'Dict' in a '.fits' file"),
+        (dataset("packages", "run/array.npy"), Unsupported, "storage class 'Dict' in a '.npy' file"),
     ],
 )
 def test_needed_files(
@@ -216,7 +219,7 @@ def test_damaged_files_change_nothing(repo: Repository, write: Write, folder: Pa
         repo.import_export(write(*DEFINED, *ALL[1:], ALL[0]), mode="move")
     assert snapshot(repo.root) == before
     assert sorted(one.name for one in (folder / "run").iterdir()) == [
-        *("camera.pickle", "config.py", "image.fits", "table.parq"),
+        *("array.npy", "camera.pickle", "config.py", "image.fits", "table.parq"),
     ]
 
 
