@@ -100,7 +100,8 @@ def test_a_chunk_of_a_view_asks_for_its_bytes(repo: Repository, asked: list[int]
     asked.clear()
     assert np.array_equal(root[name][rows : rows + 1, :columns], VALUES[rows : rows + 1, :columns])
     assert sum(asked) <= rows * columns * 2 + 4096
-    assert len(asked) == (1 if name == "0" else 2)
+    # The descriptors of tiles lie near the header: the cache of far bytes may have them already.
+    assert 1 <= len(asked) <= (1 if name == "0" else 2)
 
 
 def test_a_copy_of_far_zarr_is_whole(repo: Repository, tmp_path: Path) -> None:
