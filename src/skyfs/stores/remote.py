@@ -11,6 +11,7 @@ from skyfs.abc.store import Batch, Expected, Stat, Store
 from skyfs.errors import ReadOnly, SkyfsError, StoreError
 
 from . import remote_reading
+from .ahead import reading_ahead
 from .folders import Folders
 from .journal import Journal
 from .keys import check_key, check_prefix
@@ -189,7 +190,7 @@ class RemoteSource(ByteSource):
 
     def open(self) -> BinaryIO:
         self._require_open()
-        return super().open()
+        return reading_ahead(self)
 
     def close(self) -> None:
         self._closed = True
