@@ -2,8 +2,8 @@
 
 Both sides ask the same server in turn, in one run. nginx answers S3's GET (a path is bucket and key), and is
 so fast that the clients are what is measured; ``--moto`` measures against moto, a slow server in Python. The
-huge file is copied by processes of their own, whose peak of memory is held against a bare interpreter's.
-Ours checks every digest, s3fs none.
+huge file is copied by processes of their own; their peak of memory is held against a bare interpreter's. Ours
+checks every digest, s3fs none.
 """
 
 from __future__ import annotations

@@ -120,3 +120,24 @@ def test_of_many_keys_only_what_failed_is_tried_again(
     assert store.copy_many(items, lambda _: None) == [None] * 3
     assert {(tmp_path / name).read_bytes() for name in names} == {DATA}
     assert sorted(faulty.counts.keys) == ["k", "k", "l", "m"]
+
+
+def test_a_file_that_is_read_in_order_is_asked_for_in_growing_blocks() -> None:
+    data = (bytes(range(251)) * 42_000)[: 10 << 20]
+    inner = MemoryStore("mem")
+    put(inner, {"k": data})
+    faulty = FaultyStore(inner)
+    with RetryingStore(faulty).open("k", Expected(len(data))) as source, source.open() as file:
+        assert file.read(10) == data[:10]
+        assert (faulty.counts.requests, faulty.counts.bytes) == (1, 128 << 10)
+        file.seek(5 << 20)
+        assert file.read(10) == data[5 << 20 : (5 << 20) + 10]
+        assert (faulty.counts.requests, faulty.counts.bytes) == (2, 256 << 10)
+        file.seek(0)
+        faulty.counts.reset()
+        blocks = []
+        while block := file.read(100_000):
+            blocks.append(block)
+        assert b"".join(blocks) == data
+        assert faulty.counts.requests <= 8
+        assert faulty.counts.bytes == len(data)

@@ -12,6 +12,7 @@ from skyfs.errors import ReadOnly, SkyfsError, StoreError
 from skyfs.model.ranges import REMOTE, Cost
 
 from . import remote_reading
+from .ahead import reading_ahead
 from .folders import Folders
 from .journal import Journal
 from .keys import check_key, check_prefix
@@ -199,7 +200,7 @@ class RemoteSource(ByteSource):
 
     def open(self) -> BinaryIO:
         self._require_open()
-        return super().open()
+        return reading_ahead(self)
 
     def close(self) -> None:
         self._closed = True

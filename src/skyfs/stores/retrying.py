@@ -14,6 +14,7 @@ from skyfs.errors import SkyfsError, StoreError, Transient, WrongBytes
 from skyfs.model.ranges import Cost
 
 from . import many
+from .ahead import reading_ahead
 
 Done = Callable[[int], None]
 _T = TypeVar("_T")
@@ -177,7 +178,7 @@ class RetryingSource(ByteSource):
 
     def open(self) -> BinaryIO:
         self._source.read(0, 0)  # says so when it is closed
-        return super().open()
+        return reading_ahead(self)
 
     def close(self) -> None:
         self._source.close()
