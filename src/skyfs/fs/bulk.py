@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from glob import has_magic
 from typing import Any
 
 from fsspec.callbacks import DEFAULT_CALLBACK, NoOpCallback
 
 from ..bulk import copy_nodes, read_nodes, take_in
-from ..errors import BadArgument, IsDirectory, NotFound
+from ..errors import BadArgument, BadPath, IsDirectory, NotFound
 from ..globbing import find
-from ..model.paths import parse
+from ..model.paths import Address, parse
 from ..model.selectors import split_selectors
 from ..tree import Node, Tree
 from .instance import joined
@@ -66,14 +66,16 @@ class BulkFileSystem(LookingFileSystem):
         found: dict[str, bytes | Exception] = {}
         names: list[str] = []
         nodes: list[Node] = []
-        for one in sorted(path) if several else [path]:
-            try:
-                for name, _, node in self._expanded(one, recursive=recursive):
-                    _require_file(node)
-                    names.append(name)
-                    nodes.append(node)
-            except Exception as error:  # noqa: BLE001 - as on_error says
-                _settle(found, self._strip_protocol(one), error, on_error)
+        with self._collecting():
+            self._remember(path if several else ())
+            for one in sorted(path) if several else [path]:
+                try:
+                    for name, _, node in self._expanded(one, recursive=recursive):
+                        _require_file(node)
+                        names.append(name)
+                        nodes.append(node)
+                except Exception as error:  # noqa: BLE001 - as on_error says
+                    _settle(found, self._strip_protocol(one), error, on_error)
         for name, data in zip(names, read_nodes(self._home.reading(), nodes, _nothing), strict=True):
             if isinstance(data, bytes):
                 found[name] = data
@@ -99,6 +101,7 @@ class BulkFileSystem(LookingFileSystem):
             self._get_part(rpath, os.fspath(lpath), callback)
             return
         with self._collecting() as pairs:
+            self._remember(rpath if isinstance(rpath, list) else ())
             super().get(rpath, lpath, recursive, NoOpCallback(), maxdepth, **options)
             found = [(*self._lookup(remote)[1:], remote, local) for remote, local in pairs]
         self._copy_out(found, callback)
@@ -137,6 +140,7 @@ class BulkFileSystem(LookingFileSystem):
             self.cp_file(path1, path2, **options)
             return
         with self._collecting() as pairs:
+            self._remember(path1 if isinstance(path1, list) else ())
             super().copy(path1, path2, recursive, maxdepth, on_error, **options)
             nodes = [self._lookup(one)[2] for one, _ in pairs]
         if len(pairs) == 1 or self._intrans:
@@ -184,6 +188,20 @@ class BulkFileSystem(LookingFileSystem):
             prefix, tree = self._split(path)[0], self._home.reading()
             self._work.known |= {name: (prefix, tree, node) for name, node in found if not name.endswith("]")}
         return found
+
+    def _remember(self, paths: Iterable[Any]) -> None:
+        """Look many paths up at once, as far as they are plain ones of datasets."""
+        names = {self._strip_protocol(path) for path in paths}
+        if len(names) < 2 or self._work.known is None:
+            return
+        asked: dict[Address, list[tuple[str, str]]] = {}
+        for name in names:
+            prefix, text = self._split(name)
+            with suppress(BadPath):  # raised when it is this path's turn
+                asked.setdefault(parse(text), []).append((prefix, name))
+        tree = self._home.reading()
+        for address, node in tree.lookup_many(asked).items():
+            self._work.known |= {name: (prefix, tree, node) for prefix, name in asked[address]}
 
     @contextmanager
     def _collecting(self) -> Iterator[Pairs]:

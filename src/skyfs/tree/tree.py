@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ..abc.source import ByteSource
 from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound
 from ..formats.buffer import Buffer
+from ..model.collection import CollectionKind
+from ..model.dataid import Value
 from ..model.dataset import Resolved
 from ..model.paths import Address
 from ..model.selectors import Selector
@@ -97,6 +99,44 @@ class Tree:
         except BadDataId as error:
             raise NotFound(f"nothing at {str(address)!r}", str(error)) from None
         return self._existing_directory(address)
+
+    def lookup_many(self, addresses: Iterable[Address]) -> dict[Address, Node]:
+        """Give the nodes of many datasets in RUNs, by their canonical paths; other addresses are left out.
+
+        One question for each RUN and type, and some hundred datasets.
+        """
+        snapshot = self._registry.current()
+        groups: dict[tuple[str, str], dict[tuple[Value, ...], Address]] = {}
+        for address in addresses if self.over is None else ():
+            row = self._row(snapshot, address)
+            if row is not None:
+                groups.setdefault((address.collection, address.type_name), {})[row] = address
+        found: dict[Address, Node] = {}
+        for (collection, type_name), rows in groups.items():
+            run, entry = snapshot.collections[collection], snapshot.types[type_name]
+            members = self._registry.lookup.members(snapshot, entry, run, list(rows))
+            for row, resolved in members.items():
+                named = Named(resolved, collection, None, rows[row].extension)
+                if resolved.locations and self._is_stored(named) and not self.insides.is_folder(named):
+                    found[rows[row]] = self._file(rows[row], named)
+        return found
+
+    def _row(self, snapshot: Snapshot, address: Address) -> tuple[Value, ...] | None:
+        """Give the values of a canonical path of a dataset in a RUN; None for others."""
+        plain = not (address.service or address.selectors or address.inner) and address.keys
+        if not plain or address.component is not None:
+            return None
+        run, entry = snapshot.collections.get(address.collection), snapshot.types.get(address.type_name)
+        if run is None or entry is None or run.collection.kind is not CollectionKind.RUN:
+            return None
+        if tuple(name for name, _ in address.keys) != entry.group.levels:
+            return None
+        try:
+            self._require_visible(address.collection, address)
+            levels, _ = self._registry.data_ids.split(entry.group, dict(address.keys))
+        except (NotFound, BadDataId):
+            return None  # looking it up by itself tells what is wrong
+        return tuple(levels[name] for name in entry.group.levels)
 
     def open(self, address: Address) -> tuple[Node, ByteSource]:
         """Open a file for reading; the caller closes the source.
