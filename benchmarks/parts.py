@@ -28,9 +28,12 @@ from astropy.io import fits
 from fsspec import AbstractFileSystem, filesystem
 
 from skyfs.abc.source import ByteSource
+from skyfs.abc.store import Expected, Store
 from skyfs.formats.fits import Fits
-from skyfs.model.ranges import REMOTE, Cost
+from skyfs.model.ranges import Cost
 from skyfs.model.selectors import parse_selectors
+from skyfs.stores.remote import RemoteStore
+from skyfs.stores.retrying import Patience, RetryingStore
 from skyfs.testing.latency import far_away
 from skyfs.testing.servers import http_server, s3_server
 
@@ -50,11 +53,11 @@ class Traffic:
     trips: int = 0
 
 
-class RemoteSource(ByteSource):
-    """A far file, whose ranges are fetched at once; ``kept`` holds ranges that are not asked for again."""
+class CountedSource(ByteSource):
+    """A file in a far store; ``kept`` holds ranges that are not asked for again, as the disk cache does."""
 
-    def __init__(self, filesystem: AbstractFileSystem, path: str, size: int) -> None:
-        self._filesystem, self._path, self._size = filesystem, path, size
+    def __init__(self, store: Store, key: str, size: int) -> None:
+        self._far, self._size = store.open(key, Expected(size)), size
         self.traffic = Traffic()
         self.kept: dict[tuple[int, int], bytes] = {}
         self.asked: list[list[tuple[int, int]]] = []
@@ -66,8 +69,8 @@ class RemoteSource(ByteSource):
 
     @property
     def cost(self) -> Cost:
-        """As a store of objects."""
-        return REMOTE
+        """What the store says."""
+        return self._far.cost
 
     def read(self, start: int, stop: int) -> bytes:
         """Give a range."""
@@ -77,7 +80,7 @@ class RemoteSource(ByteSource):
         """Give ranges, those that are not kept in one trip."""
         missing = [one for one in ranges if one not in self.kept]
         if missing:
-            found = fetch(self._filesystem, self._path, missing)
+            found = self._far.read_many(missing)
             self.asked.append(missing)
             self.traffic.trips += 1
             self.traffic.requests += len(missing)
@@ -157,6 +160,7 @@ def row(name: str, way: str, traffic: Traffic, needed: int) -> None:
 
 def measure_bytes(s3: s3fs.S3FileSystem, options: dict[str, object], bucket: str, folder: Path) -> None:
     """Print bytes and trips of all cutouts; keep the files in the folder."""
+    store = far_store(bucket, options)
     print(f"{'image':18} {'way':24} {'need/KiB':>9} {'× needed':>9} {'requests':>9} {'trips':>6}")
     for number, (name, hdus, tile) in enumerate(images()):
         file = io.BytesIO()
@@ -170,7 +174,7 @@ def measure_bytes(s3: s3fs.S3FileSystem, options: dict[str, object], bucket: str
             needed = needed_bytes(data, tile, corner, size)
             expected = whole[corner : corner + size, corner : corner + size]
             label = f"{name}, {size}²"
-            source = RemoteSource(s3, path, len(data))
+            source = CountedSource(store, path.rpartition("/")[2], len(data))
             assert np.array_equal(by_skyfs(source, corner, size), expected)
             row(label, "skyfs", source.traffic, needed)
             source.traffic, moved = Traffic(), corner + 2 * size
@@ -203,15 +207,23 @@ def measure_time(folder: Path) -> None:
         far_away("127.0.0.1", int(server.url.rpartition(":")[2]), LATENCY_S) as port,
     ):
         http = filesystem("http", skip_instance_cache=True)
+        store = far_store(f"http://127.0.0.1:{port}", {})
         for name, file in zip(
             ("plain", "row tiles", "128² tiles"), sorted(folder.glob("*.fits")), strict=True
         ):
             url, size = f"http://127.0.0.1:{port}/{file.name}", file.stat().st_size
-            record = RemoteSource(http, url, size)
+            record = CountedSource(store, file.name, size)
             by_skyfs(record, 1056, 64)
-            cold = median_s(lambda url=url, size=size: by_skyfs(RemoteSource(http, url, size), 1056, 64))
+            cold = median_s(
+                lambda key=file.name, size=size: by_skyfs(CountedSource(store, key, size), 1056, 64)
+            )
             bare = median_s(lambda url=url, asked=record.asked: [fetch(http, url, one) for one in asked])
             print(f"{name:34} {cold * 1e3:6.0f} {cold / LATENCY_S:12.1f} {bare / LATENCY_S:14.1f}")
+
+
+def far_store(url: str, options: dict[str, object]) -> Store:
+    """Give a store as repositories open it, without the disk cache."""
+    return RetryingStore(RemoteStore(url, name="far", options=options), Patience(attempts=5))
 
 
 def fetch(remote: AbstractFileSystem, path: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
