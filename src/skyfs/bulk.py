@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from .abc.source import ByteSource
 from .editing import target_of
-from .fetching import Done, Fetcher, Wanted, save
+from .fetching import Done, Fetcher, Wanted, try_read, try_save
 from .ingesting import IngestFile
 from .model.dataset import DatasetRef
 from .model.paths import Address
@@ -19,7 +19,8 @@ def read_nodes(tree: Tree, nodes: Sequence[Node], done: Done) -> list[bytes | Ex
     stored = _stored(tree, nodes)
     fetched = dict(zip(stored, _fetcher(tree).read(list(stored.values()), done), strict=True))
     return [
-        fetched[index] if index in fetched else _read(tree, node, done) for index, node in enumerate(nodes)
+        fetched[index] if index in fetched else try_read(partial(tree.open_node, node), done)
+        for index, node in enumerate(nodes)
     ]
 
 
@@ -29,7 +30,7 @@ def copy_nodes(tree: Tree, pairs: Sequence[tuple[Node, str]], done: Done) -> lis
     files = [(wanted, pairs[index][1]) for index, wanted in stored.items()]
     fetched = dict(zip(stored, _fetcher(tree).copy(files, done), strict=True))
     return [
-        fetched[index] if index in fetched else _copy(tree, node, path, done)
+        fetched[index] if index in fetched else try_save(partial(tree.open_node, node), path, done)
         for index, (node, path) in enumerate(pairs)
     ]
 
@@ -61,23 +62,3 @@ def _stored(tree: Tree, nodes: Sequence[Node]) -> dict[int, Wanted]:
         if node.named is not None and tree.is_stored(node):
             found[index] = Wanted(node.named.resolved, node.named.extension, node.named.component)
     return found
-
-
-def _read(tree: Tree, node: Node, done: Done) -> bytes | Exception:
-    try:
-        with tree.open_node(node) as source:
-            data = source.read_all()
-    except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
-        return error
-    done(len(data))
-    return data
-
-
-def _copy(tree: Tree, node: Node, path: str, done: Done) -> Exception | None:
-    try:
-        source: ByteSource = tree.open_node(node)
-        with source:
-            save(source, path, done)
-    except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
-        return error
-    return None

@@ -81,24 +81,34 @@ class Fetcher:
         return list(found.values())
 
     def _one(self, file: Wanted, done: Done) -> bytes | Exception:
-        try:
-            with self._open(file) as source:
-                data = source.read_all()
-        except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
-            return error
-        done(len(data))
-        return data
+        return try_read(lambda: self._open(file), done)
 
     def _copy_one(self, file: Wanted, path: str, done: Done) -> Exception | None:
-        try:
-            with self._open(file) as source:
-                save(source, path, done)
-        except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
-            return error
-        return None
+        return try_save(lambda: self._open(file), path, done)
 
     def _open(self, file: Wanted) -> ByteSource:
         return self._reader.open(file.resolved, file.extension, file.component)[1]
+
+
+def try_read(opening: Callable[[], ByteSource], done: Done) -> bytes | Exception:
+    """Give the bytes of one file of many, or what went wrong with it."""
+    try:
+        with opening() as source:
+            data = source.read_all()
+    except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
+        return error
+    done(len(data))
+    return data
+
+
+def try_save(opening: Callable[[], ByteSource], path: str, done: Done) -> Exception | None:
+    """Copy one file of many to a local one; give what went wrong, or None."""
+    try:
+        with opening() as source:
+            save(source, path, done)
+    except Exception as error:  # noqa: BLE001 - it is given to who asked for this file
+        return error
+    return None
 
 
 def save(source: ByteSource, path: str, done: Done) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.nddata import CCDData
 
-from skyfs.errors import BadArgument, BadContent
+from skyfs.errors import BadContent
 
 from .exposure import Exposure, component_of
 from .hdf5_file import load, member, members, read_dataset
 from .hdf5_tree import read_tree
 from .image_tree import BULK, KIND, PIXELS, part_of_tree, tree_to_exposure, tree_to_image
 from .images import array_to_image
+from .slicing import normalised
 
 if TYPE_CHECKING:
     import h5py
@@ -124,25 +125,7 @@ def read_part(dataset: h5py.Dataset, slices: object) -> np.ndarray:
 
 def _of_axes(slices: object, shape: tuple[int, ...]) -> list[int | range]:
     """Give of each axis the index, or the indices, that are taken."""
-    todo = "give numpy's, as np.s_[y0:y1, x0:x1]: 0-based, half-open, y first"
-    parts = list(slices) if isinstance(slices, tuple) else [slices]
-    dots = [index for index, part in enumerate(parts) if part is Ellipsis]
-    if len(dots) > 1 or len(parts) - len(dots) > len(shape):
-        raise BadArgument(f"slices={slices!r}", f"the array has {len(shape)} axes", todo)
-    at = dots[0] if dots else len(parts)
-    parts[at : at + len(dots)] = [slice(None)] * (len(shape) - len(parts) + len(dots))
-    taken: list[int | range] = []
-    for part, length in zip(parts, shape, strict=True):
-        if isinstance(part, slice):
-            try:
-                taken.append(range(*part.indices(length)))
-            except (TypeError, ValueError) as error:
-                raise BadArgument(f"slices={slices!r}", str(error), todo) from None
-        elif isinstance(part, int | np.integer) and not isinstance(part, bool) and -length <= part < length:
-            taken.append(int(part) % length)
-        else:
-            raise BadArgument(f"slices={slices!r}", f"{part!r} does not fit an axis of {length}", todo)
-    return taken
+    return [one.indices[0] if one.drops else one.indices for one in normalised(slices, shape)]
 
 
 def _kind(file: h5py.File) -> str | None:

@@ -59,7 +59,7 @@ class BulkFileSystem(LookingFileSystem):
             ``start`` and ``end``, as for `cat_file`.
         """
         several = isinstance(path, list | tuple | set)
-        if not several and not recursive and not _is_pattern(self._strip_protocol(path)):
+        if not several and not recursive and not is_pattern(self._strip_protocol(path)):
             return self.cat_file(path, **options)
         if options:
             return self._cat_parts(path, recursive, on_error, options)
@@ -266,7 +266,7 @@ class BulkFileSystem(LookingFileSystem):
     def _expanded(self, path: str, *, recursive: bool) -> Iterator[tuple[str, Tree, Node]]:
         """Give the files that a path stands for, each with its name: nothing is looked up twice."""
         tree = self._home.reading()
-        if _is_pattern(self._strip_protocol(path)):
+        if is_pattern(self._strip_protocol(path)):
             selectors = split_selectors(self._strip_protocol(path))[1]
             nodes = [
                 (name, tree.part(node, selectors) if selectors else node)
@@ -299,7 +299,8 @@ def _require_file(node: Node) -> None:
         raise IsDirectory(f"open {node.path!r}", "it is a directory")
 
 
-def _is_pattern(path: str) -> bool:
+def is_pattern(path: str) -> bool:
+    """Tell whether a path has wildcards; brackets of a selector are none."""
     return has_magic(split_selectors(path)[0])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from glob import has_magic
 from typing import Any, BinaryIO
 
 from fsspec.callbacks import DEFAULT_CALLBACK
@@ -19,9 +18,8 @@ from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Un
 from ..formats.zip_writing import folder_members, pack
 from ..model.paths import parse
 from ..model.quoting import extension_at_end
-from ..model.selectors import split_selectors
 from ..repository import Repository
-from .bulk import BulkFileSystem
+from .bulk import BulkFileSystem, is_pattern
 from .files import PackedFile, ReadFile, TextFile, WriteFile
 
 _COPY_BYTES = 1 << 22
@@ -358,7 +356,7 @@ class SkyFileSystem(BulkFileSystem):
 
     def _matching(self, path: str) -> list[str]:
         typed = self._strip_protocol(path)
-        if not _is_pattern(typed):
+        if not is_pattern(typed):
             return [typed]
         found = list(self.glob(path))
         if not found:
@@ -400,10 +398,6 @@ def _part(blocks: Sequence[tuple[int, int]], data: Sequence[bytes], start: int, 
     )
     first = blocks[found][0]
     return data[found][start - first : stop - first]
-
-
-def _is_pattern(path: str) -> bool:
-    return has_magic(split_selectors(path)[0])
 
 
 def _part_of(source: ByteSource, start: int | None = None, end: int | None = None) -> bytes:
