@@ -187,7 +187,7 @@ class Reader:
         *,
         whole: bool,
     ) -> object:
-        """Read from the first place whose bytes are sound; a part is held against the digest when it is not."""
+        """Read from the first place whose bytes are sound; a part is checked whole when it is not."""
         groups = list(self._groups(resolved, None, component))
         several = sum(map(len, groups)) > 1
         tries = [

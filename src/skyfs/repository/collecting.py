@@ -54,7 +54,7 @@ class Collecting(Base):
             self.registry.collections.edit_chain(chain, change)
 
     def _stored(self, verb: str, refs: Iterable[DatasetRef]) -> list[DatasetRef]:
-        """Give datasets as a list; refuse those in memory alone: others would see a collection without them."""
+        """Give datasets as a list; refuse those in memory alone, which nobody else could see."""
         found = list(refs)
         if self.elided is not None:
             for name in dict.fromkeys(ref.type.name for ref in found):
