@@ -27,7 +27,8 @@ class FallbackSource(ByteSource):
     open_place
         Opens one.
     verify
-        Whether `read_all` checks the digest, and no local path is given, whose bytes nobody would check.
+        Whether the whole is held against the digest before anything of it is given, and no local path is,
+        whose bytes nobody would check.
 
     Raises
     ------
@@ -41,6 +42,7 @@ class FallbackSource(ByteSource):
         self._waiting = iter(places)
         self._open_place = open_place
         self._verify = verify
+        self._verified: bytes | None = None
         self._failures: list[Exception] = []
         self._opened: list[ByteSource] = []
         self._lock = threading.Lock()
@@ -65,13 +67,21 @@ class FallbackSource(ByteSource):
         return None if self._verify else self._source.local_path
 
     def read(self, start: int, stop: int) -> bytes:
+        if self._verify:
+            return self.read_all()[start:stop]
         return self._try(lambda source, _: source.read(start, stop))
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        if self._verify:
+            return [self.read(start, stop) for start, stop in ranges]
         return self._try(lambda source, _: source.read_many(ranges))
 
     def read_all(self) -> bytes:
-        return self._try(self._whole)
+        if not self._verify:
+            return self._try(self._whole)
+        if self._verified is None:
+            self._verified = self._try(self._whole)
+        return self._verified
 
     def open(self) -> BinaryIO:
         # A local file is a real one, with a descriptor; it is not expected to fail halfway.

@@ -67,13 +67,7 @@ class Reader:
 
         None when the dataset has none.
         """
-        storage_class = resolved.ref.type.storage_class
-        own_class = self._formats.component_class(storage_class, component)
-        if self._is_nearest(resolved, component):
-            return self._fresh(resolved, lambda one: self._read_one(one, own_class, component, None))
-        if self.is_apart(resolved):
-            return None
-        return self._fresh(resolved, lambda one: self._component(one, component))
+        return self._fresh(resolved, lambda one: self._either(one, component))
 
     def read_slices(self, resolved: Resolved, slices: object, *, as_: type | str | None = None) -> object:
         """Read what ``whole[slices]`` is, with little more of the bytes than that needs."""
@@ -145,30 +139,72 @@ class Reader:
         return self._formats.convert_to(self._formats.assemble(storage_class, parts), as_)
 
     def _slices(self, resolved: Resolved, slices: object, as_: type | str | None) -> object:
-        location, source = self._open(resolved, None, None)
-        with source:
-            storage_class = resolved.ref.type.storage_class
-            return self._formats.read_slices(source, location.extension, storage_class, slices, as_)
+        storage_class = resolved.ref.type.storage_class
+
+        def act(source: ByteSource, extension: str) -> object:
+            return self._formats.read_slices(source, extension, storage_class, slices, as_)
+
+        return self._sound(resolved, None, act, whole=False)
+
+    def _either(self, resolved: Resolved, component: str) -> object:
+        """Read a component from its own file or out of the whole: the nearer first, then the other."""
+        storage_class = resolved.ref.type.storage_class
+        own_class = self._formats.component_class(storage_class, component)
+        ways: list[Callable[[], object]] = []
+        if not self.is_apart(resolved):
+            ways.append(lambda: self._component(resolved, component))
+        if any(place.component == component for place in resolved.locations):
+            first = 0 if self._is_nearest(resolved, component) else len(ways)
+            ways.insert(first, lambda: self._read_one(resolved, own_class, component, None))
+        for way in ways[:-1]:
+            try:
+                return way()
+            except (NotFound, StoreError, BadContent) as error:
+                _log.warning("%s; another place is read instead", error)
+        return ways[-1]() if ways else None
 
     def _component(self, resolved: Resolved, component: str) -> object:
-        location, source = self._open(resolved, None, None)
-        with source:
-            storage_class = resolved.ref.type.storage_class
-            return self._formats.read_component(source, location.extension, storage_class, component)
+        storage_class = resolved.ref.type.storage_class
+
+        def act(source: ByteSource, extension: str) -> object:
+            return self._formats.read_component(source, extension, storage_class, component)
+
+        return self._sound(resolved, None, act, whole=False)
 
     def _read_one(
         self, resolved: Resolved, storage_class: str, component: str | None, as_: type | str | None
     ) -> object:
-        """Read a file from the first place whose bytes are sound."""
+        def act(source: ByteSource, extension: str) -> object:
+            return self._formats.read(source, extension, storage_class, as_)
+
+        return self._sound(resolved, component, act, whole=True)
+
+    def _sound(
+        self,
+        resolved: Resolved,
+        component: str | None,
+        act: Callable[[ByteSource, str], object],
+        *,
+        whole: bool,
+    ) -> object:
+        """Read from the first place whose bytes are sound; a part is checked whole when it is not."""
         groups = list(self._groups(resolved, None, component))
         several = sum(map(len, groups)) > 1
+        tries = [
+            (group, verify)
+            for group in groups
+            for verify in ((several,) if whole else (False, True)[: len(group)])
+        ]
         failures: list[Exception] = []
-        for group in groups:
+        for group, verify in tries:
             try:
-                with self._source(group, verify=several) as source:
-                    return self._formats.read(source, group[0].extension, storage_class, as_)
+                with self._source(group, verify=verify) as source:
+                    found = act(source, group[0].extension)
             except (NotFound, StoreError, BadContent) as error:
                 failures.append(error)
+                continue
+            _report(failures, group[0])
+            return found
         raise _described(resolved, failures)
 
     def _open(
@@ -181,6 +217,7 @@ class Reader:
             except (NotFound, StoreError) as error:
                 failures.append(error)
                 continue
+            _report(failures, group[0])
             return group[0], source
         raise _described(resolved, failures)
 
@@ -222,7 +259,7 @@ class Reader:
         part = place.part
         if part is not None:
             # The digest of a location is that of the part; the store knows whole files only.
-            expected = Expected(part.file_size, None if part.hdu else place.sha256)
+            expected = Expected(part.file_size, part.file_sha256 if part.hdu else place.sha256)
             return open_part(store.open(place.key, expected), part, place.size, place.sha256)
         source = store.open(place.key, Expected(place.size, place.sha256))
         if source.size == place.size:
@@ -230,6 +267,11 @@ class Reader:
         found = f"it has {source.size} bytes instead of {place.size}: it was changed"
         source.close()
         raise StoreError(f"open {place.key!r} in store {place.store!r}", found, "skyfs check")
+
+
+def _report(failures: Sequence[Exception], place: Location) -> None:
+    for failure in failures:
+        _log.warning("%s; %r in store %r is read instead", failure, place.key, place.store)
 
 
 def _named(resolved: Resolved) -> str:

@@ -279,3 +279,14 @@ def test_the_command_line_takes_parts(repo: Repository, tmp_path: Path) -> None:
     assert (tmp_path / "part.fits").read_bytes() == expected
     several = run("cat", "/u/r/src/*/*.parquet[col ra][flux > 190]")
     assert len(several) == 2 * len(skyfs.filesystem(repo).cat_file(f"{CATALOG}[col ra][flux > 190]"))
+
+
+def test_ranges_of_many_with_a_missing_one(repo: Repository) -> None:
+    fs = skyfs.filesystem(repo)
+    paths = [IMAGE, "/u/r/none.fits"]
+    found = fs.cat(paths, on_error="return", start=0, end=6)
+    assert found[IMAGE] == b"SIMPLE"
+    assert isinstance(found["/u/r/none.fits"], NotFound)
+    assert fs.cat(paths, on_error="omit", start=0, end=6) == {IMAGE: b"SIMPLE"}
+    with pytest.raises(NotFound):
+        fs.cat(paths, start=0, end=6)

@@ -94,3 +94,9 @@ def test_what_needs_the_registry_is_refused(repo: Repository, tmp_path: Any) -> 
         repo.ingest([IngestFile(tmp_path / "m.json", at())], "metrics", run="r")
     with pytest.raises(Unsupported, match="in memory only"):
         repo.declare("metrics", [at()], run="r")
+    ref = repo.put({}, "metrics", run="r", **at())
+    with pytest.raises(Unsupported, match="in memory only"):
+        repo.tag([ref], "best")
+    with pytest.raises(Unsupported, match="in memory only"):
+        repo.certify([ref], "calib")
+    assert [one.name for one in repo.collections()] == ["r"]

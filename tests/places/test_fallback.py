@@ -12,6 +12,7 @@ from astropy.table import Table
 
 import skyfs
 from skyfs.errors import BadContent, NotFound, StoreError
+from skyfs.formats.exposure import Exposure
 from skyfs.repository import Repository
 
 from .conftest import Make, at
@@ -99,3 +100,64 @@ def test_a_store_that_the_configuration_lost_is_passed_over(twice: Repository) -
     with skyfs.open(twice.root) as repo:
         assert list(repo.stores) == ["far", "in-place"]
         assert repo.get("metrics", collections="r", **at()) == VALUE
+
+
+@pytest.fixture
+def packed(make: Make) -> Repository:
+    """A repository whose second store holds other formats."""
+    rules = {
+        "image": {"extension": ".fits.fz", "options": {"compression": "RICE_1"}},
+        "Exposure": {"disassemble": True},
+    }
+    return make(
+        [
+            {"name": "a", "url": "a", "types": ["*"]},
+            {"name": "b", "url": "b", "types": ["*"], "formats": rules},
+        ]
+    )
+
+
+@pytest.mark.parametrize("how", ["gone", "zeros"])
+def test_a_part_comes_from_another_format(
+    packed: Repository, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    packed.put(np.arange(100, dtype="i4").reshape(10, 10), "image", run="r", **at())
+    spoil(packed.root / "a/r/image/instrument=Cam/detector=0.fits", how)
+    with caplog.at_level(logging.WARNING, "skyfs"):
+        found = packed.get("image", collections="r", slices=np.s_[1:3, 2:4], **at())
+    assert np.array_equal(found.data, [[12, 13], [22, 23]])  # type: ignore[attr-defined]
+    (line,) = caplog.messages
+    assert "store 'b' is read instead" in line
+
+
+@pytest.mark.parametrize("how", ["gone", "zeros"])
+@pytest.mark.parametrize("spoiled", ["a/r/calexp", "b/r/calexp.variance"])
+def test_a_component_comes_from_where_it_is_sound(packed: Repository, spoiled: str, how: str) -> None:
+    pixels = np.arange(12.0).reshape(3, 4)
+    packed.put(Exposure(pixels, variance=pixels + 1), "calexp", run="r", **at())
+    spoil(packed.root / spoiled / "instrument=Cam/detector=0.fits", how)
+    found = packed.get("calexp", collections="r", component="variance", **at())
+    assert np.array_equal(found.data, pixels + 1)  # type: ignore[attr-defined]
+
+
+def test_a_file_whose_beginning_is_damaged_is_read_elsewhere(make: Make) -> None:
+    repo = make([{"name": name, "url": name, "types": ["*"]} for name in ("near", "far")])
+    repo.register("numbers", ["detector"], "Array")
+    repo.put(np.arange(1000), "numbers", run="r", **at())
+    spoil(repo.root / "near/r/numbers/instrument=Cam/detector=0.npy", "zeros")
+    assert np.array_equal(repo.get("numbers", collections="r", **at()), np.arange(1000))  # type: ignore[arg-type]
+
+
+def test_a_part_is_held_against_the_digest_when_it_cannot_be_read(make: Make) -> None:
+    repo = make([{"name": name, "url": name, "types": ["*"]} for name in ("near", "far")])
+    repo.put(np.arange(100).reshape(10, 10), "image", run="r", **at())
+    spoil(repo.root / "near/r/image/instrument=Cam/detector=0.fits", "zeros")
+    found = repo.get("image", collections="r", slices=np.s_[:1, :3], **at())
+    assert np.array_equal(found.data, [[0, 1, 2]])  # type: ignore[attr-defined]
+
+
+def spoil(path: Path, how: str) -> None:
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(bytes(path.stat().st_size))

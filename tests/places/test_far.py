@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 
 import skyfs
 from skyfs.errors import NotFound
+from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.servers import S3Server
 
@@ -112,3 +114,21 @@ def test_credentials_are_shown_nowhere(make: Make, s3: S3Server) -> None:
     fs = skyfs.filesystem(repo)
     shown = [fs.cat("/.repo/config.yaml").decode(), repr(repo), repr(repo.config), fs.to_json()]
     assert not [text for text in shown if "testing" in text]
+
+
+def test_a_part_of_a_file_that_was_read_asks_nothing_more(make: Make, s3: S3Server, tmp_path: Path) -> None:
+    repo = make(stores(s3, "places-parts"), cache={"folder": str(tmp_path / "kept")})
+    repo.register("raw", ["detector"], "Hdus")
+    images = [fits.ImageHDU(np.full((40, 50), n)) for n in range(3)]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(tmp_path / "camera.fits")
+    repo.ingest([IngestFile(tmp_path / "camera.fits", at(n), part=n + 1) for n in range(3)], "raw", run="r")
+    path = "/r/raw/instrument=Cam/detector=1.fits"
+    data = skyfs.filesystem(repo).cat(path)
+    repo.close()
+    configure(repo, "on_missing: fail")
+    with skyfs.open(repo.root) as offline:
+        before = len(s3.requests())
+        fs = skyfs.filesystem(offline)
+        assert fs.cat(path) == data
+        assert fs.cat([path]) == {path: data}
+        assert len(s3.requests()) == before

@@ -256,7 +256,12 @@ class BulkFileSystem(LookingFileSystem):
         """Give a range of each of several files."""
         found: dict[str, bytes | Exception] = {}
         for one in sorted(path) if isinstance(path, list | tuple | set) else [path]:
-            for name, _, _ in self._expanded(one, recursive=recursive):
+            try:
+                names = [name for name, _, _ in self._expanded(one, recursive=recursive)]
+            except Exception as error:  # noqa: BLE001 - as on_error says
+                _settle(found, self._strip_protocol(one), error, on_error)
+                continue
+            for name in names:
                 try:
                     found[name] = self.cat_file(name, **options)
                 except Exception as error:  # noqa: BLE001 - as on_error says

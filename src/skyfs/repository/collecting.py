@@ -53,6 +53,14 @@ class Collecting(Base):
             self.registry.collections.create(Collection(chain, CollectionKind.CHAINED))
             self.registry.collections.edit_chain(chain, change)
 
+    def _stored(self, verb: str, refs: Iterable[DatasetRef]) -> list[DatasetRef]:
+        """Give datasets as a list; refuse those in memory alone, which nobody else could see."""
+        found = list(refs)
+        if self.elided is not None:
+            for name in dict.fromkeys(ref.type.name for ref in found):
+                self.elided.refuse(verb, name)
+        return found
+
     def lock(self, run: str, *, locked: bool = True) -> None:
         """Lock a RUN: nobody may write to it or remove from it. ``locked=False`` unlocks."""
         self._require_owner(run, "lock")
@@ -60,6 +68,7 @@ class Collecting(Base):
 
     def tag(self, refs: Iterable[DatasetRef], collection: str) -> None:
         """Add datasets to a TAGGED collection, making it when it is new."""
+        refs = self._stored("tag", refs)
         with self.transaction():
             self.create_collection(collection, CollectionKind.TAGGED)
             self.registry.datasets.tag(refs, collection)
@@ -76,6 +85,7 @@ class Collecting(Base):
 
         Times are astropy Times, datetimes, ISO text (TAI) or TAI nanoseconds; None is no bound.
         """
+        refs = self._stored("certify", refs)
         with self.transaction():
             self.create_collection(collection, CollectionKind.CALIBRATION)
             self.registry.datasets.certify(refs, collection, Timespan.of(begin, end))
