@@ -72,9 +72,8 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     Formats.load(config.formats)
     dimensions = _universe(universe)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Exists(
-            f"create a repository at {str(folder)!r}", "it exists and is not empty", "choose another folder"
-        )
+        todo = "choose another folder"
+        raise Exists(f"create a repository at {str(folder)!r}", "it exists and is not empty", todo)
     made = not folder.exists()
     try:
         _lay_out(folder, config, given, dimensions)

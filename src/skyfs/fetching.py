@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from .abc.source import ByteSource
 from .abc.store import Expected, FetchesMany, Store
@@ -14,6 +17,9 @@ from .model.dataset import Location, Resolved
 from .reading import Reader
 
 _COPY_BYTES = 1 << 22
+# Each has its HDU in memory while it is digested.
+_PARTS_AT_ONCE = 16
+_T = TypeVar("_T")
 
 Done = Callable[[int], None]
 
@@ -44,9 +50,11 @@ class Fetcher:
             items = [(place.key, _expected(place)) for place in places]
             for index, data in zip(indices, store.read_many(items, done), strict=True):
                 found[index] = data if isinstance(data, bytes) else None
-        return [
-            self._one(file, done) if data is None else data for file, data in zip(files, found, strict=True)
-        ]
+        rest = [index for index, data in enumerate(found) if data is None]
+        work = [partial(self._one, files[index], done) for index in rest]
+        for index, one in zip(rest, self._all(work, [files[index] for index in rest]), strict=True):
+            found[index] = one
+        return [data for data in found if data is not None]
 
     def copy(self, files: Sequence[tuple[Wanted, str]], done: Done) -> list[Exception | None]:
         """Copy each file to a local one, whose folder exists; give what went wrong with it, or None.
@@ -61,10 +69,11 @@ class Fetcher:
             ]
             for index, error in zip(indices, store.copy_many(items, done), strict=True):
                 copied[index] = error is None
-        return [
-            None if there else self._copy_one(file, path, done)
-            for (file, path), there in zip(files, copied, strict=True)
-        ]
+        rest = [index for index, there in enumerate(copied) if not there]
+        work = [partial(self._copy_one, *files[index], done) for index in rest]
+        failed = self._all(work, [files[index][0] for index in rest])
+        errors = dict(zip(rest, failed, strict=True))
+        return [errors.get(index) for index in range(len(files))]
 
     # -- inside ----------------------------------------------------------------------------------------
 
@@ -73,12 +82,25 @@ class Fetcher:
         found: dict[str, tuple[FetchesMany, list[int], list[Location]]] = {}
         for index, file in enumerate(files):
             place = self._reader.stored(file.resolved, file.extension, file.component)
-            store: object = self._stores.get(place.store) if place is not None else None
-            if place is not None and place.part is None and isinstance(store, FetchesMany):
+            store = self._store_of(file)
+            if place is not None and place.part is None and store is not None:
                 _, indices, places = found.setdefault(place.store, (store, [], []))
                 indices.append(index)
                 places.append(place)
         return list(found.values())
+
+    def _all(self, work: Sequence[Callable[[], _T]], files: Sequence[Wanted]) -> list[_T]:
+        """Do what is left: parts of far files, which no store fetches in bulk, many at a time."""
+        if len(work) < 2 or not any(self._store_of(file) for file in files):
+            return [act() for act in work]
+        with ThreadPoolExecutor(min(_PARTS_AT_ONCE, len(work))) as pool:
+            return [future.result() for future in [pool.submit(act) for act in work]]
+
+    def _store_of(self, file: Wanted) -> FetchesMany | None:
+        """Give the store of the nearest place, when it is one that fetches many."""
+        place = self._reader.stored(file.resolved, file.extension, file.component)
+        store: object = self._stores.get(place.store) if place is not None else None
+        return store if isinstance(store, FetchesMany) else None
 
     def _one(self, file: Wanted, done: Done) -> bytes | Exception:
         return try_read(lambda: self._open(file), done)

@@ -134,11 +134,8 @@ def save(source: ByteSource, path: str, *, replacing: bool) -> None:
     Exists
         When it is there and ``replacing`` is False.
     """
-    if os.path.lexists(path) and not replacing:
-        raise Exists(f"write {path!r}", "it exists", "overwrite it with --replace")
+    require_free(path, replacing=replacing, taken=set())
     folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise NotFound(f"write {path!r}", f"no folder {folder!r}", f"make it: mkdir -p {folder}")
     with NamedTemporaryFile(dir=folder, prefix=".skyfs-", delete=False) as file:
         try:
             pour(source, file)
@@ -148,6 +145,28 @@ def save(source: ByteSource, path: str, *, replacing: bool) -> None:
         except BaseException:
             os.unlink(file.name)
             raise
+
+
+def require_free(path: str, *, replacing: bool, taken: set[str], make_folder: bool = False) -> None:
+    """Refuse a local path where something is, or that another file of the same command gets.
+
+    Raises
+    ------
+    Exists
+        When it is there and ``replacing`` is False, or it is in ``taken``, to which it is added.
+    NotFound
+        When its folder is not there and is not to be made.
+    """
+    if path in taken:
+        raise Exists(f"write {path!r}", "two sources would have that name", "copy them into two folders")
+    if os.path.lexists(path) and not replacing:
+        raise Exists(f"write {path!r}", "it exists", "overwrite it with --replace")
+    taken.add(path)
+    folder = os.path.dirname(os.path.abspath(path))
+    if make_folder:
+        os.makedirs(folder, exist_ok=True)
+    elif not os.path.isdir(folder):
+        raise NotFound(f"write {path!r}", f"no folder {folder!r}", f"make it: mkdir -p {folder}")
 
 
 def _umask() -> int:

@@ -16,15 +16,14 @@ from enum import Enum
 
 import click
 
-from ..editing import target_of
+from ..bulk import copy_nodes, take_in
 from ..errors import Ambiguous, IsDirectory, NotDirectory, NotFound, SkyfsError
-from ..ingesting import IngestFile
-from ..model.paths import Address, parse
-from ..repository import Repository
+from ..model.paths import parse
 from ..tree import Node
 from .arguments import COPY, plain_path
-from .contents import destination, save
+from .contents import destination, require_free
 from .converting import as_option, with_extension
+from .printing import progress
 from .session import Session
 
 
@@ -139,12 +138,16 @@ def _copy_out(
     for node in nodes:
         if node.is_dir and not recursive:
             raise IsDirectory(f"copy {node.path!r}", "it is a folder", "copy it with -r")
-    tree = session.tree()
+    pairs: list[tuple[Node, str]] = []
+    taken: set[str] = set()
     for node in nodes:
         for file, path in _pairs_out(session, node, target, wanted):
-            os.makedirs(os.path.dirname(os.path.abspath(path)) if node.is_dir else ".", exist_ok=True)
-            with tree.open_node(file) as source:
-                save(source, path, replacing=replacing)
+            require_free(path, replacing=replacing, taken=taken, make_folder=node.is_dir)
+            pairs.append((file, path))
+    with progress("copy", sum(file.size for file, _ in pairs)) as advance:
+        for error in copy_nodes(session.tree(), pairs, advance):
+            if error is not None:
+                raise error
 
 
 def _pairs_out(session: Session, node: Node, target: str, wanted: str | None) -> Iterator[tuple[Node, str]]:
@@ -177,9 +180,7 @@ def _copy_in(
     if not files:
         raise NotFound(f"nothing to copy in {', '.join(map(repr, sources))}", "no files")
     repository = session.repository(writable=True)
-    with repository.transaction():
-        for file, name in files:
-            _take(repository, file, parse(name), replacing=replacing)
+    take_in(repository, [(file, parse(name)) for file, name in files], replace=replacing)
 
 
 def _is_folder(session: Session, path: str) -> bool:
@@ -203,9 +204,3 @@ def _pairs_in(source: str, target: str, *, into: bool, recursive: bool) -> Itera
         for file in sorted(files):
             local = os.path.join(above, file)
             yield local, f"{name}/{os.path.relpath(local, source)}"
-
-
-def _take(repository: Repository, file: str, address: Address, *, replacing: bool) -> None:
-    target = target_of(address)
-    wanted = IngestFile(file, target.data_id, target.extension)
-    repository.ingest([wanted], target.type_name, run=target.run, mode="copy", replace=replacing)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import Conflict
 from .arguments import pairs
+from .printing import progress
 from .session import Session
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def ingest(session: Session, /, *, files: Sequence[str], type_name: str, run: st
 
     repository = session.repository(writable=True)
     identifier = Identifier(repository.registry.universe, options["rules"])  # type: ignore[arg-type]
-    with _progress(len(files)) as advance:
+    with progress("ingest", len(files)) as advance:
         identified = [identifier.identify(repository.formats, path) for path in files]
         taken = _take(repository, identifier, identified, (type_name, run), options, advance)
     click.echo(f"{len(taken)} {type_name} in {run}")
@@ -126,17 +125,3 @@ def _group(
         return known[0].group
     wanted = str(storage_class or repository.formats.storage_class_for(files[0].extension))
     return repository.register(type_name, identifier.dimensions(), wanted).group
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error when it is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("ingest", total=total)
-        yield lambda count: bar.advance(task, count)
