@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -315,6 +316,32 @@ def test_only_the_tiles_touched_are_read(tile: tuple[int, int], section: str) ->
     headers = 3 * 2880
     assert source.trips <= 3 + 1
     assert source.fetched <= headers + 1.2 * len(rows) * len(columns) * heap + 1024 * (len(rows) + 1)
+
+
+class KeepingSource(CountingSource):
+    """Counts only what was not read before, as a cache would ask for it."""
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Give several ranges, and count those that are new."""
+        known, trips, found = list(self.ranges), self.trips, super().read_many(ranges)
+        new = [one for one in ranges if one not in known]
+        self.ranges, self.trips = [*known, *new], trips + bool(new)
+        return found
+
+
+@pytest.mark.parametrize("tile", [(1, SIDE), (128, 128)])
+@pytest.mark.parametrize("section", ["[401:464,301:364]", "[301:812,401:912]"])
+def test_the_next_cutout_of_tiles_takes_one_trip_when_what_was_read_is_kept(
+    tile: tuple[int, int], section: str
+) -> None:
+    pixels = pixels_of((SIDE, SIDE), "i2", 1)
+    data = as_bytes(fits.PrimaryHDU(), fits.CompImageHDU(pixels, compression_type="RICE_1", tile_shape=tile))
+    source = KeepingSource(data)
+    FITS.cut(source, parse_selectors(section), io.BytesIO())
+    assert source.trips <= 1 + 3
+    before = source.trips
+    FITS.cut(source, parse_selectors("[901:964,701:764]"), io.BytesIO())
+    assert source.trips == before + 1
 
 
 def test_large_parts_are_read_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,8 @@ _EMPTY_PRIMARY = b"".join(
 _VARIABLE = re.compile(r"\d*[PQ]([A-Z])")
 # Rows are some bytes each: a request takes longer than reading so many, and a cache keeps them.
 _TABLE_BLOCK = 1024
+# And all of them, when they are no more than this share of the tiles wanted.
+_TABLE_SHARE = 0.5
 _ITEM_BYTES = {"B": 1, "L": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8}
 _KNOWN = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1", "NOCOMPRESS")
 
@@ -93,13 +95,24 @@ class CompressedImage:
         return file
 
     def _read_rows(self, file: _SparseFile, source: ByteSource, rows: np.ndarray) -> bytes:
-        """Read the blocks of the table in which these rows are: neighbours ask for the same ones again."""
+        """Read the blocks of the table in which these rows are: neighbours ask for the same ones again.
+
+        All of it where that adds little to what the tiles take: what is cut next finds it in the cache then.
+        """
         start, size = self._extent.data_start, self._row.itemsize
+        if source.cost.far and size * self._extent.axes[1] <= self._expected_bytes(len(rows)) * _TABLE_SHARE:
+            file.read_from(source, [(start, start + size * self._extent.axes[1])])
+            return b"".join(file.bytes_at(start + row * size, size) for row in rows.tolist())
         first, last = rows * size // _TABLE_BLOCK, (rows * size + size - 1) // _TABLE_BLOCK
         stop = start + size * self._extent.axes[1]
         begins = [start + _TABLE_BLOCK * block for block in sorted({*first.tolist(), *last.tolist()})]
         file.read_from(source, [(begin, min(begin + _TABLE_BLOCK, stop)) for begin in begins])
         return b"".join(file.bytes_at(start + row * size, size) for row in rows.tolist())
+
+    def _expected_bytes(self, tiles: int) -> float:
+        """Give what so many tiles take, as far as the header tells."""
+        heap = self._extent.data_size - self._heap
+        return tiles * heap / max(self._extent.axes[1], 1)
 
     def _heap_ranges(self, descriptors: np.ndarray, item_bytes: int) -> Iterator[Range]:
         """Give where in the source the tiles lie that descriptors (count, offset) point to."""
