@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from skyfs.errors import Exists, MissingPackage, NotAllowed, NotDirectory, NotFound, StoreError
-from skyfs.mount import engine, table
+from skyfs.mount import libfuse, table
 from skyfs.mount.session import MountOptions, log_file, start, wait_until_mounted
 from skyfs.mount.table import find_mount, is_dead, mounts, unmount, wait_for
 from skyfs.repository import Repository
@@ -171,14 +171,14 @@ def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(MissingPackage, match="pip install"):
-        engine.load()
+        libfuse.load()
 
     def unlinked(name: str) -> object:  # noqa: ARG001 - as of the original
         raise OSError("Unable to find libfuse")
 
     monkeypatch.setattr(importlib, "import_module", unlinked)
     with pytest.raises(MissingPackage, match="apt-get install fuse3"):
-        engine.load()
+        libfuse.load()
 
 
 def test_a_daemon_that_says_nothing(

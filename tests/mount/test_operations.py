@@ -16,8 +16,8 @@ import pytest
 import skyfs
 from skyfs.errors import StoreError
 from skyfs.formats.buffer import Buffer
-from skyfs.mount.engine import CallableEngine, Engine
 from skyfs.mount.failures import Refusal
+from skyfs.mount.libfuse import CallableEngine, Engine
 from skyfs.mount.nodes import FRESH_S, KERNEL_S, UNCHANGED_S
 from skyfs.mount.operations import Operations
 from skyfs.repository import Repository

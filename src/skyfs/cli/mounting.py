@@ -47,7 +47,7 @@ def mount(
         )
     if foreground:
         serve(
-            location, where, wanted, ready=lambda: click.echo(f"{where}: mounted; Ctrl-C ends it", err=True)
+            location, where, wanted, ready=lambda _: click.echo(f"{where}: mounted; Ctrl-C ends it", err=True)
         )
     else:
         click.echo(f"{start(_absolute(location), where, wanted).folder}: mounted {location}")

@@ -42,6 +42,29 @@ class Owner:
         return cls(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode) & 0o777)
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a mount can be written to.
+
+    Attributes
+    ----------
+    replace
+        Whether writing where a dataset exists puts another in its place.
+    """
+
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the thread (as the daemon sees its number; 0: unknown), its user and group, and its umask."""
+
+    pid: int = 0
+    uid: int = 0
+    gid: int = 0
+    umask: int = 0
+
+
 class Operations:
     """The requests of a kernel, answered from a tree. Safe from several threads.
 
@@ -53,6 +76,8 @@ class Operations:
         Seconds of a monotonic clock.
     stamp
         Gives a value that differs after each commit to the registry; None when that is unknown.
+    writing
+        How it can be written to; None: not at all.
     """
 
     def __init__(
@@ -61,7 +86,9 @@ class Operations:
         *,
         clock: Callable[[], float] = time.monotonic,
         stamp: Callable[[], object] = lambda: None,
+        writing: Writing | None = None,
     ) -> None:
+        self._writing = writing
         self._tree = tree
         self._root = tree.repository.root
         self._owner = Owner.of(self._root)

@@ -21,8 +21,9 @@ from ..config import Environment
 from ..errors import Exists, NotDirectory, NotFound, SkyfsError, StoreError
 from ..repository import Repository
 from ..tree import Tree
-from .engine import load, run
-from .operations import Operations
+from .engines import run
+from .operations import Operations, Writing
+from .serving import EngineName, Serving
 from .table import Mount, find_mount, place, wait_for
 
 log = logging.getLogger("skyfs.mount")
@@ -40,10 +41,19 @@ class MountOptions:
         The only collections that are shown; None: all.
     allow_other
         Whether other users may look in; the files' permissions still hold.
+    writable
+        Whether files can be written and removed.
+    replace
+        Whether writing where a dataset exists puts another in its place.
+    engine
+        ``native``, ``libfuse``, or ``auto``: the first of them that works.
     """
 
     collections: tuple[str, ...] | None = None
     allow_other: bool = False
+    writable: bool = False
+    replace: bool = False
+    engine: EngineName = "auto"
 
 
 DEFAULT = MountOptions()
@@ -56,37 +66,37 @@ class _Process(Protocol):
 def mount(
     repository: Repository,
     folder: str | os.PathLike[str],
+    options: MountOptions = DEFAULT,
     *,
-    collections: Sequence[str] | None = None,
-    allow_other: bool = False,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Mount an open repository for reading, and serve it until it is unmounted or gets SIGTERM or SIGINT.
+    """Mount an open repository, and serve it until it is unmounted or gets SIGTERM or SIGINT.
 
     Parameters
     ----------
     folder
         An existing folder; what is in it is hidden meanwhile.
-    collections
-        Show only these; default: all.
-    allow_other
-        Whether other users may look in.
+    options
+        How to mount; to be written to, the repository must be open for writing.
     ready
-        Called when it can be used.
+        Called when it can be used, with the engine and why it is that one.
 
     Raises
     ------
     NotFound, NotDirectory, Exists
         When the folder is none, or is a mount already.
     MissingPackage
-        When mfusepy or libfuse is not installed.
+        When there is no FUSE.
     StoreError
         When the kernel refuses.
     """
-    load()
     where = _mount_point(folder)
-    operations = Operations(Tree(repository, collections), stamp=_stamp_of(repository))
-    run(operations, where, name=repository.name, allow_other=allow_other, ready=ready)
+    tree = Tree(repository, options.collections)
+    operations = Operations(
+        tree, stamp=_stamp_of(repository), writing=Writing(options.replace) if options.writable else None
+    )
+    serving = Serving(where, repository.name, options.allow_other, options.writable, ready)
+    run(operations, serving, options.engine)
 
 
 def serve(
@@ -94,20 +104,14 @@ def serve(
     folder: str | os.PathLike[str],
     options: MountOptions = DEFAULT,
     *,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Open a repository for reading and mount it in the foreground.
+    """Open a repository and mount it in the foreground.
 
     It raises what `open_repository` and `mount` raise.
     """
-    with open_repository(location) as repository:
-        mount(
-            repository,
-            folder,
-            collections=options.collections,
-            allow_other=options.allow_other,
-            ready=ready,
-        )
+    with open_repository(location, writable=options.writable) as repository:
+        mount(repository, folder, options, ready=ready)
 
 
 def start(
@@ -194,8 +198,9 @@ def run_daemon(arguments: Sequence[str]) -> None:
         format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s", level=logging.INFO
     )
     sender, request = int(arguments[0]), json.loads(arguments[1])
-    names = request["options"]["collections"]
-    options = MountOptions(None if names is None else tuple(names), request["options"]["allow_other"])
+    given = request["options"]
+    names = given.pop("collections")
+    options = MountOptions(None if names is None else tuple(names), **given)
     report = _Report(sender)
     try:
         location = locate(request["location"], Environment.current())
@@ -215,7 +220,8 @@ class _Report:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def ready(self) -> None:
+    def ready(self, engine: str) -> None:
+        log.info("mounted by the engine %s", engine)
         self._send({})
 
     def failed(self, error: SkyfsError) -> None:

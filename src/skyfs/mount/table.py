@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MissingPackage, NotAllowed, NotFound, StoreError
-from .engine import SUBTYPE
+from .serving import SUBTYPE
 
 _TABLE = "/proc/self/mountinfo"
 _ESCAPED = re.compile(r"\\([0-7]{3})")

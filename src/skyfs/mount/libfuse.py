@@ -1,4 +1,4 @@
-"""The engine: FUSE through mfusepy, in the foreground, with threads."""
+"""The engine that works wherever there is a libfuse: FUSE through mfusepy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..errors import MissingPackage, StoreError
 from .handles import Handle
 from .nodes import KERNEL_S
 from .operations import Operations
+from .serving import SUBTYPE, Serving
 
-SUBTYPE = "skyfs"
 # Sequential reads come in pieces of this many bytes, where the kernel allows it.
 _READ_AHEAD_BYTES = 1 << 20
 _THREADS = 10
@@ -41,17 +41,8 @@ def load() -> ModuleType:
     raise MissingPackage("mount", "no mfusepy", "python -m pip install 'skyfs[mount]'")
 
 
-def run(
-    operations: Operations, folder: str, *, name: str, allow_other: bool, ready: Callable[[], None]
-) -> None:
+def run(operations: Operations, serving: Serving) -> None:
     """Mount and serve until it is unmounted.
-
-    Parameters
-    ----------
-    name
-        Of the repository: the "device" that ``df`` shows.
-    ready
-        Called once, when requests are served.
 
     Raises
     ------
@@ -61,7 +52,9 @@ def run(
         When the kernel, or fusermount3, refuses.
     """
     fuse = load()
-    engine = (Engine if fuse.__name__ == "mfusepy" else CallableEngine)(operations, ready)
+    engine = (Engine if fuse.__name__ == "mfusepy" else CallableEngine)(
+        operations, lambda: serving.ready("libfuse")
+    )
     if not os.path.exists("/dev/fuse"):
         raise MissingPackage(
             "mount", "there is no /dev/fuse", "load the kernel's module, or give it to the container"
@@ -69,20 +62,22 @@ def run(
     try:
         fuse.FUSE(
             engine,
-            folder,
+            serving.folder,
             raw_fi=True,  # the third positional argument: never passed by position
             foreground=True,
             nothreads=False,
-            **_options(name, allow_other=allow_other),
+            **_options(serving.name, allow_other=serving.allow_other),
             **_threads(fuse),
         )
     except RuntimeError as error:
         if engine.was_ready:
             return  # a signal ended it, after unmounting
         todo = (
-            "allow_other needs user_allow_other in /etc/fuse.conf" if allow_other else "see the lines above"
+            "allow_other needs user_allow_other in /etc/fuse.conf"
+            if serving.allow_other
+            else "see the lines above"
         )
-        raise StoreError(f"mount at {folder!r}", f"FUSE gave up with {error}", todo) from None
+        raise StoreError(f"mount at {serving.folder!r}", f"FUSE gave up with {error}", todo) from None
     finally:
         operations.close()
 
