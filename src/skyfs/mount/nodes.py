@@ -47,10 +47,23 @@ class NodeCache:
         self._stamp = stamp
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = threading.Lock()
+        self._is_followed = False
+        self._known: object = None
+
+    def follow(self) -> None:
+        """Take the state to be that of the last `look`; give nothing that is older, be it ever so fresh."""
+        self._is_followed = True
+        self.look()
+
+    def look(self) -> bool:
+        """Look at the state; tell whether it is another one than before, which it is when it is unknown."""
+        found = self._stamp()
+        before, self._known = self._known, object() if found is None else found
+        return before != self._known
 
     def now(self) -> tuple[float, object]:
         """Give time and state; take them before the registry is read, and store what it said with them."""
-        return self._clock(), self._stamp()
+        return self._clock(), self._known if self._is_followed else self._stamp()
 
     def get(self, path: str) -> Entry | None:
         """Give what is still true of a path."""
@@ -77,6 +90,8 @@ class NodeCache:
 
     def _is_true(self, entry: Entry) -> bool:
         age_s = self._clock() - entry.read_s
+        if self._is_followed:
+            return age_s < UNCHANGED_S and entry.stamp == self._known
         if age_s < FRESH_S:
             return True
         return age_s < UNCHANGED_S and entry.stamp is not None and entry.stamp == self._stamp()

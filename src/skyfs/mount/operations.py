@@ -95,6 +95,20 @@ class Operations:
         self._nodes = NodeCache(clock, stamp)
         self.handles = Handles()
 
+    @property
+    def sample(self) -> str:
+        """Path of a file that lies where the repository's files lie."""
+        return os.path.join(self._root, "skyfs.yaml")
+
+    def follow(self) -> None:
+        """Serve an engine that tells contents of one path apart, and calls `look` several times a second."""
+        self.handles.apart = True
+        self._nodes.follow()
+
+    def look(self) -> bool:
+        """Tell whether the repository may have been changed since the last call, by whomever."""
+        return self._nodes.look()
+
     # -- names -----------------------------------------------------------------------------------------
 
     @answering

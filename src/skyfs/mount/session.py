@@ -29,6 +29,7 @@ from .table import Mount, find_mount, place, wait_for
 log = logging.getLogger("skyfs.mount")
 
 _READ_AHEAD_KIB = 1024
+_LOG_INDEX_BYTES = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +269,15 @@ def _mount_point(folder: str | os.PathLike[str]) -> str:
 
 
 def _stamp_of(repository: Repository) -> Callable[[], object]:
-    """Give a function whose value changes with each commit: the state of the registry's files."""
+    """Give a function whose value changes with each commit: the state of the registry's files.
+
+    The log alone is not enough: it is synced after it was written, and readers see the commit after that.
+    """
     database = repository.root / repository.config.registry
     files = (str(database), f"{database}-wal")
 
     def stamp() -> object:
-        return tuple(_state(path) for path in files)
+        return (*(_state(path) for path in files), _commits(f"{database}-shm"))
 
     return stamp
 
@@ -284,6 +288,18 @@ def _state(path: str) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _commits(path: str) -> bytes | None:
+    """Give the header of SQLite's index of its log, by which readers see commits (walformat.html, 2.1)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.pread(descriptor, _LOG_INDEX_BYTES, 0)
+    finally:
+        os.close(descriptor)
 
 
 def _raise_read_ahead(mounted: Mount) -> None:
