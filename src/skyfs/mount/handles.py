@@ -33,7 +33,8 @@ class Handle:
     keep_cache
         Whether the pages that the kernel has of this path are of this content.
     direct
-        Whether the kernel must keep no pages, because another content of this path is still open.
+        Whether the kernel must keep no pages, because another content of this path is still open, or each
+        opening gives another.
     superseded
         Whether the path has another content by now, which the kernel was told.
     """
@@ -66,7 +67,7 @@ class Handles:
         own = identity(node)
         with self._lock:
             others = self._by_path.setdefault(path, [])
-            handle.direct = any(identity(other.node) != own for other in others)
+            handle.direct = node.is_volatile or any(identity(other.node) != own for other in others)
             handle.keep_cache = not handle.direct and self._last.get(path) == own
             others.append(handle)
             if not handle.direct:
@@ -105,7 +106,7 @@ class Handles:
     def is_told(self, path: str, node: Node) -> bool:
         """Tell whether the kernel believes this of a path, as far as is known."""
         with self._lock:
-            return self._told.get(path, identity(node)) == identity(node)
+            return node.is_volatile or self._told.get(path, identity(node)) == identity(node)
 
     def close(self) -> None:
         """Close all files."""
