@@ -145,6 +145,7 @@ def start(
     receiver, sender = os.pipe()
     try:
         with open(log_file(), "ab") as log_to:
+            begin = log_to.tell()
             subprocess.run(
                 [sys.executable, "-m", "skyfs.mount", str(sender), json.dumps(request)],
                 stdin=subprocess.DEVNULL,
@@ -156,7 +157,7 @@ def start(
             )
         os.close(sender)
         sender = -1
-        _raise_reported(_receive(receiver, timeout_s), where)
+        _raise_reported(_receive(receiver, timeout_s), where, begin)
     finally:
         os.close(receiver)
         if sender >= 0:
@@ -253,13 +254,22 @@ def _receive(descriptor: int, timeout_s: float) -> bytes:
     return received
 
 
-def _raise_reported(message: bytes, folder: str) -> None:
+def _raise_reported(message: bytes, folder: str, begin: int) -> None:
+    """Raise what a daemon reported, with what other programs wrote to the log since: fusermount3, say."""
     if not message:
         raise StoreError(f"mount at {folder!r}", "the daemon did not get ready", f"see {log_file()}")
     reported = json.loads(message)
     if reported:
         kind: type[SkyfsError] = getattr(errors, reported["kind"])
-        raise kind(*reported["parts"])
+        asked, found, todo = reported["parts"]
+        raise kind(asked, "; ".join([found, *_lines_of_others(begin)]), todo)
+
+
+def _lines_of_others(begin: int) -> list[str]:
+    """Give the lines of the log from an offset on that begin with the name of a program of FUSE."""
+    with open(log_file(), encoding="utf-8", errors="replace") as file:
+        file.seek(begin)
+        return [line.strip() for line in file if line.startswith(("fuse: ", "fusermount", "mount: "))]
 
 
 def _stamp_of(repository: Repository) -> Callable[[], object]:
