@@ -75,9 +75,11 @@ class NodeCache:
             return entry
 
     def put(self, nodes: Iterable[tuple[str, Node]], now: tuple[float, object]) -> None:
-        """Keep nodes by the paths they were asked by."""
+        """Keep nodes by the paths they were asked by, but those that are others each time."""
         with self._lock:
             for path, node in nodes:
+                if node.is_volatile:
+                    continue
                 self._entries[path] = Entry(node, *now)
                 self._entries.move_to_end(path)
             while len(self._entries) > KEPT_NODES:

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..abc.source import ByteSource
@@ -19,6 +19,7 @@ from ..tree import Node, Tree
 from .failures import Refusal, answering, log
 from .handles import Handle, Handles, identity
 from .nodes import Entry, NodeCache
+from .requests import Requests
 
 PREFIX = "user.skyfs."
 _NAME_MAX = 255
@@ -94,6 +95,13 @@ class Operations:
         self._owner = Owner.of(self._root)
         self._nodes = NodeCache(clock, stamp)
         self.handles = Handles()
+        self.requests = Requests()
+        self.refusals: Sequence[Mapping[str, object]] = ()
+
+    @property
+    def open_files(self) -> int:
+        """How many files are open."""
+        return len(self.handles)
 
     @property
     def sample(self) -> str:
@@ -120,7 +128,7 @@ class Operations:
         found = entry.stat
         if found is None:
             found = entry.stat = self._attributes(entry.node)
-        if not entry.node.is_dir:
+        if not (entry.node.is_dir or entry.node.is_volatile):
             self.handles.tell(path, (found["st_ino"], found["st_size"], found["st_mtime"]))
         return found
 
