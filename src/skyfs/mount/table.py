@@ -142,11 +142,14 @@ def users_of(folder: str) -> list[str]:
 
 
 def _paths_of(process: str) -> Iterator[str]:
-    """Give the folder that a process works in, its open files and those it has mapped."""
-    places = [f"/proc/{process}/cwd", f"/proc/{process}/root"]
-    for kind in ("fd", "map_files"):
-        with suppress(OSError):
-            places += [f"/proc/{process}/{kind}/{name}" for name in os.listdir(f"/proc/{process}/{kind}")]
+    """Give the folder that a process works in, its program and its open files.
+
+    What it has mapped is not asked for: the kernel answers only when the process is through with executing
+    another program, which waits for a mount when files in that must be closed first.
+    """
+    places = [f"/proc/{process}/{name}" for name in ("cwd", "root", "exe")]
+    with suppress(OSError):
+        places += [f"/proc/{process}/fd/{name}" for name in os.listdir(f"/proc/{process}/fd")]
     for one in places:
         with suppress(OSError):
             yield os.readlink(one)
