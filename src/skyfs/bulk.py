@@ -52,7 +52,8 @@ def take_in(
 
 
 def _fetcher(tree: Tree) -> Fetcher:
-    return Fetcher(tree.repository.reader, tree.repository.stores)
+    repository = tree.repository
+    return Fetcher(repository.reader, repository.opener, repository.stores)
 
 
 def _stored(tree: Tree, nodes: Sequence[Node]) -> dict[int, Wanted]:

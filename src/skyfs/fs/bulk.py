@@ -224,14 +224,10 @@ class BulkFileSystem(LookingFileSystem):
         for _, node, _, local in found:
             os.makedirs(local if node.is_dir else os.path.dirname(local) or ".", exist_ok=True)
         files = [(node, remote, local) for _, node, remote, local in found if not node.is_dir]
-        if len(files) == 1:
-            ((_, remote, local),) = files
-            callback.set_size(1)
-            with callback.branched(remote, local) as child:
-                self.get_file(remote, local, callback=child)
-            callback.relative_update(1)
-            return
         callback.set_size(len(files))
+        if len(files) == 1:
+            self._copy_one_out(*files[0], callback)
+            return
         failures = copy_nodes(self._home.reading(), [(node, local) for node, _, local in files], _nothing)
         for (node, remote, local), failure in zip(files, failures, strict=True):
             if failure is None:
@@ -242,6 +238,18 @@ class BulkFileSystem(LookingFileSystem):
         for failure in failures:
             if failure is not None:
                 raise failure
+
+    def _copy_one_out(self, node: Node, remote: str, local: str, callback: Any) -> None:
+        """Copy one file, telling of its bytes. A device or a pipe is written to, not replaced."""
+        with callback.branched(remote, local) as child:
+            if os.path.exists(local) and not os.path.isfile(local):
+                self.get_file(remote, local, callback=child)
+            else:
+                child.set_size(node.size)
+                (failure,) = copy_nodes(self._home.reading(), [(node, local)], child.relative_update)
+                if failure is not None:
+                    raise failure
+        callback.relative_update(1)
 
     def _take_in(self, pairs: Pairs, how: str, options: dict[str, Any]) -> None:
         mode, replace = options.get("mode", "create"), options.get("replace", self._replace)

@@ -140,7 +140,8 @@ class SkyFileSystem(BulkFileSystem):
         if mode == "rb":
             prefix, tree, node = self._lookup(path)
             details = self._info(tree, node, prefix)
-            return ReadFile(self, path, details, tree.open_node(node))
+            source = tree.open_node(node)
+            return ReadFile(self, path, {**details, "size": source.size}, source)
         if mode not in ("wb", "xb"):
             raise Unsupported(
                 f"open {path!r} with mode {mode!r}", "datasets do not change", "write it anew with 'wb'"
@@ -152,9 +153,13 @@ class SkyFileSystem(BulkFileSystem):
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_options: object
     ) -> bytes:
-        """Give bytes ``start`` to ``end`` (exclusive) of a file; negative ones count from its end."""
-        with self._source(path) as source:
-            return _part_of(source, start, end)
+        """Give bytes ``start`` to ``end`` (exclusive) of a file; negative ones count from its end.
+
+        All of a file is held against its digest.
+        """
+        whole = start is None and end is None
+        with self._source(path, whole=whole) as source:
+            return source.read_all() if whole else _part_of(source, start, end)
 
     def cat_ranges(
         self,
@@ -211,7 +216,7 @@ class SkyFileSystem(BulkFileSystem):
             os.makedirs(lpath if node.is_dir else os.path.dirname(lpath) or ".", exist_ok=True)
         if node.is_dir:
             return
-        with tree.open_node(node) as source, source.open() as file:
+        with tree.open_node(node, whole=True) as source, source.open() as file:
             callback.set_size(source.size)
             if outfile is not None:
                 _copy(file, outfile, callback)
@@ -270,7 +275,7 @@ class SkyFileSystem(BulkFileSystem):
         if node.is_dir:
             return
         with (
-            tree.open_node(node) as source,
+            tree.open_node(node, whole=True) as source,
             source.open() as origin,
             self.open(path2, "wb", **options) as file,
         ):
@@ -344,9 +349,9 @@ class SkyFileSystem(BulkFileSystem):
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _source(self, path: str) -> ByteSource:
+    def _source(self, path: str, *, whole: bool = False) -> ByteSource:
         _, tree, node = self._lookup(path)
-        return tree.open_node(node)
+        return tree.open_node(node, whole=whole)
 
     def _is_dataset_folder(self, path: str) -> bool:
         """Tell whether a dataset at a path would be shown as a folder."""

@@ -273,7 +273,8 @@ class Operations:
 
     def _opened(self, path: str, node: Node) -> ByteSource:
         try:
-            return _whole(self._tree.open_node(node), node)
+            # The kernel knows size and pages of the stored file: it must not get those of one made instead.
+            return _whole(self._tree.open_node(node, as_stored=True), node)
         except NotFound as error:
             # Removed or replaced since it was looked up, or lost.
             self._forget(path)

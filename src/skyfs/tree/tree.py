@@ -160,8 +160,14 @@ class Tree:
         node = self.lookup(address)
         return node, self.open_node(node)
 
-    def open_node(self, node: Node) -> ByteSource:
-        """Open a file that was looked up; of a dataset no statement is run."""
+    def open_node(self, node: Node, *, whole: bool = False, as_stored: bool = False) -> ByteSource:
+        """Open a file that was looked up; of a dataset no statement is run.
+
+        Parameters
+        ----------
+        whole, as_stored
+            As `Opener.open`.
+        """
         if node.is_dir:
             raise IsDirectory(f"open {node.path!r}", "it is a directory")
         if node.content is not None:
@@ -174,9 +180,9 @@ class Tree:
         if node.selectors:
             parter = self.repository.parter
             return parter.open(named.resolved, named.component, named.extension, node.selectors)
-        if self._is_stored(named):
-            return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
-        return self.repository.converter.open(named.resolved, named.component, named.extension)
+        opener = self.repository.opener
+        asked = (named.resolved, named.component, named.extension)
+        return opener.open(*asked, whole=whole, as_stored=as_stored)
 
     def is_stored(self, node: Node) -> bool:
         """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
