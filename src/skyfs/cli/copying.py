@@ -179,7 +179,7 @@ def _copy_in(
     ]
     if not files:
         raise NotFound(f"nothing to copy in {', '.join(map(repr, sources))}", "no files")
-    repository = session.repository(writable=True)
+    repository = session.tree(writable=True).repository
     take_in(repository, [(file, parse(name)) for file, name in files], replace=replacing)
 
 
