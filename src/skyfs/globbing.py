@@ -69,7 +69,7 @@ def _find(tree: Tree, address: Address, *, max_depth: int | None, inside: bool) 
         found[str(address)] = tree.folder(str(address))
     if inside:
         top = root.count("/")
-        for node in [one for one in found.values() if one.is_dir and one.is_dataset]:
+        for node in [one for one in found.values() if one.is_dataset_folder]:
             left = None if max_depth is None else top + max_depth - node.path.count("/")
             found |= {one.path: one for one in tree.insides.below(node, left)}
     if found:
@@ -147,7 +147,7 @@ def _entered(tree: Tree, pattern: str, nodes: list[Node]) -> Iterator[tuple[Node
             yield node, None if "**" in parts else len(parts) - len(literal)
             return
     for node in nodes:
-        if node.is_dir and node.is_dataset:
+        if node.is_dataset_folder:
             names = node.path.strip("/").split("/")
             if "**" in parts[: len(names)]:
                 yield node, None
