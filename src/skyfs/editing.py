@@ -167,14 +167,15 @@ class Editor:
 
     def _by_collection(self, nodes: Iterable[Node]) -> Iterator[tuple[str | None, list[DatasetRef]]]:
         """Give what is to be untagged from each collection, then what is to be deleted (None)."""
-        snapshot = self.repository.registry.current()
+        snapshot, elided = self.repository.registry.current(), self.repository.elided
         tagged: dict[str, list[DatasetRef]] = {}
         deleted: list[DatasetRef] = []
         for node in nodes:
             if node.named is None:
                 continue
             ref, name = node.named.resolved.ref, node.named.collection
-            kind = snapshot.collection(name).collection.kind
+            in_memory = elided is not None and elided.takes(ref.type.name)
+            kind = CollectionKind.RUN if in_memory else snapshot.collection(name).collection.kind
             if kind is CollectionKind.RUN:
                 deleted.append(ref)
             elif kind is CollectionKind.TAGGED:

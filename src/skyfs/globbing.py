@@ -43,7 +43,7 @@ def find(tree: Tree, address: Address, *, max_depth: int | None = None, inside: 
     inside
         Whether what lies inside of datasets that are folders is given as well.
     """
-    if inside and tree.insides.split(address) is not None:
+    if inside and tree.split_inside(address) is not None:
         return _inside(tree, address, max_depth)
     if address.service in _PLAIN_SERVICES:
         return _browse(tree, address, max_depth)
@@ -138,7 +138,7 @@ def _entered(tree: Tree, pattern: str, nodes: list[Node]) -> Iterator[tuple[Node
     if literal and len(literal) < len(parts):
         try:
             address = parse("/".join(literal))
-            split = tree.insides.split(address)
+            split = tree.split_inside(address)
             node = tree.lookup(address) if split is not None else None
         except (FileNotFoundError, IsADirectoryError, BadPath):
             return
