@@ -17,9 +17,9 @@ from ..abc.source import ByteSource
 from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Unsupported
 from ..formats.zip_writing import folder_members, pack
 from ..model.paths import parse
-from ..model.quoting import extension_at_end
 from ..repository import Repository
-from .bulk import BulkFileSystem, is_pattern
+from .bulk import BulkFileSystem
+from .calls import is_pattern
 from .files import PackedFile, ReadFile, TextFile, WriteFile
 
 _COPY_BYTES = 1 << 22
@@ -236,42 +236,31 @@ class SkyFileSystem(BulkFileSystem):
         with self.open(path, "wb", **_replacing(mode, options)) as file:
             file.write(value)
 
-    def put(
-        self,
-        lpath: Any,
-        rpath: Any,
-        recursive: bool = False,
-        callback: Any = DEFAULT_CALLBACK,
-        maxdepth: int | None = None,
-        **options: Any,
-    ) -> None:
-        """Copy local files, and with ``recursive`` folders, to datasets' paths.
-
-        A local Zarr folder goes to a path ending with ``.zarr`` as one dataset. Options: as `put_file`.
-        """
-        one = isinstance(lpath, str | os.PathLike) and isinstance(rpath, str) and os.path.isdir(lpath)
-        if not (one and recursive and self._is_dataset_folder(rpath)):
-            super().put(lpath, rpath, recursive, callback, maxdepth, **options)
-            return
-        mode = options.pop("mode", "create")
-        with self.open(rpath, "wb", **_replacing(mode, options)) as file:
-            pack(callback.wrap(list(folder_members(os.fspath(lpath)))), file)
-
     def put_file(
         self, lpath: str, rpath: str, callback: Any = DEFAULT_CALLBACK, mode: str = "create", **options: Any
     ) -> None:
-        """Copy a local file to a dataset's path; ``mode="overwrite"`` replaces. Folders need not be made."""
-        if os.path.isdir(lpath) or self._collects(lpath, rpath):
+        """Copy a local file to a dataset's path; ``mode="overwrite"`` replaces. Folders need not be made.
+
+        A local Zarr folder goes to a path ending with ``.zarr``; other folders are passed over.
+        """
+        if self._collects(lpath, rpath):
+            return
+        if os.path.isdir(lpath):
+            if self._is_dataset_folder(rpath):
+                with self.open(rpath, "wb", **_replacing(mode, options)) as file:
+                    pack(callback.wrap(list(folder_members(os.fspath(lpath)))), file)
             return
         with open(lpath, "rb") as local, self.open(rpath, "wb", **_replacing(mode, options)) as file:
             callback.set_size(os.fstat(local.fileno()).st_size)
             _copy(local, file, callback)
 
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
-        """Copy the bytes of a file to a dataset's path."""
+        """Copy a file's bytes to a dataset's path; a Zarr dataset as a whole, other folders not at all."""
         if self._collects(path1, path2):
             return
         _, tree, node = self._lookup(path1)
+        if node.is_dataset_folder and self._is_dataset_folder(path2):
+            node = tree.insides.as_file(node)
         if node.is_dir:
             return
         with (
@@ -352,12 +341,6 @@ class SkyFileSystem(BulkFileSystem):
     def _source(self, path: str, *, whole: bool = False) -> ByteSource:
         _, tree, node = self._lookup(path)
         return tree.open_node(node, whole=whole)
-
-    def _is_dataset_folder(self, path: str) -> bool:
-        """Tell whether a dataset at a path would be shown as a folder."""
-        address = parse(self._split(path)[1])
-        extension = address.extension or extension_at_end(address.head[-1] if address.head else "")
-        return not address.inner and self._home.reading().repository.formats.is_folder(extension)
 
     def _matching(self, path: str) -> list[str]:
         typed = self._strip_protocol(path)

@@ -251,6 +251,11 @@ class Tree:
         over = self.over
         return [] if over is None else [node for node in over.contents(address) if node.name not in names]
 
+    def split_inside(self, address: Address) -> tuple[Address, tuple[str, ...]] | None:
+        """Tell a dataset that may be a folder from the names inside of it; None when there is none."""
+        found = self.insides.split(address)
+        return self.over.split_inside(address) if found is None and self.over is not None else found
+
     def contents(self, address: Address) -> list[Node]:
         """List a folder of the tree of datasets; empty when there is none."""
         return list(self._children(self._registry.current(), address))
@@ -424,7 +429,7 @@ class Tree:
 
     def _dataset_folder(self, address: Address) -> Node | None:
         """Give the folder that an address names, when it is a dataset or lies inside of one."""
-        if self.insides.split(address) is None:
+        if self.split_inside(address) is None:
             return None
         node = self.lookup(address)
         return node if node.is_dir and node.named is not None else None
