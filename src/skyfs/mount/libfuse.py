@@ -76,7 +76,7 @@ def run(operations: Operations, serving: Serving) -> None:
         todo = (
             "allow_other needs user_allow_other in /etc/fuse.conf"
             if serving.allow_other
-            else "see the lines above"
+            else "its own message says why"
         )
         raise StoreError(f"mount at {serving.folder!r}", f"FUSE gave up with {error}", todo) from None
     finally:

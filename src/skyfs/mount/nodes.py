@@ -42,14 +42,29 @@ class Freshness:
     def __init__(self, clock: Callable[[], float], stamp: Callable[[], object]) -> None:
         self._clock = clock
         self._stamp = stamp
+        self._is_followed = False
+        self._known: object = None
+
+    def follow(self) -> None:
+        """Take the state to be that of the last `look`; give nothing that is older, be it ever so fresh."""
+        self._is_followed = True
+        self.look()
+
+    def look(self) -> bool:
+        """Look at the state; tell whether it is another one than before, which it is when it is unknown."""
+        found = self._stamp()
+        before, self._known = self._known, object() if found is None else found
+        return before != self._known
 
     def now(self) -> Moment:
         """Give this moment; take it before the registry is read, and keep what it said with it."""
-        return Moment(self._clock(), self._stamp())
+        return Moment(self._clock(), self._known if self._is_followed else self._stamp())
 
     def is_true(self, moment: Moment) -> bool:
         """Tell whether what was read in a moment may be answered with."""
         age_s = self._clock() - moment.read_s
+        if self._is_followed:
+            return age_s < UNCHANGED_S and moment.stamp == self._known
         if age_s < FRESH_S:
             return True
         return age_s < UNCHANGED_S and moment.stamp is not None and moment.stamp == self._stamp()
@@ -83,8 +98,10 @@ class NodeCache:
             return entry
 
     def put(self, path: str, node: Node, moment: Moment) -> Entry:
-        """Keep a node by the path it was asked by."""
+        """Keep a node by the path it was asked by, but one that is another each time."""
         entry = Entry(node, moment)
+        if node.is_volatile:
+            return entry
         with self._lock:
             self._entries[path] = entry
             self._entries.move_to_end(path)

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..abc.source import ByteSource
@@ -20,6 +20,7 @@ from .failures import Refusal, answering, log
 from .handles import Handle, Handles, identity
 from .listing import Listing, Listings
 from .nodes import Entry, Freshness, NodeCache
+from .requests import Requests
 
 PREFIX = "user.skyfs."
 _NAME_MAX = 255
@@ -97,6 +98,27 @@ class Operations:
         self._nodes = NodeCache(self._freshness)
         self._listings = Listings(self._freshness)
         self.handles = Handles()
+        self.requests = Requests()
+        self.refusals: Sequence[Mapping[str, object]] = ()
+
+    @property
+    def open_files(self) -> int:
+        """How many files are open."""
+        return len(self.handles)
+
+    @property
+    def sample(self) -> str:
+        """Path of a file that lies where the repository's files lie."""
+        return os.path.join(self._root, "skyfs.yaml")
+
+    def follow(self) -> None:
+        """Serve an engine that tells contents of one path apart, and calls `look` several times a second."""
+        self.handles.apart = True
+        self._freshness.follow()
+
+    def look(self) -> bool:
+        """Tell whether the repository may have been changed since the last call, by whomever."""
+        return self._freshness.look()
 
     # -- names -----------------------------------------------------------------------------------------
 
@@ -106,8 +128,12 @@ class Operations:
         if number is not None:
             return self._attributes(_current(self.handles.get(number)).node)
         listed = self._listed(path)
-        found = self._stat(path) if listed is None else self._attributes(listed)
-        if not stat.S_ISDIR(found["st_mode"]):
+        if listed is None:
+            entry = self._entry(path)
+            found, lasts = self._stat(entry), not (entry.node.is_dir or entry.node.is_volatile)
+        else:
+            found, lasts = self._attributes(listed), not listed.is_dir
+        if lasts:
             self.handles.tell(path, (found["st_ino"], found["st_size"], found["st_mtime"]))
         return found
 
@@ -232,8 +258,7 @@ class Operations:
         now = self._freshness.now()
         return self._nodes.put(path, self._found(path), now)
 
-    def _stat(self, path: str) -> Mapping[str, int]:
-        entry = self._entry(path)
+    def _stat(self, entry: Entry) -> Mapping[str, int]:
         found = entry.stat
         if found is None:
             found = entry.stat = self._attributes(entry.node)

@@ -18,10 +18,13 @@ class Content:
     ----------
     make
         Gives the bytes, and when they were made (UTC nanoseconds since 1970).
+    volatile
+        Whether they are others each time the file is looked up: nobody may keep the node.
     """
 
-    def __init__(self, make: Callable[[], tuple[bytes, int]]) -> None:
+    def __init__(self, make: Callable[[], tuple[bytes, int]], *, volatile: bool = False) -> None:
         self._make = make
+        self.volatile = volatile
         self._made: tuple[bytes, int] | None = None
 
     @property
@@ -92,6 +95,11 @@ class Node:
     def is_dataset(self) -> bool:
         """Whether it is a whole dataset: a file, or one that is shown as a folder."""
         return self.named is not None and not self.inner and not self.selectors
+
+    @property
+    def is_volatile(self) -> bool:
+        """Whether the bytes are others each time it is looked up, as those of ``/.repo/status.json``."""
+        return self.content is not None and self.content.volatile
 
     @property
     def name(self) -> str:

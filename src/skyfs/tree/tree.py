@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..abc.source import ByteSource
@@ -45,15 +45,23 @@ class Tree:
         What is shown.
     collections
         Show only these collections, and those below them; default: all.
+    status
+        Gives what ``/.repo/status.json`` tells besides the repository: of the mount, say.
     """
 
-    def __init__(self, repository: Repository, collections: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        collections: Sequence[str] | None = None,
+        *,
+        status: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
         self.repository = repository
         self._visible = tuple(collections) if collections is not None else None
         self._registry = repository.registry
         self.insides = Insides(repository, repository.converter)
         self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
-        self._services = Services(repository, self.born_ns)
+        self._services = Services(repository, self.born_ns, status)
         self._everything = Everything(repository.registry)
         self._lists = Entries(repository)
         self._matching: OrderedDict[str, Matching] = OrderedDict()
