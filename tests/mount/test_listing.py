@@ -113,6 +113,8 @@ def test_a_listing_has_what_getattr_answers(operations: Operations, tree: Tree) 
             if one.size >= 0:
                 assert operations.attributes(one) == operations.getattr(path) == wanted
                 found += 1
+            else:
+                assert operations.getattr(path)["st_size"] > 0
             waiting += [path] if one.is_dir else []
     assert found > 100
 
