@@ -377,6 +377,8 @@ class Tree:
             raise NotFound(f"nothing at {str(address)!r}", "only some collections are shown here")
 
     def _require_shown(self, shown: Shown, named: Named, address: Address) -> None:
+        if shown is self._everything:
+            return
         if not shown.admits(self._registry.current(), named.collection, named.resolved):
             raise NotFound(
                 f"no dataset {str(address)!r}", "there is one, but it does not match the expression"
