@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from astropy.table import Table
 
 import skyfs
 from skyfs.model.dataset import DatasetRef
+from skyfs.mount.serving import EngineName
 from skyfs.mount.session import MountOptions, start
 from skyfs.mount.table import Mount, find_mount, unmount
 from skyfs.repository import Repository
@@ -177,13 +178,20 @@ def filled(tmp_path_factory: pytest.TempPathFactory, shared_data: Path | None) -
     return sky
 
 
+@pytest.fixture(scope="session", params=["native", "libfuse"])
+def engine(request: pytest.FixtureRequest) -> EngineName:
+    """Each engine in turn."""
+    name: EngineName = request.param
+    return name
+
+
 @pytest.fixture(scope="session")
-def sky(fuse: None, filled: Sky) -> Iterator[Sky]:  # noqa: ARG001 - it skips
+def sky(fuse: None, filled: Sky, engine: EngineName) -> Iterator[Sky]:  # noqa: ARG001 - it skips
     """The repository, mounted by a daemon."""
-    filled.folder.mkdir()
+    filled.folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(filled.root.parent / "state"))
-        start(filled.root, filled.folder)
+        start(filled.root, filled.folder, MountOptions(engine=engine))
     try:
         yield filled
     finally:
@@ -206,9 +214,14 @@ def empty(tmp_path: Path) -> Iterator[Repository]:
 
 
 @pytest.fixture
-def mounting(fuse: None, tmp_path: Path, home: Path) -> Iterator[Mounting]:  # noqa: ARG001 - it skips
+def mounting(
+    fuse: None,  # noqa: ARG001 - it skips
+    tmp_path: Path,
+    home: Path,  # noqa: ARG001 - the daemon's log is there
+    engine: EngineName,
+) -> Iterator[Mounting]:
     """Mounts repositories at folders of their own, and takes them away at the end."""
-    mounting = Mounting(tmp_path)
+    mounting = Mounting(tmp_path, engine)
     try:
         yield mounting
     finally:
@@ -219,8 +232,9 @@ def mounting(fuse: None, tmp_path: Path, home: Path) -> Iterator[Mounting]:  # n
 class Mounting:
     """Starts daemons for one test."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, engine: EngineName) -> None:
         self._base = base
+        self._engine = engine
         self.folders: list[Path] = []
 
     def folder(self) -> Path:
@@ -233,7 +247,7 @@ class Mounting:
     def start(self, repo: Repository, options: MountOptions | None = None) -> Path:
         """Mount a repository."""
         folder = self.folder()
-        mounted: Mount = start(repo.root, folder, options or MountOptions())
+        mounted: Mount = start(repo.root, folder, replace(options or MountOptions(), engine=self._engine))
         assert mounted.folder == os.fspath(folder)
         return folder
 

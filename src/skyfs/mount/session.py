@@ -94,7 +94,7 @@ def mount(
     where = _mount_point(folder)
     tree = Tree(repository, options.collections)
     operations = Operations(
-        tree, stamp=_stamp_of(repository), writing=Writing(options.replace) if options.writable else None
+        tree, stamp=stamp_of(repository), writing=Writing(options.replace) if options.writable else None
     )
     serving = Serving(where, repository.name, options.allow_other, options.writable, ready)
     run(operations, serving, options.engine)
@@ -268,7 +268,7 @@ def _mount_point(folder: str | os.PathLike[str]) -> str:
     return os.path.realpath(where)
 
 
-def _stamp_of(repository: Repository) -> Callable[[], object]:
+def stamp_of(repository: Repository) -> Callable[[], object]:
     """Give a function whose value changes with each commit: the state of the registry's files.
 
     The log alone is not enough: it is synced after it was written, and readers see the commit after that.
