@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,14 +29,20 @@ WAIT_S = 30.0
 class Served:
     """A mount that is served by this process."""
 
-    def __init__(self, folder: Path, session: Session, text: str) -> None:
+    def __init__(self, folder: Path, session: Session, operations: Operations, text: str) -> None:
         self.folder = folder
         self.session = session
+        self.operations = operations
         self.text = text
 
-    def asked(self, *opcodes: Opcode) -> int:
-        """Count the requests of some kinds."""
-        return sum(self.session.counts[opcode] for opcode in opcodes)
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each request came."""
+        return Counter(self.operations.requests.to_mapping())
+
+    def asked(self, opcode: Opcode) -> int:
+        """Count the requests of a kind."""
+        return self.calls[opcode.name.lower()]
 
 
 class Gate:
@@ -107,7 +114,7 @@ def served(
     thread.start()
     try:
         assert ready.wait(WAIT_S)
-        yield Served(folder, session, texts[0])
+        yield Served(folder, session, operations, texts[0])
     finally:
         session.stop()
         thread.join(WAIT_S)

@@ -142,7 +142,7 @@ def test_pages_are_kept_without_passthrough(empty: Repository, tmp_path: Path, f
         file = one.folder / BIG[1:]
         assert file.read_bytes() == data
         first = one.asked(Opcode.READ)
-        assert 0 < first <= len(data) / 100_000
+        assert 0 < first <= len(data) / 30_000
         assert file.read_bytes() == data
         assert one.asked(Opcode.READ) == first
 
@@ -218,15 +218,15 @@ FOLDER = "r/raw/instrument=HSC"
 def test_ls_l_makes_no_call_for_each_entry(many: Repository, tmp_path: Path) -> None:
     with served(many, tmp_path / "mnt") as one:
         for _ in range(2):
-            before = one.session.counts.copy()
+            before = one.calls
             command = ["ls", "-ln", os.fspath(one.folder / FOLDER)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             lines = done.stdout.splitlines()[1:]
             assert {line.split()[-1]: int(line.split()[4]) for line in lines} == {
                 f"detector={number}": number % 7 for number in range(1500)
             }
-            calls = one.session.counts - before
-            assert calls[Opcode.LOOKUP] + calls[Opcode.GETATTR] + calls[Opcode.GETXATTR] < 15
+            calls = one.calls - before
+            assert calls["lookup"] + calls["getattr"] + calls["getxattr"] < 15
             assert calls.total() < 60
 
 
@@ -235,7 +235,7 @@ def test_find_makes_no_call_for_each_entry(many: Repository, tmp_path: Path) -> 
         command = ["find", os.fspath(one.folder), "-type", "f", "-size", "0"]
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         assert len(found) == len(range(0, 1500, 7))
-        assert one.session.counts.total() < 100
+        assert one.calls.total() < 100
 
 
 def test_where_a_listing_goes_on(many: Repository, tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_who_does_not_want_to_wait_any_longer_need_not(
 
 METHODS: dict[str, Callable[[Path], object]] = {
     "getattr": os.stat,
-    "readdir": lambda file: os.listdir(file.parent),
+    "listing": lambda file: os.listdir(file.parent),
     "open": lambda file: file.read_bytes(),
     "statfs": lambda file: os.statvfs(file.parent.parent),
     "getxattr": lambda file: os.getxattr(file, "user.skyfs.id"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import tracemalloc
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
 
 import pytest
 from hypothesis import strategies as st
@@ -19,6 +22,13 @@ INODES = st.integers(2, (1 << 63) - 1) | st.sampled_from([2, 3, 6, 10])
 
 def encoded(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
+
+
+Packed = tuple[bytes, "array[int]", "array[int]"]
+
+
+def packed(names: Sequence[bytes], inodes: Sequence[int]) -> Packed:
+    return b"".join(names), array("I", accumulate(map(len, names))), array("Q", inodes)
 
 
 def test_the_root_is_there_from_the_start() -> None:
@@ -61,12 +71,12 @@ def test_a_listing_and_looking_up_agree() -> None:
     names = [f"detector={index}.fits".encode() for index in range(2000)]
     inodes = [index * 2654435761 + 2 for index in range(2000)]
     looked_up = numbers.give(ROOT, "detector=7.fits", inodes[7])
-    number, indexes = numbers.give_all(ROOT, names, inodes)
+    number, indexes = numbers.give_all(ROOT, *packed(names, inodes))
     assert number | indexes[7] == looked_up
-    assert numbers.give_all(ROOT, names, inodes) == (number, indexes)
+    assert numbers.give_all(ROOT, *packed(names, inodes)) == (number, indexes)
     assert [numbers.path(number | index) for index in indexes] == [f"/{name.decode()}" for name in names]
     changed = [*inodes[:5], 99, *inodes[6:]]
-    _, again = numbers.give_all(ROOT, names, changed)
+    _, again = numbers.give_all(ROOT, *packed(names, changed))
     assert [one == other for one, other in zip(indexes, again, strict=True)].count(False) == 1
     assert numbers.inode(number | again[5]) == 99
 
@@ -78,7 +88,7 @@ def test_entries_are_packed() -> None:
     inodes = [(index * 0x9E3779B97F4A7C15) & ((1 << 63) - 1) | 2 for index in range(count)]
     tracemalloc.start()
     try:
-        table.indexes(names, inodes)
+        table.indexes(*packed(names, inodes))
         assert table.index(names[77], inodes[77]) == 77
         held, _ = tracemalloc.get_traced_memory()
     finally:
@@ -110,7 +120,7 @@ class Machine(RuleBasedStateMachine):
     def list_all(self, data: st.DataObject, entries: dict[str, int]) -> None:
         parent = data.draw(st.sampled_from(self._parents()))
         names = [encoded(name) for name in entries]
-        number, indexes = self.numbers.give_all(parent, names, list(entries.values()))
+        number, indexes = self.numbers.give_all(parent, *packed(names, list(entries.values())))
         for (name, inode), index in zip(entries.items(), indexes, strict=True):
             path = self.numbers.below(parent, name)
             assert self.known.setdefault(number | index, (path, inode)) == (path, inode)

@@ -11,7 +11,7 @@ import errno
 import threading
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate, islice
+from itertools import chain
 
 from ..failures import Refusal
 from .protocol import ROOT
@@ -32,7 +32,7 @@ class Table:
     __slots__ = ("_ends", "_inodes", "_names", "_slots")
 
     def __init__(self) -> None:
-        self._names = bytearray()
+        self._names: bytes | bytearray = bytearray()
         # Where each name ends in them.
         self._ends = array("I")
         self._inodes = array("Q")
@@ -57,22 +57,30 @@ class Table:
             self._spread()
         place = self._place(name, inode)
         if not self._slots[place]:
-            self._append([name], [inode])
+            self._append(name, inode)
             self._slots[place] = len(self._ends)
         return self._slots[place] - 1
 
-    def indexes(self, names: Sequence[bytes], inodes: Sequence[int]) -> Sequence[int]:
-        """Give the indexes of all entries of a folder."""
-        if not self._ends:
-            self._append(names, inodes)
-        elif array("Q", inodes) != self._inodes or b"".join(names) != self._names:
-            return array("I", map(self.index, names, inodes))
-        return range(len(names))
+    def indexes(self, names: bytes, ends: array[int], inodes: array[int]) -> Sequence[int]:
+        """Give the indexes of all entries of a folder: their names, where each ends in them, and inodes.
 
-    def _append(self, names: Sequence[bytes], inodes: Sequence[int]) -> None:
-        self._ends.extend(islice(accumulate(map(len, names), initial=len(self._names)), 1, None))
-        self._names += b"".join(names)
-        self._inodes.extend(inodes)
+        They are shared, not copied, until another entry is added.
+        """
+        if not self._ends:
+            self._names, self._ends, self._inodes = names, ends, inodes
+        elif inodes != self._inodes or names != self._names:
+            starts = chain((0,), ends)
+            each = (names[start:end] for start, end in zip(starts, ends, strict=False))
+            return array("I", map(self.index, each, inodes))
+        return range(len(ends))
+
+    def _append(self, name: bytes, inode: int) -> None:
+        if not isinstance(self._names, bytearray):
+            self._names = bytearray(self._names)
+            self._ends, self._inodes = self._ends[:], self._inodes[:]
+        self._names += name
+        self._ends.append(len(self._names))
+        self._inodes.append(inode)
 
     def _place(self, name: bytes, inode: int) -> int:
         """Give the place of an entry in the hash table, or the empty one where it belongs."""
@@ -171,16 +179,16 @@ class Numbers:
             return folder.index << _SHIFT | index
 
     def give_all(
-        self, parent: int, names: Sequence[bytes], inodes: Sequence[int]
+        self, parent: int, names: bytes, ends: array[int], inodes: array[int]
     ) -> tuple[int, Sequence[int]]:
-        """Give the number of a folder, and the indexes of its entries; they stay until `release`.
+        """Give the number of a folder, and the indexes of its entries; they stay until it is forgotten once.
 
         An entry's number is ``number | index``. Those that get to the kernel must be `note`d.
         """
         with self._lock:
             folder = self._folder(parent)
             folder.count += 1
-            return folder.index << _SHIFT, folder.table.indexes(names, inodes)
+            return folder.index << _SHIFT, folder.table.indexes(names, ends, inodes)
 
     def note(self, number: int, count: int) -> None:
         """Note that entries of a folder got to the kernel."""
