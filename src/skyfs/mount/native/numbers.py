@@ -64,15 +64,14 @@ class Table:
     def indexes(self, names: bytes, ends: array[int], inodes: array[int]) -> Sequence[int]:
         """Give the indexes of all entries of a folder: their names, where each ends in them, and inodes.
 
-        They are shared, not copied, until another entry is added.
+        They are shared, not copied, until another entry is added; the latest of those that are equal.
         """
-        if not self._ends:
+        if not self._ends or (inodes == self._inodes and names == self._names):
             self._names, self._ends, self._inodes = names, ends, inodes
-        elif inodes != self._inodes or names != self._names:
-            starts = chain((0,), ends)
-            each = (names[start:end] for start, end in zip(starts, ends, strict=False))
-            return array("I", map(self.index, each, inodes))
-        return range(len(ends))
+            return range(len(ends))
+        starts = chain((0,), ends)
+        each = (names[start:end] for start, end in zip(starts, ends, strict=False))
+        return array("I", map(self.index, each, inodes))
 
     def _append(self, name: bytes, inode: int) -> None:
         if not isinstance(self._names, bytearray):
