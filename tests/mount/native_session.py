@@ -46,9 +46,10 @@ class Served:
 
 
 class Gate:
-    """Holds back reads, to say how a slow store is."""
+    """Holds back reads, or opening, to say how a slow store is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_open: bool = False) -> None:
+        self.at_open = at_open
         self.arrived = threading.Semaphore(0)
         self._open = threading.Event()
 
@@ -70,7 +71,7 @@ class _GatedSource(ByteSource):
         return self._source.size
 
     def read(self, start: int, stop: int) -> bytes:
-        if self._gate is not None:
+        if self._gate is not None and not self._gate.at_open:
             self._gate.wait()
         return self._source.read(start, stop)
 
@@ -86,7 +87,10 @@ class GatedTree(Tree):
         self._gates = gates or {}
 
     def open_node(self, node: Node) -> ByteSource:
-        return _GatedSource(super().open_node(node), self._gates.get(node.path))
+        gate = self._gates.get(node.path)
+        if gate is not None and gate.at_open:
+            gate.wait()
+        return _GatedSource(super().open_node(node), gate)
 
 
 @contextmanager

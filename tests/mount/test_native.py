@@ -228,6 +228,9 @@ def test_ls_l_makes_no_call_for_each_entry(many: Repository, tmp_path: Path) -> 
             calls = one.calls - before
             assert calls["lookup"] + calls["getattr"] + calls["getxattr"] < 15
             assert calls.total() < 60
+        before = one.calls
+        assert (one.folder / FOLDER / "detector=3").read_bytes() == b"xxx"
+        assert one.calls["lookup"] == before["lookup"], "the numbers of a listing stay"
 
 
 def test_find_makes_no_call_for_each_entry(many: Repository, tmp_path: Path) -> None:
@@ -373,11 +376,12 @@ def test_a_slow_file_holds_up_nobody_else(sky_repo: Repository, filled: Sky, tmp
         ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("at_open", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_who_does_not_want_to_wait_any_longer_need_not(
-    sky_repo: Repository, filled: Sky, tmp_path: Path, number: signal.Signals
+    sky_repo: Repository, filled: Sky, tmp_path: Path, number: signal.Signals, *, at_open: bool
 ) -> None:
-    gate = Gate()
+    gate = Gate(at_open=at_open)
     path = raw_path()
     with served(sky_repo, tmp_path / "mnt", tree=GatedTree(sky_repo, {path: gate})) as one:
         file = one.folder / path[1:]
@@ -387,6 +391,7 @@ def test_who_does_not_want_to_wait_any_longer_need_not(
             assert process.wait(WAIT_S) == -number, "while the store still hangs"
         gate.open()
         assert file.read_bytes() == filled.expected[path]
+        assert wait_for(lambda: one.operations.open_files == 0, WAIT_S), "the late answer was taken back"
 
 
 # -- failures --------------------------------------------------------------------------------------------
