@@ -63,6 +63,21 @@ class Listing:
         each = self._ends.itemsize + 1 + 3 * self._inodes.itemsize + self._ends.itemsize
         return len(self._names) + each * len(self)
 
+    @property
+    def packed(self) -> tuple[bytes, array[int], array[int]]:
+        """The names one after another, where each ends, and the inodes; not to be changed."""
+        return self._names, self._ends, self._inodes
+
+    def rows(self, start: int) -> Iterator[tuple[bytes, int, int, int, int]]:
+        """Give name, whether it is a folder, inode, size and time of the entries from a number on."""
+        if start >= len(self):
+            return
+        names, begin = self._names, self._ends[start - 1] if start else 0
+        columns = (self._ends, self._kinds, self._inodes, self._sizes, self._times)
+        for end, *row in zip(*(islice(column, start, None) for column in columns), strict=True):
+            yield names[begin:end], *row
+            begin = end
+
     def entry(self, index: int) -> Listed:
         """Give an entry by its number, from 0."""
         if not 0 <= index < len(self):
