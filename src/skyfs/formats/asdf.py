@@ -5,19 +5,23 @@ from __future__ import annotations
 import importlib.util
 import io
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent, MissingPackage
+from skyfs.model.selectors import Selector
 
+from .array_part import section_slices
 from .asdf_file import check_asdf
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
 
 if TYPE_CHECKING:
     import numpy as np
+    from astropy.nddata import CCDData
+    from astropy.table import Table
 
     from .exposure import Exposure
 
@@ -70,6 +74,18 @@ class Asdf(Format):
         with _opened(source, part=True) as tree:
             found = {str(key): plain_tree(tree[key]) for key in tree if _is_single(tree[key])}
         return {key: value for key, value in found.items() if key not in _OWN_KEYS}
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write a section of the image or array, or the rows and columns of the table, that are named."""
+        from .whole_cut import cut_table, is_section
+
+        with _opened(source) as tree:
+            part: object
+            if is_section(selectors):
+                part = _section(tree, selectors)
+            else:
+                part = cut_table(cast("Table", _of_class(tree, "Table")), selectors, ".asdf")
+        self.write(part, file, {})
 
     def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:
         """Read a component of an Exposure without the others; of other classes, of the whole."""
@@ -149,6 +165,17 @@ def _of_class(tree: Mapping[str, Any], storage_class: str) -> object:
     if storage_class == "Exposure":
         return value if isinstance(value, Exposure) else Exposure.from_ccddata(value)
     return value.to_ccddata() if isinstance(value, Exposure) else value
+
+
+def _section(tree: Mapping[str, Any], selectors: Sequence[Selector]) -> object:
+    from .image_tree import KIND
+    from .whole_cut import cut_image
+
+    if not tree.get(KIND):
+        array = cast("np.ndarray", _of_class(tree, "Array"))
+        return array[section_slices(selectors, array.shape, ".asdf")]
+    image = cast("CCDData", _of_class(tree, "Image"))
+    return cut_image(lambda box: image[box], image.shape, selectors, ".asdf")
 
 
 def _only(tree: Mapping[str, Any], key: str, wanted: Any, what: str) -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, Unsupported
+from skyfs.model.selectors import Selector
 
 from .guards import Tolerance, refuse_class, refuse_value, writing
 from .hdf5_file import open_file, read_dataset, write_file
@@ -80,6 +81,21 @@ class Hdf5(Format):
             if storage_class == "Image":
                 return read_image_part(file, slices)
         raise Unsupported(f"slices={slices!r} of {storage_class} in HDF5", "it has none", "read the whole")
+
+    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
+        """Write a section of the image or only array, or the rows and columns of the table that are named."""
+        from .hdf5_table import read_table
+        from .whole_cut import cut_table, is_section
+
+        with Tolerance(), open_file(source, part=True) as opened:
+            part: object
+            if is_section(selectors):
+                from .hdf5_image import read_section
+
+                part = read_section(opened, selectors)
+            else:
+                part = cut_table(read_table(opened), selectors, self.extensions[0])
+        self.write(part, file, {})
 
     def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:
         """Read a component of an Exposure without the others; of other classes, of the whole."""

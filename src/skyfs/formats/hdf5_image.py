@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.nddata import CCDData
 
 from skyfs.errors import BadContent
+from skyfs.model.selectors import Selector
 
+from .array_part import section_slices
 from .exposure import Exposure, component_of
 from .hdf5_file import load, member, members, read_dataset
 from .hdf5_tree import read_tree
 from .image_tree import BULK, KIND, PIXELS, part_of_tree, tree_to_exposure, tree_to_image
 from .images import array_to_image
 from .slicing import normalised
+from .whole_cut import cut_image
 
 if TYPE_CHECKING:
     import h5py
@@ -77,6 +82,14 @@ def read_image_part(file: h5py.File, slices: object) -> CCDData:
     if "/uncertainty/array" in whole:
         part.uncertainty.array = read_part(whole["/uncertainty/array"], slices)
     return part
+
+
+def read_section(file: h5py.File, selectors: Sequence[Selector]) -> CCDData | np.ndarray:
+    """Read a FITS section (1-based, both ends inclusive, x first) of the image, or of the only array."""
+    shape = only_array(file).shape or ()
+    if _kind(file) is None:
+        return read_array_part(file, section_slices(selectors, shape, ".h5"))
+    return cut_image(partial(read_image_part, file), shape, selectors, ".h5")
 
 
 def only_array(file: h5py.File) -> h5py.Dataset:
