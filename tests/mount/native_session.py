@@ -86,11 +86,11 @@ class GatedTree(Tree):
         super().__init__(repository)
         self._gates = gates or {}
 
-    def open_node(self, node: Node) -> ByteSource:
+    def open_node(self, node: Node, *, whole: bool = False, as_stored: bool = False) -> ByteSource:
         gate = self._gates.get(node.path)
         if gate is not None and gate.at_open:
             gate.wait()
-        return _GatedSource(super().open_node(node), gate)
+        return _GatedSource(super().open_node(node, whole=whole, as_stored=as_stored), gate)
 
 
 @contextmanager

@@ -148,10 +148,6 @@ class Operations:
         """Give what a folder holds; of entries with the size -1 only `getattr` gives the attributes."""
         return self._listing(path)
 
-    def describe(self, listed: Listed) -> Mapping[str, int]:
-        """Give the attributes of an entry of a listing whose size is known."""
-        return self._attributes(listed)
-
     @answering
     def access(self, path: str, mode: int) -> None:
         """Refuse writing; the kernel checks the rest by the attributes."""

@@ -189,7 +189,7 @@ class Folders:
 
 
 def _shapes(operations: Operations, validities: Validities) -> tuple[Shape, Shape]:
-    file, folder = (operations.describe(Listed("", is_dir, 0, 0, 0)) for is_dir in (False, True))
+    file, folder = (operations.attributes(Listed("", is_dir, 0, 0, 0)) for is_dir in (False, True))
     return Shape(file, validities.content), Shape(folder, validities.folder)
 
 
