@@ -24,7 +24,7 @@ from skyfs.mount.operations import Operations
 from skyfs.mount.table import find_mount, wait_for
 from skyfs.repository import Repository
 from skyfs.testing.servers import S3Server
-from skyfs.tree import Node
+from skyfs.tree import Node, Tree
 
 from .conftest import EXPOSURES, OPTIONS, Sky, define, raw_path
 from .native_session import WAIT_S, Gate, GatedTree, in_process, served
