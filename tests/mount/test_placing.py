@@ -83,6 +83,19 @@ def test_a_busy_mount_names_who_is_in_it(empty: Repository, mounting: Mounting) 
     unmount(folder)
 
 
+def test_a_mount_whose_daemon_hangs_can_be_taken_away(empty: Repository, mounting: Mounting) -> None:
+    folder = mounting.start(empty)
+    process = daemon_of(folder)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        unmount(folder)
+        assert find_mount(folder) is None
+        assert os.listdir(folder) == []
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert wait_for(lambda: not is_alive(process), 20)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_also_while_files_are_open(
     empty: Repository, mounting: Mounting, number: signal.Signals
