@@ -46,6 +46,7 @@ class NodeCache:
         self._clock = clock
         self._stamp = stamp
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._cleared_s = float("-inf")
         self._lock = threading.Lock()
 
     def now(self) -> tuple[float, object]:
@@ -75,7 +76,15 @@ class NodeCache:
         with self._lock:
             self._entries.pop(path, None)
 
+    def clear(self) -> None:
+        """Forget all, also what is being read at this moment."""
+        with self._lock:
+            self._entries.clear()
+            self._cleared_s = self._clock()
+
     def _is_true(self, entry: Entry) -> bool:
+        if entry.read_s <= self._cleared_s:
+            return False
         age_s = self._clock() - entry.read_s
         if age_s < FRESH_S:
             return True
