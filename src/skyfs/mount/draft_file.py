@@ -62,11 +62,11 @@ class DraftFile(Written):
 
     def read(self, size: int, offset: int) -> bytes:
         with self.lock:
-            if self.is_over:
-                raise Refusal(errno.ESTALE)
             if self._old is not None:
                 with self._old() as source:
                     return source.read(offset, max(min(offset + size, self._size), offset))
+            if self.is_over:
+                raise Refusal(errno.ESTALE)
             self._draft.file.seek(offset)
             return self._draft.file.read(size)
 
@@ -95,8 +95,11 @@ class DraftFile(Written):
             if mtime_ns is not None:
                 self._mtime_ns, self._explicit = mtime_ns, True
 
-    def commit(self) -> None:
-        """Make it a dataset; when that fails it is discarded. It raises what `Draft.commit` raises."""
+    def commit(self, stored: Callable[[], ByteSource]) -> None:
+        """Make it a dataset; when that fails it is discarded. It raises what `Draft.commit` raises.
+
+        ``stored`` opens it from then on: private mappings, and readers that were not seen, read on.
+        """
         with self.lock:
             self.is_over = True
             if self._failed is not None:
@@ -104,6 +107,7 @@ class DraftFile(Written):
                 raise self._failed
             self._draft.mtime_ns = self._mtime_ns
             self._draft.commit()
+            self._old = stored
 
     def discard(self) -> None:
         """Forget it; nothing is left."""

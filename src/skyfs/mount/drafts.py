@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from ..abc.source import ByteSource
 from ..errors import StoreError
 from ..model.paths import parse
 from ..tree import Node
@@ -113,7 +114,7 @@ class Drafts:
         path = str(draft.path)
         try:
             if draft.changed:
-                self._commit(path, draft.commit)
+                self._commit(path, partial(draft.commit, partial(self._stored, path)))
             else:
                 draft.discard()
                 self._retime(path, draft.explicit_ns)
@@ -153,6 +154,9 @@ class Drafts:
         if not handle.wrote and self._core.processes.any_hold(draft.inodes):
             return True
         return self._core.processes.hold(leaders, draft.inodes)
+
+    def _stored(self, path: str) -> ByteSource:
+        return self._core.tree.open(parse(path))[1]
 
     def _retime(self, path: str, mtime_ns: int | None) -> None:
         if mtime_ns is not None:

@@ -21,6 +21,8 @@ _READ_AHEAD_BYTES = 1 << 20
 _THREADS = 10
 _Times = tuple[int | None, int | None] | None
 
+# What libfuse 3 does anyway: writes of more than a page, and opening that cuts a file in one request.
+_OLD_OPTIONS = {"big_writes": True, "atomic_o_trunc": True}
 # What a time is when it is left as it is, or is now: <sys/stat.h>.
 _NOW, _OMIT = (1 << 30) - 1, (1 << 30) - 2
 
@@ -70,6 +72,7 @@ def run(operations: Operations, serving: Serving) -> None:
             foreground=True,
             nothreads=False,
             **_options(serving),
+            **(_OLD_OPTIONS if _version(fuse) < (3, 0) else {}),
             **_threads(fuse),
         )
     except RuntimeError as error:
@@ -119,6 +122,9 @@ def _binding(fuse: ModuleType) -> type:
         def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> int:  # noqa: ANN401
             return int(self.operations.truncate(self._text(path), length, fip.contents if fip else None))
 
+        def utimens_fuse_2(self, path: bytes | None, buffer: Any) -> int:  # noqa: ANN401
+            return self.utimens_fuse_3(path, buffer, None)
+
         def utimens_fuse_3(self, path: bytes | None, buffer: Any, fip: Any) -> int:  # noqa: ANN401
             times = (buffer.contents.actime, buffer.contents.modtime) if buffer else None
             ns = None if times is None else tuple(map(_time_ns, times))
@@ -138,14 +144,21 @@ def _time_ns(found: Any) -> int | None:  # noqa: ANN401 - a C structure
 
 def _threads(fuse: ModuleType) -> dict[str, object]:
     """Give the number of threads to a libfuse that knows the options, and warns when they are left out."""
-    version = (getattr(fuse, "fuse_version_major", 2), getattr(fuse, "fuse_version_minor", 0))
-    return {"max_threads": _THREADS, "max_idle_threads": _THREADS} if version >= (3, 12) else {}
+    return {"max_threads": _THREADS, "max_idle_threads": _THREADS} if _version(fuse) >= (3, 12) else {}
+
+
+def _version(fuse: ModuleType) -> tuple[int, int]:
+    """Give the version of libfuse."""
+    return getattr(fuse, "fuse_version_major", 2), getattr(fuse, "fuse_version_minor", 0)
 
 
 class Engine:
     """Translates between the binding's signatures and `Operations`; what is not here is never asked."""
 
     use_ns = True
+    # To libfuse 2: open files may have no path any more, and one of the two times may be left as it is.
+    flag_nullpath_ok = True
+    flag_utime_omit_ok = True
 
     def __init__(
         self,

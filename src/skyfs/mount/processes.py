@@ -1,4 +1,9 @@
-"""Which processes have a file open, as far as ``/proc`` tells."""
+"""Which processes have a file open, as far as ``/proc`` tells.
+
+Only what the kernel answers at once is read here. ``maps``, ``stat`` and the like wait for a process that executes a
+program, and that one waits, while it closes its descriptors, for the answer that is made here. Mappings need not
+be known: the kernel refuses those that could change a file that is being written (it is opened with direct I/O).
+"""
 
 from __future__ import annotations
 
@@ -35,19 +40,21 @@ class Processes:
         return False
 
     def hold(self, leaders: Collection[int], inodes: Collection[int]) -> bool:
-        """Tell whether these processes, or their descendants, have a file open or mapped.
+        """Tell whether these processes, or their descendants, have a file open.
 
         A file is known by its inodes. True also when it cannot be told.
         """
         if 0 in leaders or not self._tells_children():
             return True
         try:
+            if not all((self._proc / str(one)).exists() for one in leaders):
+                return self.any_hold(inodes)  # children of a process that is gone are nobody's
             return any(self._holds(one, inodes) for one in self._families(leaders))
         except OSError:
             return True
 
     def any_hold(self, inodes: Collection[int]) -> bool:
-        """Tell whether any process that may be looked into has a file open or mapped."""
+        """Tell whether any process that may be looked into has a file open."""
         for name in os.listdir(self._proc):
             if name.isdecimal():
                 with suppress(OSError):
@@ -93,9 +100,6 @@ class Processes:
                 with suppress(*_GONE):
                     if _inode((own / "fdinfo" / number).read_bytes()) in inodes:
                         return True
-        with suppress(*_GONE):
-            lines = (own / "maps").read_bytes().splitlines()
-            return any(int(line.split(None, 5)[4]) in inodes for line in lines)
         return False
 
 
