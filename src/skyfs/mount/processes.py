@@ -1,8 +1,9 @@
 """Which processes have a file open, as far as ``/proc`` tells.
 
-Only what the kernel answers at once is read here. ``maps``, ``stat`` and the like wait for a process that executes a
-program, and that one waits, while it closes its descriptors, for the answer that is made here. Mappings need not
-be known: the kernel refuses those that could change a file that is being written (it is opened with direct I/O).
+Only what the kernel answers at once is read here. ``maps``, ``stat`` and the like wait for a process that
+executes a program, and that one waits, while it closes its descriptors, for the answer that is made here.
+Mappings need not be known: the kernel refuses those that could change a file that is being written, since it is
+opened with direct I/O.
 """
 
 from __future__ import annotations
