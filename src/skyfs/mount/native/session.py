@@ -197,4 +197,3 @@ def _signals(ended: threading.Event) -> Iterator[None]:
     finally:
         for name, handler in zip(names, before, strict=True):
             signal.signal(name, handler)
-    log.info("the mount ends")
