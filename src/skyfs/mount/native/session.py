@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import signal
 import threading
@@ -32,8 +31,6 @@ from .protocol import (
 )
 from .requests import Requests
 from .workers import Workers
-
-log = logging.getLogger("skyfs.mount")
 
 _FLAGS = (
     Init.ASYNC_READ | Init.ATOMIC_O_TRUNC | Init.BIG_WRITES | Init.DONT_MASK | Init.DO_READDIRPLUS
@@ -197,4 +194,3 @@ def _signals(ended: threading.Event) -> Iterator[None]:
     finally:
         for name, handler in zip(names, before, strict=True):
             signal.signal(name, handler)
-    log.info("the mount ends")
