@@ -55,7 +55,10 @@ class Changes:
     def written(self, path: str, caller: Caller | None) -> Written | None:
         """Give the file that is being written at a path, as far as the caller sees it."""
         entry = self.overlay.get(path)
-        return entry if isinstance(entry, ScratchFile) else self.drafts.seen_by(path, caller)
+        found = entry if isinstance(entry, ScratchFile) else self.drafts.seen_by(path, caller)
+        if found is not None:
+            self._written[found.token] = found  # a backup's bytes become a scratch file without being opened
+        return found
 
     def node(self, path: str) -> Node | None:
         """Give what this mount alone shows at a path: a folder or a backup; None when that is the tree's.
@@ -79,7 +82,8 @@ class Changes:
     def listed(self, folder: str, listing: Listing) -> Listing:
         """Give what is in a folder: what the tree has, and what this mount adds and hides."""
         own, hidden = self.overlay.children(folder), self.overlay.hidden_in(folder)
-        if not own and not hidden:
+        dated = self.overlay.dated_in(folder)
+        if not own and not hidden and not dated:
             return listing
         taken = hidden | {name for name, entry in own.items() if isinstance(entry, ScratchFile)}
         shown = {one.name: one for one in listing if one.name not in taken}
@@ -89,6 +93,7 @@ class Changes:
             elif name not in shown:
                 node = entry.node if isinstance(entry, Backup) else self._core.tree.folder(f"{folder}/{name}")
                 shown[name] = node.listed._replace(name=name)
+        shown |= {name: shown[name]._replace(size=-1) for name in dated if name in shown}
         return Listing(shown.values())
 
     def dated(self, path: str, found: Mapping[str, int]) -> Mapping[str, int]:

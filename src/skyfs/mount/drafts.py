@@ -56,7 +56,12 @@ class Drafts:
         if draft is None or caller is None:
             return None
         known = caller.pid > 0 and 0 not in draft.leaders
-        return None if known and not self._core.processes.descends(caller.pid, draft.leaders) else draft
+        if known and not self._core.processes.descends(caller.pid, draft.leaders):
+            return None
+        if not draft.is_over:
+            return draft
+        with draft.lock:  # who wrote it waits for the commit: the dataset is there then, or the one before
+            return None
 
     def begin(self, path: str, mode: int, caller: Caller, old: Node | None = None) -> DraftFile:
         """Begin the dataset at a path; ``old`` is the one that it begins with the bytes of."""

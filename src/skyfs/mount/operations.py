@@ -469,4 +469,4 @@ def _whole(source: ByteSource, node: Node) -> ByteSource:
 
 
 def _text(value: object) -> bytes:
-    return str(value).encode()
+    return str(value).encode("utf-8", "surrogateescape")  # reasons have the paths of refused files

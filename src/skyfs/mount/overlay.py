@@ -100,6 +100,11 @@ class Overlay:
         """Give when a folder is said to have been changed; None when nobody said."""
         return self._times_ns.get(path)
 
+    def dated_in(self, folder: str) -> set[str]:
+        """Give the names of the folders in a folder that are said to have been changed."""
+        places = (path.rpartition("/") for path in list(self._times_ns))
+        return {name for above, _, name in places if above == folder}
+
     # -- hidden datasets -------------------------------------------------------------------------------
 
     def backup_of(self, path: str) -> str | None:
