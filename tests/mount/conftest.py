@@ -33,6 +33,8 @@ OPTIONS = {"durability": "process"}
 ENGINES = [
     name for name in get_args(EngineName) if name != "auto" and find_spec(f"skyfs.mount.{name}") is not None
 ]
+# Those that carry requests to change something.
+WRITING_ENGINES: list[EngineName] = ["libfuse"]
 
 
 @dataclass
@@ -232,6 +234,52 @@ def mounting(
     finally:
         for folder in mounting.folders:
             take_away(folder)
+
+
+@dataclass
+class Desk:
+    """A repository, and where it is mounted to be written to."""
+
+    repo: Repository
+    folder: Path
+
+    def at(self, path: str) -> Path:
+        """Give a path of the tree as the kernel sees it."""
+        return self.folder / path.lstrip("/")
+
+
+@pytest.fixture(params=WRITING_ENGINES)
+def desks(
+    fuse: None,  # noqa: ARG001 - it skips
+    tmp_path: Path,
+    home: Path,  # noqa: ARG001 - the log of this test
+    request: pytest.FixtureRequest,
+    empty: Repository,
+) -> Iterator[Callable[..., Desk]]:
+    """Mounts a repository to be written to, by each engine that can, with the options that are given."""
+    mounting = Mounting(tmp_path, request.param)
+    empty.root.chmod(0o755)
+
+    def mount(*, replace: bool = False) -> Desk:
+        return Desk(empty, mounting.start(empty, MountOptions(writable=True, replace=replace)))
+
+    try:
+        yield mount
+    finally:
+        for folder in mounting.folders:
+            take_away(folder)
+
+
+@pytest.fixture
+def desk(desks: Callable[..., Desk]) -> Desk:
+    """A repository that is mounted to be written to."""
+    return desks()
+
+
+@pytest.fixture
+def replacing(desks: Callable[..., Desk]) -> Desk:
+    """A repository that is mounted so that datasets can be replaced."""
+    return desks(replace=True)
 
 
 class Mounting:

@@ -374,7 +374,9 @@ def test_a_dataset_is_replaced_when_asked_for(replacing: Operations) -> None:
 
 def test_a_dataset_is_changed_in_its_middle(replacing: Operations) -> None:
     write(replacing, NOTES, b"0123456789")
+    inode = replacing.getattr(NOTES)["st_ino"]
     number, _ = replacing.open(NOTES, os.O_RDWR, WRITER)
+    assert replacing.getattr(NOTES, number)["st_ino"] == inode, "vim looks whether it is the same file"
     assert replacing.read(number, 4, 3) == b"3456"
     replacing.write(number, b"xy", 4)
     assert replacing.read(number, 100, 0) == b"0123xy6789"

@@ -228,6 +228,8 @@ class Changes:
     def close(self) -> None:
         """Discard what is not stored."""
         self.drafts.close()
+        for number, handle in self._core.handles.close().items():
+            self.release(number, handle)
         self.overlay.close()
 
     # -- inside ----------------------------------------------------------------------------------------

@@ -43,6 +43,11 @@ class DraftFile(Written):
         self._explicit = False
         self._failed: Exception | None = None
 
+    def show_as(self, inode: int) -> None:
+        """Have the inode of the dataset that it is to replace: vim writes only to what it has read."""
+        self.inode = inode
+        self.inodes.add(inode)
+
     def begin_with(self, old: Callable[[], ByteSource], size: int, mtime_ns: int) -> None:
         """Begin with the bytes that are there; they are copied when something is changed."""
         self._old, self._size, self._mtime_ns = old, size, mtime_ns

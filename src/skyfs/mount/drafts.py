@@ -69,7 +69,7 @@ class Drafts:
         draft = DraftFile(self._draft(path), mode, caller.uid, caller.gid)
         draft.path = path
         if old is not None:
-            draft.inodes.add(old.inode)
+            draft.show_as(old.inode)
             draft.begin_with(partial(self._core.tree.open_node, old), old.size, old.mtime_ns)
         with self._lock:
             if self._by_path.setdefault(path, draft) is draft:

@@ -154,10 +154,9 @@ class Handles:
         with self._lock:
             return node.is_volatile or self._told.get(path, identity(node)) == identity(node)
 
-    def close(self) -> None:
-        """Close all files."""
-        for number in list(self._open):
-            self.remove(number)
+    def close(self) -> dict[int, Handle]:
+        """Close all files, and give what they were."""
+        return {number: self.remove(number) for number in list(self._open)}
 
 
 def _is_stable(node: Node) -> bool:

@@ -32,7 +32,7 @@ class Written(ABC):
     token
         A number that no other such file ever has.
     inode
-        Its inode; by chance no other file on this machine has it.
+        Its inode; by chance no other file on this machine has it, but the dataset that it is to replace.
     path
         Where it is; None when it was removed.
     mode, uid, gid
