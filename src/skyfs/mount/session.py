@@ -90,7 +90,7 @@ def mount(
     status = MountStatus(repository, where, options, log_to)
     tree = Tree(repository, options.collections, status=status.to_mapping)
     operations = Operations(
-        tree, stamp=_stamp_of(repository), writing=Writing(options.replace) if options.writable else None
+        tree, stamp=stamp_of(repository), writing=Writing(options.replace) if options.writable else None
     )
     status.watch(operations)
 
@@ -273,7 +273,7 @@ def _lines_of_others(begin: int) -> list[str]:
         return [line.strip() for line in file if line.startswith(("fuse: ", "fusermount", "mount: "))]
 
 
-def _stamp_of(repository: Repository) -> Callable[[], object]:
+def stamp_of(repository: Repository) -> Callable[[], object]:
     """Give a function whose value changes with each commit: the state of the registry's files.
 
     The log alone is not enough: it is synced after it was written, and readers see the commit after that.
