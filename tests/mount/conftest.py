@@ -34,7 +34,7 @@ ENGINES = [
     name for name in get_args(EngineName) if name != "auto" and find_spec(f"skyfs.mount.{name}") is not None
 ]
 # Those that carry requests to change something.
-WRITING_ENGINES: list[EngineName] = ["libfuse"]
+WRITING_ENGINES: list[EngineName] = ["libfuse", "native"]
 
 
 @dataclass
