@@ -90,7 +90,10 @@ class Listing:
 
     def find(self, name: str) -> Listed | None:
         """Give an entry by its name; None when there is none."""
-        wanted = name.encode(*_ENCODING)
+        try:
+            wanted = name.encode(*_ENCODING)
+        except UnicodeEncodeError:  # no bytes are spelled like that
+            return None
         # Programs ask for one after the other, in the order they were given (5 µs less each, of 10^4).
         index = self._next
         if index == len(self) or self._name(index) != wanted:
