@@ -33,8 +33,6 @@ OPTIONS = {"durability": "process"}
 ENGINES = [
     name for name in get_args(EngineName) if name != "auto" and find_spec(f"skyfs.mount.{name}") is not None
 ]
-# Those that carry requests to change something.
-WRITING_ENGINES: list[EngineName] = ["libfuse"]
 
 
 @dataclass
@@ -248,26 +246,15 @@ class Desk:
         return self.folder / path.lstrip("/")
 
 
-@pytest.fixture(params=WRITING_ENGINES)
-def desks(
-    fuse: None,  # noqa: ARG001 - it skips
-    tmp_path: Path,
-    home: Path,  # noqa: ARG001 - the log of this test
-    request: pytest.FixtureRequest,
-    empty: Repository,
-) -> Iterator[Callable[..., Desk]]:
-    """Mounts a repository to be written to, by each engine that can, with the options that are given."""
-    mounting = Mounting(tmp_path, request.param)
+@pytest.fixture
+def desks(mounting: Mounting, empty: Repository) -> Callable[..., Desk]:
+    """Mounts a repository to be written to, with the options that are given."""
     empty.root.chmod(0o755)
 
     def mount(*, replace: bool = False) -> Desk:
         return Desk(empty, mounting.start(empty, MountOptions(writable=True, replace=replace)))
 
-    try:
-        yield mount
-    finally:
-        for folder in mounting.folders:
-            take_away(folder)
+    return mount
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from .test_daemon import daemon_of, is_alive
 
 WRITABLE = MountOptions(writable=True)
 # Those that carry writing; `native` joins when it does.
-ENGINES: tuple[EngineName, ...] = ("libfuse",)
+ENGINES: tuple[EngineName, ...] = ("libfuse", "native")
 NIGHT = "metrics/instrument=HSC/day_obs=20131102"
 
 

@@ -37,6 +37,7 @@ class Openers(Processes):
     def __init__(self) -> None:
         super().__init__()
         self.holding = False
+        self.anybody = False
         self.parents: dict[int, int] = {}
 
     def leader(self, pid: int) -> int:
@@ -51,7 +52,7 @@ class Openers(Processes):
 
     def any_hold(self, inodes: Collection[int]) -> bool:
         assert inodes
-        return self.holding
+        return self.holding or self.anybody
 
 
 @pytest.fixture
@@ -151,6 +152,17 @@ def test_nothing_is_stored_while_another_descriptor_may_be_written_to(
     operations.flush(number, WRITER)
     operations.release(number)
     assert read(operations, NOTES) == b"onetwo"
+
+
+def test_a_file_that_was_opened_for_somebody_else_is_not_stored_empty(
+    operations: Operations, openers: Openers
+) -> None:
+    number, _ = create(operations, NOTES)
+    openers.anybody = True  # a process that is no descendant any more
+    operations.flush(number, WRITER)
+    operations.write(number, b"late", 0)
+    close(operations, number, STRANGER)
+    assert read(operations, NOTES) == b"late"
 
 
 def test_who_cannot_be_looked_at_may_hold_a_descriptor(operations: Operations) -> None:

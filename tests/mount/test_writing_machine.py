@@ -201,7 +201,8 @@ class ReplacingMachine(WritingMachine):
 
 
 WritingMachine.TestCase.settings = ReplacingMachine.TestCase.settings = settings(
-    max_examples=15, stateful_step_count=30
+    max_examples=6,
+    stateful_step_count=25,  # some 10 s: each has a repository of its own
 )
 TestWriting = WritingMachine.TestCase
 TestReplacing = ReplacingMachine.TestCase

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,8 @@ import pandas as pd
 import pytest
 import zarr
 from astropy.io import fits
+
+from skyfs.mount.serving import EngineName
 
 from .conftest import Desk
 from .test_programs import bash, lines, need
@@ -93,6 +98,39 @@ def test_rsync_replaces(replacing: Desk, source: Path) -> None:
     assert files(replacing.at("r")) == files(source)
 
 
+@pytest.mark.parametrize("library", ["libfuse.so.2", "libfuse3.so.3"])
+def test_both_libraries_carry_the_same(
+    desks: Callable[..., Desk],
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: EngineName,
+    library: str,
+) -> None:
+    if engine != "libfuse":
+        pytest.skip("it needs no library")
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        pytest.skip(f"{library} is not installed")
+    monkeypatch.setenv("FUSE_LIBRARY_PATH", library)
+    desk = desks(replace=True)
+    bash('mkdir r && tar -C "$1" --format=posix -cf - . | tar -C r -xpf -', desk.folder, source)
+    assert files(desk.at("r")) == files(source)
+    bash("echo short > r/readme.txt && mv r/readme.txt r/.x && mv -n r/.x r/readme.txt", desk.folder)
+    with desk.at("r/readme.txt").open("r+b") as file:
+        file.truncate(3)
+        assert file.read() == b"sho"
+        assert os.fstat(file.fileno()).st_size == 3
+    with desk.at("r/.x").open("w+b") as file:
+        file.write(bytes(3_000_000))
+        desk.at("r/.x").unlink()
+        file.seek(0)
+        assert len(file.read()) == 3_000_000
+        file.truncate(5)
+        assert os.pread(file.fileno(), 10, 0) == bytes(5)
+    bash("rm -r r", desk.folder)
+
+
 # -- editing -------------------------------------------------------------------------------------------------
 
 
@@ -134,6 +172,18 @@ def test_git_works_in_a_scratch_folder_beside(desk: Desk) -> None:
     need("git")
     bash("mkdir -p r && git status", desk.folder, status=128)
     assert os.listdir(desk.at("r")) == []
+
+
+def test_executing_a_program_closes_and_stores(desk: Desk) -> None:
+    """It waits for the answer to its closing, and whoever looks at its memory waits for it."""
+    desk.at("r").mkdir()
+    script = (
+        "import os; os.write(os.open('r/notes', os.O_CREAT | os.O_WRONLY), b'x'); os.execvp('true', ['true'])"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=desk.folder, check=True, timeout=30)
+    while not desk.at("r/notes").exists():
+        os.sched_yield()
+    assert desk.at("r/notes").read_bytes() == b"x"
 
 
 # -- Python --------------------------------------------------------------------------------------------------
