@@ -333,11 +333,11 @@ def test_names_come_and_go(empty: Repository, tmp_path: Path, fuse: None, abilit
         assert os.listdir(one.folder) == []
         in_process(PUT, empty.root, "x", 3)
         assert wait_for(file.exists, WAIT_S)
-        assert os.listdir(one.folder) == ["r"]
+        assert wait_for(lambda: os.listdir(one.folder) == ["r"], WAIT_S)
         assert os.listdir(one.folder / "r") == ["notes"]
         empty.remove_run("r")
         assert wait_for(lambda: not file.exists(), WAIT_S)
-        assert os.listdir(one.folder) == []
+        assert wait_for(lambda: os.listdir(one.folder) == [], WAIT_S)
 
 
 def test_names_are_believed_until_something_changes(empty: Repository, tmp_path: Path, fuse: None) -> None:
