@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from ..model.collection import CollectionKind
 from ..model.dataid import Value
@@ -64,7 +64,7 @@ class Members:
     def insert(self, place: Place, rows: Sequence[Row], *, stored: int) -> int:
         """Insert members, but for those whose data ID (at an overlapping time) is there; give their number.
 
-        Of many rows for a RUN, one that is there may raise the driver's IntegrityError instead.
+        Of many rows for a RUN, one that is there may raise `Clash` instead.
         """
         if not rows:
             return 0
@@ -168,7 +168,7 @@ def _elsewhere(collection: sa.Table, summary: sa.Table) -> sa.Select[Any]:
 def _counting(summary: sa.Table) -> tuple[Statement, Statement, Statement]:
     """Give what changes a number, what forgets it, and what forgets it when nothing is left."""
     bound: dict[str, Any] = {name: sa.bindparam(f"a_{name}") for name in (*_HEAD, "datasets")}
-    # The same in the dialects of SQLite and PostgreSQL.
+    # SQLite's dialect renders it the same.
     new = insert(summary).values(**bound)
     more = new.on_conflict_do_update(
         index_elements=list(_HEAD), set_={"datasets": summary.c.datasets + new.excluded.datasets}
