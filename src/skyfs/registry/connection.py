@@ -111,7 +111,7 @@ class SqliteSession(Session):
         """Whether SQLite's own locks guard its reads."""
         return self.stamp is None or self.stamp.indexed != 0
 
-    def is_current(self) -> bool:
+    def is_current(self, after: Exception | None = None) -> bool:  # noqa: ARG002 - it makes no difference here
         if self.stamp is None:
             return True
         try:

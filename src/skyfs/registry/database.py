@@ -131,7 +131,7 @@ class Database(ABC):
                 try:
                     answer = ask(session)
                 except self.foreign as error:
-                    if session.is_current() or session is self._held():
+                    if session.is_current(error) or session is self._held():
                         self._fail("read", error)
                     continue
                 if session.is_current():
@@ -183,7 +183,7 @@ class Database(ABC):
                 try:
                     session.begin()
                 except self.foreign as error:
-                    if session.is_current():
+                    if session.is_current(error):
                         self._fail("begin to write to", error)
                     continue
                 yield session

@@ -52,8 +52,8 @@ class Session(ABC):
         """Whether it must be closed, and another one taken."""
 
     @abstractmethod
-    def is_current(self) -> bool:
-        """Tell whether what it reads, or has just read, is what the database holds."""
+    def is_current(self, after: Exception | None = None) -> bool:
+        """Tell whether what it has just read is what the database holds; ``after`` a read failed that way."""
 
     @property
     @abstractmethod

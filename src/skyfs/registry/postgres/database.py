@@ -1,0 +1,102 @@
+"""A registry in a schema of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import errors
+
+from ...errors import BadArgument, ReadOnly, StoreError
+from ..database import Clash, Database
+from ..session import Session
+from .address import Address
+from .session import LANGUAGE, LOCK_TIMEOUT_MS, PostgresSession, connect, set_up
+
+_SIZE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = :id"
+# Rows that were never counted are taken for 100 bytes each.
+_ABOUT = """
+SELECT pg_relation_size(oid) *
+    CASE WHEN reltuples > 0 AND relpages > 0 THEN reltuples / relpages / 8192 ELSE 0.01 END
+FROM pg_class WHERE relname = :name AND relnamespace = :id
+"""
+
+
+class PostgresDatabase(Database):
+    """A schema of a PostgreSQL database.
+
+    One writer at a time has the schema's lock, so that a transaction knows all that is there; readers see
+    what is committed, and wait for nobody.
+    """
+
+    language = LANGUAGE
+    foreign = (sa.exc.DBAPIError, psycopg.Error, OverflowError, UnicodeEncodeError)
+    max_attempts: ClassVar[int] = 3
+
+    def __init__(self, address: Address, schema_id: int, *, writable: bool, durability: str) -> None:
+        super().__init__(address.name, writable=writable)
+        self._address = address
+        self._schema_id = schema_id
+        self._durability = durability
+
+    def size_bytes(self) -> int:
+        return int(self.read(sa.text(_SIZE), {"id": self._schema_id})[0][0] or 0)
+
+    def about_rows(self, table: sa.Table) -> float:
+        rows = self.read(sa.text(_ABOUT), {"name": table.name, "id": self._schema_id})
+        return float(rows[0][0]) if rows else 0.0
+
+    def is_none(self, error: StoreError) -> bool:
+        return isinstance(error.__cause__, errors.UndefinedTable | errors.UndefinedColumn)
+
+    def _open(self) -> Session:
+        connection = connect(self._address)
+        session = PostgresSession(connection, self._schema_id)
+        try:
+            set_up(session.raw, self._settings())
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _settings(self) -> dict[str, str]:
+        settings = {
+            "search_path": self._address.schema,
+            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "default_transaction_isolation": "read committed",
+            "default_transaction_read_only": "off" if self.writable else "on",
+            # A machine that is gone must not hold the lock for hours.
+            "tcp_keepalives_idle": "30",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+            "extra_float_digits": "1",
+            # The cost of asking the client is no reason to compile a statement.
+            "jit": "off",
+        }
+        if self._durability == "process":
+            settings["synchronous_commit"] = "off"
+        return settings
+
+    def _translated(self, asked: str, error: Exception) -> Exception:
+        return translated(asked, error)
+
+
+def translated(asked: str, error: Exception) -> Exception:
+    """Give our error for one of the driver, or of the server."""
+    text = " ".join(str(error).split())
+    match error:
+        case errors.IntegrityError():
+            return Clash(text)
+        case errors.InsufficientPrivilege() | errors.ReadOnlySqlTransaction():
+            return ReadOnly(asked, text, "ask the owner of the database for the right (GRANT)")
+        case errors.LockNotAvailable():
+            return StoreError(asked, text, "another process is writing; try again")
+        case errors.DiskFull():
+            return StoreError(asked, text, "free the server's disk")
+        case psycopg.DataError() | OverflowError() | UnicodeEncodeError():
+            todo = "text is UTF-8 without NUL, numbers are of 64 bits"
+            return BadArgument(asked, f"a value cannot be stored: {text}", todo)
+        case psycopg.OperationalError() if error.sqlstate is None or error.sqlstate.startswith(("08", "57")):
+            return StoreError(asked, text, "try again, and check server, network and user")
+    return StoreError(asked, text, "try again, and look at the server's log")
