@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 from . import index, storing
 from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
@@ -22,6 +23,7 @@ from .repository.eliding import Elided
 from .stores.local import LocalStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
 
+_NONE: Mapping[str, object] = MappingProxyType({})
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
@@ -93,6 +95,7 @@ def open_repository(
     writable: bool = False,
     collections: str | Iterable[str] | None = None,
     run: str | None = None,
+    overrides: Mapping[str, object] | None = None,
     environment: Environment | None = None,
 ) -> Repository:
     """Open a repository by its folder, or by its name in the index.
@@ -107,6 +110,9 @@ def open_repository(
         Where `Repository.get` and `Repository.find` look when no collections are named.
     run
         Where `Repository.put` writes when no RUN is named.
+    overrides
+        Values that stand above those of the repository's file this time: ``cache``, ``stores``, ``formats``,
+        ``on_missing``, ``auto_register``, ``durability``.
 
     Raises
     ------
@@ -116,7 +122,8 @@ def open_repository(
         When it is of another version, or its configuration is damaged.
     """
     environment = environment or Environment.current()
-    repository = _open_folder(locate(location, environment), environment, writable=writable)
+    folder = locate(location, environment)
+    repository = _open_folder(folder, environment, writable=writable, overrides=overrides or {})
     if collections is not None:
         repository.collections_searched = (
             (collections,) if isinstance(collections, str) else tuple(collections)
@@ -212,9 +219,11 @@ def _lay_out(
     write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
 
 
-def _open_folder(folder: Path, environment: Environment, *, writable: bool) -> Repository:
+def _open_folder(
+    folder: Path, environment: Environment, *, writable: bool, overrides: Mapping[str, object] = _NONE
+) -> Repository:
     path = folder / CONFIG_NAME
-    config = Config.from_mapping(read_yaml(path), str(path))
+    config = Config.from_mapping(read_yaml(path), str(path)).overriding(overrides, f"opening {str(folder)!r}")
     registry = Registry.open(folder / config.registry, writable=writable, durability=config.durability)
     opening = storing.Opening(folder, config, environment, writable=writable)
     stores = {store.name: opening.open(store) for store in config.stores}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,8 @@ _CHOICES = {
     "durability": ("power", "process"),
     "on_missing": ("fetch", "fail"),
 }
+# What a repository is, to all who open it.
+_FIXED = ("skyfs", "name", "registry", "shared", "admins")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -60,6 +62,8 @@ class Config:
         Formats, storage classes, converters and writer options that differ from the built-in ones.
     given
         Names of the values that the file gives; the others are defaults.
+    overridden
+        Names of the values that whoever opened it gave: they stand above the file.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Config:
     admins: tuple[str, ...] = ()
     formats: Mapping[str, object] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
+    overridden: frozenset[str] = frozenset()
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], origin: str) -> Config:
@@ -88,7 +93,7 @@ class Config:
         if version != CONFIG_VERSION:
             found = f"skyfs: {version!r}, this skyfs knows {CONFIG_VERSION}"
             raise BadConfig(f"configuration {origin}", found, "is this a repository of skyfs?")
-        known = set(cls.__dataclass_fields__) - {"given"}
+        known = set(cls.__dataclass_fields__) - {"given", "overridden"}
         for key, value in values.items():
             _check(str(key), value, known, origin)
         given = frozenset(map(str, values))
@@ -98,6 +103,26 @@ class Config:
             values["cache"] = parse_cache(values["cache"], origin)  # type: ignore[arg-type]
         values["admins"] = tuple(values.get("admins", ()))  # type: ignore[arg-type]
         return cls(**values, given=given)  # type: ignore[arg-type]
+
+    def overriding(self, values: Mapping[str, object], origin: str) -> Config:
+        """Give this configuration with other values above it; of the cache each key by itself.
+
+        Raises
+        ------
+        BadConfig
+            When a key is unknown, a value is ill-typed, or is what makes the repository this one.
+        """
+        for key in _FIXED:
+            if key in values:
+                raise BadConfig(
+                    f"{origin}: override {key!r}", "all who open it share it", f"edit {CONFIG_NAME}"
+                )
+        chosen = dict(values)
+        if isinstance(chosen.get("cache"), Mapping):
+            chosen["cache"] = {**self.cache.to_mapping(), **chosen["cache"]}  # type: ignore[dict-item]
+        parsed = Config.from_mapping({"skyfs": CONFIG_VERSION, "name": self.name, **chosen}, origin)
+        changes = {key: getattr(parsed, key) for key in chosen}
+        return replace(self, **changes, overridden=self.overridden | frozenset(chosen))
 
     def to_mapping(self) -> dict[str, object]:
         """Give what may be shown: all that the YAML file holds, but no credentials."""
@@ -113,6 +138,7 @@ class Config:
         lines = []
         for key, value in self.to_mapping().items():
             origin = "file" if key == "skyfs" or key in self.given else "default"
+            origin = "argument" if key in self.overridden else origin
             first, *rest = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True).splitlines()
             lines += [f"{first}  # {origin}", *rest]
         return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from .fallback import FallbackSource, same_bytes
 from .formats.catalog import Formats
 from .formats.fits_part import open_part
 from .formats.slicing import sliced
-from .model.dataset import Location, Resolved
+from .model.dataset import DatasetType, Location, Resolved
 from .registry.registry import Registry
 
 _log = logging.getLogger("skyfs")
@@ -77,12 +77,7 @@ class Reader:
 
     def places(self, resolved: Resolved) -> Sequence[Location]:
         """Give the locations in the order of the stores, those of the whole dataset before components."""
-        order, last = self._order, len(self._order)
-        if len(resolved.locations) == 1:
-            return resolved.locations
-        return sorted(
-            resolved.locations, key=lambda place: (place.component is not None, order.get(place.store, last))
-        )
+        return self._sorted(resolved.locations)
 
     def shown(self, resolved: Resolved) -> Location:
         """Give the place that listings show: the nearest.
@@ -90,12 +85,15 @@ class Reader:
         Of a dataset that is stored as components alone it is what they make together: without a store, in
         the format that such datasets have, with the sizes of the components added up.
         """
-        first = self.places(resolved)[0]
+        return self.shown_of(resolved.ref.type, resolved.locations)
+
+    def shown_of(self, dataset_type: DatasetType, places: Sequence[Location]) -> Location:
+        """Give what `shown` does, of the places of a dataset of a type; their keys do not matter."""
+        first = self._sorted(places)[0]
         if first.component is None:
             return first
-        own = [place for place in resolved.locations if place.store == first.store]
-        ref = resolved.ref
-        extension = self._formats.extension_for(ref.type.storage_class, ref.type.name)
+        own = [place for place in places if place.store == first.store]
+        extension = self._formats.extension_for(dataset_type.storage_class, dataset_type.name)
         size, mtime_ns = sum(place.size for place in own), max(place.mtime_ns for place in own)
         return Location("", "", extension, size, mtime_ns)
 
@@ -110,6 +108,12 @@ class Reader:
         return next(found, None)
 
     # -- inside ----------------------------------------------------------------------------------------
+
+    def _sorted(self, places: Sequence[Location]) -> Sequence[Location]:
+        if len(places) == 1:
+            return places
+        order, last = self._order, len(self._order)
+        return sorted(places, key=lambda place: (place.component is not None, order.get(place.store, last)))
 
     def _fresh(self, resolved: Resolved, act: Callable[[Resolved], _T]) -> _T:
         """Do something with a dataset; again when its locations have changed meanwhile."""

@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from astropy.table import Table
 
 import skyfs
 from skyfs.model.dataset import DatasetRef
+from skyfs.mount.serving import EngineName
 from skyfs.mount.session import MountOptions, start
 from skyfs.mount.table import Mount, find_mount, unmount
 from skyfs.repository import Repository
@@ -28,6 +30,9 @@ DETECTORS = range(4)
 FILTERS = ("HSC-I", "i DECam-like 7800.0 1500.0", "filtré β%")
 MODES = ("copy", "link", "symlink", "direct", "move")
 OPTIONS = {"durability": "process"}
+ENGINES = [
+    name for name in get_args(EngineName) if name != "auto" and find_spec(f"skyfs.mount.{name}") is not None
+]
 
 
 @dataclass
@@ -177,17 +182,25 @@ def filled(tmp_path_factory: pytest.TempPathFactory, shared_data: Path | None) -
     return sky
 
 
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> EngineName:
+    """Each engine in turn."""
+    name: EngineName = request.param
+    return name
+
+
 @pytest.fixture(scope="session")
-def sky(fuse: None, filled: Sky) -> Iterator[Sky]:  # noqa: ARG001 - it skips
+def sky(fuse: None, filled: Sky, engine: EngineName) -> Iterator[Sky]:  # noqa: ARG001 - it skips
     """The repository, mounted by a daemon."""
-    filled.folder.mkdir()
+    mounted = replace(filled, folder=filled.folder.with_name(f"mnt-{engine}"))
+    mounted.folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(filled.root.parent / "state"))
-        start(filled.root, filled.folder)
+        start(filled.root, mounted.folder, MountOptions(engine=engine))
     try:
-        yield filled
+        yield mounted
     finally:
-        take_away(filled.folder)
+        take_away(mounted.folder)
 
 
 @pytest.fixture
@@ -206,9 +219,14 @@ def empty(tmp_path: Path) -> Iterator[Repository]:
 
 
 @pytest.fixture
-def mounting(fuse: None, tmp_path: Path, home: Path) -> Iterator[Mounting]:  # noqa: ARG001 - it skips
+def mounting(
+    fuse: None,  # noqa: ARG001 - it skips
+    tmp_path: Path,
+    home: Path,  # noqa: ARG001 - the log of this test
+    engine: EngineName,
+) -> Iterator[Mounting]:
     """Mounts repositories at folders of their own, and takes them away at the end."""
-    mounting = Mounting(tmp_path)
+    mounting = Mounting(tmp_path, engine)
     try:
         yield mounting
     finally:
@@ -219,8 +237,9 @@ def mounting(fuse: None, tmp_path: Path, home: Path) -> Iterator[Mounting]:  # n
 class Mounting:
     """Starts daemons for one test."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, engine: EngineName) -> None:
         self._base = base
+        self.engine = engine
         self.folders: list[Path] = []
 
     def folder(self) -> Path:
@@ -231,9 +250,12 @@ class Mounting:
         return folder
 
     def start(self, repo: Repository, options: MountOptions | None = None) -> Path:
-        """Mount a repository."""
+        """Mount a repository, by the engine that is tested unless the options name one."""
         folder = self.folder()
-        mounted: Mount = start(repo.root, folder, options or MountOptions())
+        chosen = options or MountOptions()
+        if chosen.engine == "auto":
+            chosen = replace(chosen, engine=self.engine)
+        mounted: Mount = start(repo.root, folder, chosen)
         assert mounted.folder == os.fspath(folder)
         return folder
 

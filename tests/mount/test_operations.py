@@ -214,7 +214,7 @@ def lost(*_: object, **__: object) -> object:
 
 REQUESTS: dict[str, tuple[str, Callable[[Operations], object]]] = {
     "getattr": ("lookup", lambda operations: operations.getattr(raw_path())),
-    "readdir": ("children", lambda operations: operations.readdir("/HSC")),
+    "readdir": ("entries", lambda operations: operations.readdir("/HSC")),
     "open": ("open_node", lambda operations: operations.open(raw_path(), os.O_RDONLY)),
     "getxattr": ("attributes", lambda operations: operations.getxattr(raw_path(), "user.skyfs.id")),
     "listxattr": ("attributes", lambda operations: operations.listxattr(raw_path())),

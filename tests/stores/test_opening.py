@@ -242,3 +242,33 @@ def test_wrong_credentials_are_a_clear_error(s3: S3Server, tmp_path: Path) -> No
     store = {"name": "far", "url": "s3://no-such-bucket-here", "options": dict(s3.options), "retries": 0}
     with create(tmp_path / "sky", store) as repo, pytest.raises(StoreError, match="bucket"):
         next(iter(repo.stores["far"].scan()))
+
+
+def test_overrides_stand_above_the_file(tmp_path: Path) -> None:
+    options = {"cache": {"folder": "kept", "quota": "1 GB"}, "on_missing": "fetch"}
+    skyfs.create(tmp_path / "sky", options=options).close()
+    given = {"on_missing": "fail", "cache": {"quota": "2 GB"}}
+    with skyfs.open(tmp_path / "sky", overrides=given) as repo:
+        assert repo.config.on_missing == "fail"
+        assert (repo.config.cache.folder, repo.config.cache.quota_bytes) == ("kept", 2 * 10**9)
+        shown = repo.config.annotated()
+        assert "on_missing: fail  # argument" in shown
+        assert "auto_register: types  # default" in shown
+    with skyfs.open(tmp_path / "sky") as repo:
+        assert repo.config.on_missing == "fetch"
+        assert "on_missing: fetch  # file" in repo.config.annotated()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"shared": True}, "edit skyfs.yaml"),
+        ({"registry": "other.sqlite3"}, "edit skyfs.yaml"),
+        ({"on_missing": "wait"}, "one of fetch, fail"),
+        ({"store": []}, "did you mean stores"),
+    ],
+)
+def test_what_cannot_be_overridden(tmp_path: Path, overrides: Mapping[str, object], message: str) -> None:
+    skyfs.create(tmp_path / "sky").close()
+    with pytest.raises(BadConfig, match=message):
+        skyfs.open(tmp_path / "sky", overrides=overrides)

@@ -7,15 +7,21 @@ import functools
 import logging
 import os
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..errors import BadPath, SkyfsError
+from .requests import Requests
 
 log = logging.getLogger("skyfs.mount")
 
+
+class _Counting(Protocol):
+    requests: Requests
+
+
 _Given = ParamSpec("_Given")
 _Gives = TypeVar("_Gives")
-_Self = TypeVar("_Self")
+_Self = TypeVar("_Self", bound=_Counting)
 
 
 class Refusal(OSError):
@@ -40,10 +46,14 @@ def errno_of(error: Exception) -> int:
 def answering(
     method: Callable[Concatenate[_Self, _Given], _Gives],
 ) -> Callable[Concatenate[_Self, _Given], _Gives]:
-    """Make a method raise `Refusal` and nothing else; what the number does not tell goes to the log."""
+    """Make a method raise `Refusal` and nothing else; what the number does not tell goes to the log.
+
+    Each call is counted.
+    """
 
     @functools.wraps(method)
     def answer(self: _Self, /, *args: _Given.args, **kwargs: _Given.kwargs) -> _Gives:
+        self.requests.add(method.__name__)
         try:
             return method(self, *args, **kwargs)
         except Refusal:

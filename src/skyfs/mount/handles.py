@@ -12,8 +12,9 @@ from ..abc.source import ByteSource
 from ..tree import Node
 from .failures import Refusal
 
-# Of so many paths it is known what the kernel was told and which content was opened last.
-KEPT_PATHS = 65_536
+# Of so many paths it is known what the kernel was told and which content was opened last (400 bytes each): the
+# kernel itself keeps what it was told for half a second.
+KEPT_PATHS = 16_384
 
 # What tells one content of a path from another: inode (of the dataset's UUID), size and mtime.
 Identity = tuple[int, int, int]
@@ -33,7 +34,8 @@ class Handle:
     keep_cache
         Whether the pages that the kernel has of this path are of this content.
     direct
-        Whether the kernel must keep no pages, because another content of this path is still open.
+        Whether the kernel must keep no pages, because another content of this path is still open, or each
+        opening gives another.
     superseded
         Whether the path has another content by now, which the kernel was told.
     """
@@ -47,7 +49,13 @@ class Handle:
 
 
 class Handles:
-    """Numbers for open files. Safe from several threads."""
+    """Numbers for open files. Safe from several threads.
+
+    Attributes
+    ----------
+    apart
+        Whether the kernel tells contents of one path apart: then none supersedes another.
+    """
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -56,6 +64,7 @@ class Handles:
         self._last: OrderedDict[str, Identity] = OrderedDict()
         self._told: OrderedDict[str, Identity] = OrderedDict()
         self._lock = threading.Lock()
+        self.apart = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -66,7 +75,8 @@ class Handles:
         own = identity(node)
         with self._lock:
             others = self._by_path.setdefault(path, [])
-            handle.direct = any(identity(other.node) != own for other in others)
+            mixed = not self.apart and any(identity(other.node) != own for other in others)
+            handle.direct = node.is_volatile or mixed
             handle.keep_cache = not handle.direct and self._last.get(path) == own
             others.append(handle)
             if not handle.direct:
@@ -97,6 +107,8 @@ class Handles:
 
     def tell(self, path: str, own: Identity) -> None:
         """Note what the kernel is told of a file: those that were opened when it was another end there."""
+        if self.apart:
+            return
         with self._lock:
             _remember(self._told, path, own)
             for handle in self._by_path.get(path, ()):
@@ -104,8 +116,10 @@ class Handles:
 
     def is_told(self, path: str, node: Node) -> bool:
         """Tell whether the kernel believes this of a path, as far as is known."""
+        if self.apart:
+            return True
         with self._lock:
-            return self._told.get(path, identity(node)) == identity(node)
+            return node.is_volatile or self._told.get(path, identity(node)) == identity(node)
 
     def close(self) -> None:
         """Close all files."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -75,7 +76,7 @@ def run(operations: Operations, serving: Serving) -> None:
         todo = (
             "allow_other needs user_allow_other in /etc/fuse.conf"
             if serving.allow_other
-            else "see the lines above"
+            else "its own message says why"
         )
         raise StoreError(f"mount at {serving.folder!r}", f"FUSE gave up with {error}", todo) from None
     finally:
@@ -133,9 +134,10 @@ class Engine:
     def getattr(self, path: str, fi: Any = None) -> Mapping[str, int]:  # noqa: ANN401
         return self._operations.getattr(path, fi.fh if fi is not None and fi.fh else None)
 
-    def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int] | None, int]]:  # noqa: ARG002
+    def readdir(self, path: str, fh: int) -> Iterator[tuple[str, dict[str, int] | None, int]]:  # noqa: ARG002
         dots: list[tuple[str, dict[str, int] | None, int]] = [(".", None, 0), ("..", None, 0)]
-        return dots + [(name, kind, 0) for name, kind in self._operations.readdir(path)]
+        # One after the other: 10^6 at once would take 500 MB.
+        return chain(dots, ((name, kind, 0) for name, kind in self._operations.readdir(path)))
 
     def open(self, path: str, fi: Any) -> int:  # noqa: ANN401
         number, handle = self._operations.open(path, fi.flags)

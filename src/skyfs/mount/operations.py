@@ -9,16 +9,18 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..abc.source import ByteSource
 from ..errors import IsDirectory, NotFound
 from ..model.paths import parse
-from ..tree import Node, Tree
+from ..tree import Listed, Node, Tree
 from .failures import Refusal, answering, log
 from .handles import Handle, Handles, identity
-from .nodes import Entry, NodeCache
+from .listing import Listing, Listings
+from .nodes import Entry, Freshness, NodeCache
+from .requests import Requests
 
 PREFIX = "user.skyfs."
 _NAME_MAX = 255
@@ -92,8 +94,31 @@ class Operations:
         self._tree = tree
         self._root = tree.repository.root
         self._owner = Owner.of(self._root)
-        self._nodes = NodeCache(clock, stamp)
+        self._freshness = Freshness(clock, stamp)
+        self._nodes = NodeCache(self._freshness)
+        self._listings = Listings(self._freshness)
         self.handles = Handles()
+        self.requests = Requests()
+        self.refusals: Sequence[Mapping[str, object]] = ()
+
+    @property
+    def open_files(self) -> int:
+        """How many files are open."""
+        return len(self.handles)
+
+    @property
+    def sample(self) -> str:
+        """Path of a file that lies where the repository's files lie."""
+        return os.path.join(self._root, "skyfs.yaml")
+
+    def follow(self) -> None:
+        """Serve an engine that tells contents of one path apart, and calls `look` several times a second."""
+        self.handles.apart = True
+        self._freshness.follow()
+
+    def look(self) -> bool:
+        """Tell whether the repository may have been changed since the last call, by whomever."""
+        return self._freshness.look()
 
     # -- names -----------------------------------------------------------------------------------------
 
@@ -102,22 +127,26 @@ class Operations:
         """Give the attributes of a path, or of an open file: times in nanoseconds."""
         if number is not None:
             return self._attributes(_current(self.handles.get(number)).node)
-        entry = self._entry(path)
-        found = entry.stat
-        if found is None:
-            found = entry.stat = self._attributes(entry.node)
-        if not entry.node.is_dir:
+        listed = self._listed(path)
+        if listed is None:
+            entry = self._entry(path)
+            found, lasts = self._stat(entry), not (entry.node.is_dir or entry.node.is_volatile)
+        else:
+            found, lasts = self._attributes(listed), not listed.is_dir
+        if lasts:
             self.handles.tell(path, (found["st_ino"], found["st_size"], found["st_mtime"]))
         return found
 
     @answering
     def readdir(self, path: str) -> Iterator[tuple[str, dict[str, int]]]:
         """Give the names in a folder with their kinds and inodes."""
-        now = self._nodes.now()
-        nodes = self._tree.children(parse(path))
-        base = path.rstrip("/")
-        self._nodes.put(((f"{base}/{node.name}", node) for node in nodes), now)
-        return iter([(node.name, {"st_mode": self._mode(node), "st_ino": node.inode}) for node in nodes])
+        listing = self._listing(path)
+        return ((one.name, {"st_mode": self._mode(one), "st_ino": one.inode}) for one in listing)
+
+    @answering
+    def listing(self, path: str) -> Listing:
+        """Give what a folder holds; of files with the size -1 only `getattr` gives the attributes."""
+        return self._listing(path)
 
     @answering
     def access(self, path: str, mode: int) -> None:
@@ -148,7 +177,7 @@ class Operations:
         node = self._entry(path).node
         if not node.is_dir and not self.handles.is_told(path, node):
             # The kernel would cut the new content to the old one's size. By this answer it asks for it again.
-            self._nodes.drop(path)
+            self._forget(path)
             raise Refusal(errno.ESTALE)
         return self.handles.add(path, node, self._opened(path, node))
 
@@ -200,16 +229,40 @@ class Operations:
 
     # -- inside ----------------------------------------------------------------------------------------
 
+    def _listing(self, path: str) -> Listing:
+        folder = path.rstrip("/")
+        found = self._listings.get(folder)
+        if found is None:
+            now = self._freshness.now()
+            found = Listing(self._tree.entries(parse(path)))
+            self._listings.put(folder, found, now)
+        return found
+
+    def _listed(self, path: str) -> Listed | None:
+        """Give what a listing tells of a path, when its folder was listed lately and the size is known."""
+        folder, _, name = path.rpartition("/")
+        listing = self._listings.get(folder) if name else None
+        found = None if listing is None else listing.find(name)
+        return None if found is None or found.size < 0 else found
+
+    def _forget(self, path: str) -> None:
+        self._nodes.drop(path)
+        self._listings.drop(path.rpartition("/")[0])
+
     def _entry(self, path: str) -> Entry:
         found = self._nodes.get(path)
         if found is not None:
             return found
         if any(len(part.encode(errors="surrogateescape")) > _NAME_MAX for part in path.split("/")):
             raise Refusal(errno.ENAMETOOLONG)
-        now = self._nodes.now()
-        node = self._found(path)
-        self._nodes.put([(path, node)], now)
-        return Entry(node, *now)
+        now = self._freshness.now()
+        return self._nodes.put(path, self._found(path), now)
+
+    def _stat(self, entry: Entry) -> Mapping[str, int]:
+        found = entry.stat
+        if found is None:
+            found = entry.stat = self._attributes(entry.node)
+        return found
 
     def _found(self, path: str) -> Node:
         try:
@@ -223,7 +276,7 @@ class Operations:
             return _whole(self._tree.open_node(node), node)
         except NotFound as error:
             # Removed or replaced since it was looked up, or lost.
-            self._nodes.drop(path)
+            self._forget(path)
             if identity(self._entry(path).node) != identity(node):
                 raise Refusal(errno.ESTALE) from None
             log.error("%s", error)
@@ -236,11 +289,11 @@ class Operations:
             entry.extended = {PREFIX + key: _text(value) for key, value in values if value is not None}
         return entry.extended
 
-    def _mode(self, node: Node) -> int:
+    def _mode(self, node: Node | Listed) -> int:
         kind, permissions = (stat.S_IFDIR, 0o555) if node.is_dir else (stat.S_IFREG, 0o444)
         return kind | permissions & self._owner.mask
 
-    def _attributes(self, node: Node) -> dict[str, int]:
+    def _attributes(self, node: Node | Listed) -> dict[str, int]:
         return {
             "st_mode": self._mode(node),
             "st_ino": node.inode,

@@ -11,52 +11,39 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
 from .. import errors
 from ..assemble import locate, open_repository
 from ..config import Environment
-from ..errors import Exists, NotDirectory, NotFound, SkyfsError, StoreError
+from ..errors import SkyfsError, StoreError
 from ..repository import Repository
 from ..tree import Tree
 from .engines import run
 from .operations import Operations, Writing
-from .serving import EngineName, Serving
-from .table import Mount, find_mount, place, wait_for
+from .options import DEFAULT, MountOptions
+from .placing import mount_point, require_apart
+from .serving import Serving
+from .status import ON_STDERR, MountStatus
+from .table import Mount, find_mount, wait_for
+
+__all__ = [
+    "DEFAULT",
+    "MountOptions",
+    "log_file",
+    "mount",
+    "run_daemon",
+    "serve",
+    "start",
+    "wait_until_mounted",
+]
 
 log = logging.getLogger("skyfs.mount")
 
 _READ_AHEAD_KIB = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class MountOptions:
-    """How to mount.
-
-    Attributes
-    ----------
-    collections
-        The only collections that are shown; None: all.
-    allow_other
-        Whether other users may look in; the files' permissions still hold.
-    writable
-        Whether files can be written and removed.
-    replace
-        Whether writing where a dataset exists puts another in its place.
-    engine
-        ``native``, ``libfuse``, or ``auto``: the first of them that works.
-    """
-
-    collections: tuple[str, ...] | None = None
-    allow_other: bool = False
-    writable: bool = False
-    replace: bool = False
-    engine: EngineName = "auto"
-
-
-DEFAULT = MountOptions()
+_LOG_INDEX_BYTES = 48
 
 
 class _Process(Protocol):
@@ -69,8 +56,12 @@ def mount(
     options: MountOptions = DEFAULT,
     *,
     ready: Callable[[str], None] = lambda _: None,
+    log_to: str = ON_STDERR,
 ) -> None:
     """Mount an open repository, and serve it until it is unmounted or gets SIGTERM or SIGINT.
+
+    On a signal nothing new is taken in, and it is unmounted at once, also while files are open: who reads
+    them gets errors, and what is not committed is discarded.
 
     Parameters
     ----------
@@ -80,23 +71,40 @@ def mount(
         How to mount; to be written to, the repository must be open for writing.
     ready
         Called when it can be used, with the engine and why it is that one.
+    log_to
+        Where the messages of this process go, for ``/.repo/status.json``.
 
     Raises
     ------
     NotFound, NotDirectory, Exists
         When the folder is none, or is a mount already.
+    NotAllowed
+        When the repository's files lie in the folder, or it in theirs.
     MissingPackage
         When there is no FUSE.
     StoreError
         When the kernel refuses.
     """
-    where = _mount_point(folder)
-    tree = Tree(repository, options.collections)
+    where = mount_point(folder)
+    require_apart(repository, where)
+    status = MountStatus(repository, where, options, log_to)
+    tree = Tree(repository, options.collections, status=status.to_mapping)
     operations = Operations(
         tree, stamp=_stamp_of(repository), writing=Writing(options.replace) if options.writable else None
     )
-    serving = Serving(where, repository.name, options.allow_other, options.writable, ready)
-    run(operations, serving, options.engine)
+    status.watch(operations)
+
+    def be_ready(engine: str) -> None:
+        status.serve(engine)
+        log.info("%s: mounted %s, engine %s, %s", where, repository.name, engine, options)
+        ready(engine)
+
+    serving = Serving(where, repository.name, options.allow_other, options.writable, be_ready)
+    try:
+        run(operations, serving, options.engine)
+    finally:
+        if status.is_serving:
+            log.info("%s: ended", where)
 
 
 def serve(
@@ -105,13 +113,14 @@ def serve(
     options: MountOptions = DEFAULT,
     *,
     ready: Callable[[str], None] = lambda _: None,
+    log_to: str = ON_STDERR,
 ) -> None:
     """Open a repository and mount it in the foreground.
 
     It raises what `open_repository` and `mount` raise.
     """
-    with open_repository(location, writable=options.writable) as repository:
-        mount(repository, folder, options, ready=ready)
+    with open_repository(location, writable=options.writable, overrides=options.overrides) as repository:
+        mount(repository, folder, options, ready=ready, log_to=log_to)
 
 
 def start(
@@ -132,11 +141,12 @@ def start(
     StoreError
         When it died, or took longer than ``timeout_s``.
     """
-    where = _mount_point(folder)
+    where = mount_point(folder)
     request = {"location": os.fspath(location), "folder": where, "options": asdict(options)}
     receiver, sender = os.pipe()
     try:
         with open(log_file(), "ab") as log_to:
+            begin = log_to.tell()
             subprocess.run(
                 [sys.executable, "-m", "skyfs.mount", str(sender), json.dumps(request)],
                 stdin=subprocess.DEVNULL,
@@ -148,7 +158,7 @@ def start(
             )
         os.close(sender)
         sender = -1
-        _raise_reported(_receive(receiver, timeout_s), where)
+        _raise_reported(_receive(receiver, timeout_s), where, begin)
     finally:
         os.close(receiver)
         if sender >= 0:
@@ -193,7 +203,6 @@ def run_daemon(arguments: Sequence[str]) -> None:
     # The starter waits for this process; the one that serves must be nobody's child. No thread runs yet.
     if os.fork():
         os._exit(0)
-    os.umask(0o077)
     logging.basicConfig(
         format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s", level=logging.INFO
     )
@@ -205,7 +214,7 @@ def run_daemon(arguments: Sequence[str]) -> None:
     try:
         location = locate(request["location"], Environment.current())
         os.chdir("/")  # whatever folder it was started in can be unmounted
-        serve(location, request["folder"], options, ready=report.ready)
+        serve(location, request["folder"], options, ready=report.ready, log_to=str(log_file()))
     except SkyfsError as error:
         log.error("%s", error)  # noqa: TRY400 - its message says all
         report.failed(error)
@@ -220,8 +229,7 @@ class _Report:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def ready(self, engine: str) -> None:
-        log.info("mounted by the engine %s", engine)
+    def ready(self, engine: str) -> None:  # noqa: ARG002 - `mount` logs it
         self._send({})
 
     def failed(self, error: SkyfsError) -> None:
@@ -247,33 +255,34 @@ def _receive(descriptor: int, timeout_s: float) -> bytes:
     return received
 
 
-def _raise_reported(message: bytes, folder: str) -> None:
+def _raise_reported(message: bytes, folder: str, begin: int) -> None:
+    """Raise what a daemon reported, with what other programs wrote to the log since: fusermount3, say."""
     if not message:
         raise StoreError(f"mount at {folder!r}", "the daemon did not get ready", f"see {log_file()}")
     reported = json.loads(message)
     if reported:
         kind: type[SkyfsError] = getattr(errors, reported["kind"])
-        raise kind(*reported["parts"])
+        asked, found, todo = reported["parts"]
+        raise kind(asked, "; ".join([found, *_lines_of_others(begin)]), todo)
 
 
-def _mount_point(folder: str | os.PathLike[str]) -> str:
-    where = place(folder)
-    if find_mount(where) is not None:
-        raise Exists(f"mount at {where!r}", "a repository is mounted there already", "unmount it first")
-    if not os.path.exists(where):
-        raise NotFound(f"mount at {where!r}", "there is no such folder", f"mkdir {where}")
-    if not os.path.isdir(where):
-        raise NotDirectory(f"mount at {where!r}", "it is a file")
-    return os.path.realpath(where)
+def _lines_of_others(begin: int) -> list[str]:
+    """Give the lines of the log from an offset on that begin with the name of a program of FUSE."""
+    with open(log_file(), encoding="utf-8", errors="replace") as file:
+        file.seek(begin)
+        return [line.strip() for line in file if line.startswith(("fuse: ", "fusermount", "mount: "))]
 
 
 def _stamp_of(repository: Repository) -> Callable[[], object]:
-    """Give a function whose value changes with each commit: the state of the registry's files."""
+    """Give a function whose value changes with each commit: the state of the registry's files.
+
+    The log alone is not enough: it is synced after it was written, and readers see the commit after that.
+    """
     database = repository.root / repository.config.registry
     files = (str(database), f"{database}-wal")
 
     def stamp() -> object:
-        return tuple(_state(path) for path in files)
+        return (*(_state(path) for path in files), _commits(f"{database}-shm"))
 
     return stamp
 
@@ -284,6 +293,18 @@ def _state(path: str) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _commits(path: str) -> bytes | None:
+    """Give the header of SQLite's index of its log, by which readers see commits (walformat.html, 2.1)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.pread(descriptor, _LOG_INDEX_BYTES, 0)
+    finally:
+        os.close(descriptor)
 
 
 def _raise_read_ahead(mounted: Mount) -> None:

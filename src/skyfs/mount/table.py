@@ -9,7 +9,8 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +33,14 @@ class Mount:
         Its name.
     device
         ``major:minor``, the kernel's name of this filesystem.
+    writable
+        Whether the kernel lets anything be changed there.
     """
 
     folder: str
     repository: str
     device: str
+    writable: bool = False
 
 
 def mounts() -> list[Mount]:
@@ -118,8 +122,38 @@ def _run_unmount(folder: str, *, lazy: bool) -> None:
     flags = (["-l"] if lazy else []) if name == "umount" else (["-u", "-z"] if lazy else ["-u"])
     done = subprocess.run([program, *flags, "--", folder], capture_output=True, text=True, check=False)
     if done.returncode:
-        todo = "close the files and shells that are in it, or give --lazy"
-        raise NotAllowed(f"unmount {folder!r}", " ".join(done.stderr.split()), todo)
+        found, users = " ".join(done.stderr.split()), users_of(folder)
+        found += f"; in use by {', '.join(users)}" if users else ""
+        todo = f"close what is open there and leave the folder, or: skyfs umount --lazy {folder}"
+        raise NotAllowed(f"unmount {folder!r}", found, todo)
+
+
+def users_of(folder: str) -> list[str]:
+    """Give the programs that have files open in a folder, or work in it, as far as this user may know.
+
+    Nothing in the folder is touched: the kernel knows the paths.
+    """
+    found = []
+    for process in os.listdir("/proc"):
+        if process.isdigit() and any(_is_in(path, folder) for path in _paths_of(process)):
+            with suppress(OSError):
+                found.append(f"{Path(f'/proc/{process}/comm').read_text().strip()} ({process})")
+    return found
+
+
+def _paths_of(process: str) -> Iterator[str]:
+    """Give the folder that a process works in, its open files and those it has mapped."""
+    places = [f"/proc/{process}/cwd", f"/proc/{process}/root"]
+    for kind in ("fd", "map_files"):
+        with suppress(OSError):
+            places += [f"/proc/{process}/{kind}/{name}" for name in os.listdir(f"/proc/{process}/{kind}")]
+    for one in places:
+        with suppress(OSError):
+            yield os.readlink(one)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
 
 
 def _parse(text: str) -> list[Mount]:
@@ -129,7 +163,8 @@ def _parse(text: str) -> list[Mount]:
         fields, kind = before.split(" "), after.split(" ")
         if kind[0] == f"fuse.{SUBTYPE}":
             source = _unescape(kind[1]).removeprefix(f"{SUBTYPE}:")
-            found.append(Mount(_unescape(fields[4]), source, fields[2]))
+            read_only = "ro" in (*fields[5].split(","), *kind[2].split(","))
+            found.append(Mount(_unescape(fields[4]), source, fields[2], not read_only))
     return found
 
 

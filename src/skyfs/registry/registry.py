@@ -18,6 +18,7 @@ from .database import Database
 from .dataids import DataIds
 from .datasets import Datasets
 from .holdings import Holdings
+from .leaves import Leaves
 from .lookup import Lookup
 from .place import Place
 from .provenance import Provenance
@@ -51,6 +52,8 @@ class Registry:
         Values that were read from the bytes of datasets.
     lookup
         Finds and lists datasets.
+    leaves
+        Lists folders of datasets as bare rows.
     provenance
         Tells what datasets were made from.
     queries
@@ -72,6 +75,7 @@ class Registry:
         self.datasets = Datasets(database, schema, catalogue, symbols)
         self.captured = Captured(database, schema, symbols)
         self.lookup = Lookup(database, schema, catalogue, symbols, self.data_ids)
+        self.leaves = Leaves(database, schema, symbols)
         self.provenance = Provenance(database, schema)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)

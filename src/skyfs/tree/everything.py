@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..model.collection import CollectionKind
 from ..model.dataset import Resolved
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
+from ..registry.leaves import Row
 from ..registry.levels import LevelFilter
 from ..registry.lookup import Directory, Found
 from ..registry.registry import Registry
+from .folders import Folder
 from .shown import Shown
 
 
@@ -59,6 +61,11 @@ class Everything(Shown):
         for one in collections:
             for resolved in _first(snapshot, one, by_collection):
                 yield one, resolved
+
+    def leaves(self, snapshot: Snapshot, folder: Folder) -> Iterator[Sequence[Row]]:
+        members = snapshot.flatten([folder.collection.collection.name])
+        ids = [one.id for one in members if one.collection.kind is not CollectionKind.CALIBRATION]
+        return self._registry.leaves.pages(folder.entry, ids, folder.levels)
 
     def admits(self, snapshot: Snapshot, collection: str, resolved: Resolved) -> bool:  # noqa: ARG002
         return True

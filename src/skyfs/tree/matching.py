@@ -14,6 +14,7 @@ from ..model.dataid import Value
 from ..model.dataset import DatasetRef, Resolved, refs_of
 from ..querying.conditions import Asked
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
+from ..registry.leaves import Row
 from ..registry.levels import LevelFilter
 from ..registry.lookup import Directory
 from ..registry.queries.names import Vocabulary
@@ -21,11 +22,13 @@ from ..registry.queries.question import Question
 from ..registry.registry import Registry
 from ..registry.schema import MAX_NS, MIN_NS
 from .everything import Everything
+from .folders import Folder
 from .shown import Shown
 
 # A folder that has more matches than this is asked about each of its children instead.
 _FEW_ROWS = 2_000
 _IDS_PER_READ = 500
+_ROWS_PER_PAGE = 20_000
 # Columns of a row before its levels: collection, RUN, id.
 _HEAD_COLUMNS = 3
 
@@ -109,6 +112,19 @@ class Matching(Shown):
                     while some := list(islice(refs, _IDS_PER_READ)):
                         for resolved in self._resolved(snapshot, some):
                             yield one, resolved
+
+    def leaves(self, snapshot: Snapshot, folder: Folder) -> Iterator[Sequence[Row]]:
+        entry, one = folder.entry, folder.collection
+        held = self._everything.held(snapshot, [one])
+        if entry.type.name not in held.get(one.collection.name, ()):
+            return
+        if self._refusals(snapshot).get(entry.type.name) is not None:
+            return
+        last = _HEAD_COLUMNS + folder.depth
+        rows = self._rows(snapshot, entry, one, folder.filters, None)
+        members = ((row[0], row[last], row[2]) for row in rows)
+        while some := list(islice(members, _ROWS_PER_PAGE)):
+            yield from self._registry.leaves.placed(some)
 
     def admits(self, snapshot: Snapshot, collection: str, resolved: Resolved) -> bool:
         self.check(snapshot)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
 
 from ..model.selectors import Selector
 from ..resolving import Named
@@ -17,10 +18,13 @@ class Content:
     ----------
     make
         Gives the bytes, and when they were made (UTC nanoseconds since 1970).
+    volatile
+        Whether they are others each time the file is looked up: nobody may keep the node.
     """
 
-    def __init__(self, make: Callable[[], tuple[bytes, int]]) -> None:
+    def __init__(self, make: Callable[[], tuple[bytes, int]], *, volatile: bool = False) -> None:
         self._make = make
+        self.volatile = volatile
         self._made: tuple[bytes, int] | None = None
 
     @property
@@ -38,6 +42,20 @@ class Content:
         if made is None:
             made = self._made = self._make()
         return made
+
+
+class Listed(NamedTuple):
+    """What a listing tells of a folder or file; the numbers are those of the `Node`.
+
+    Of a file that is made when somebody asks for it (a component, ``/.records/visit.csv``) size and time are
+    not known: the size is -1.
+    """
+
+    name: str
+    is_dir: bool
+    inode: int
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,11 @@ class Node:
         return self.named is not None and not self.inner and not self.selectors
 
     @property
+    def is_volatile(self) -> bool:
+        """Whether the bytes are others each time it is looked up, as those of ``/.repo/status.json``."""
+        return self.content is not None and self.content.volatile
+
+    @property
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
@@ -96,9 +119,20 @@ class Node:
     @property
     def inode(self) -> int:
         """A number that stays the same for this dataset or path, on every machine."""
+        if self.named is None:
+            return inode_of(self.path.encode())
         names = "/".join((self.path.split("/")[-1 - len(self.inner)], *self.inner))
-        identity = (
-            self.path.encode() if self.named is None else self.named.resolved.ref.id.bytes + names.encode()
-        )
-        # 63 bits: some programs keep inodes in a signed number. 0 and 1 have a meaning of their own.
-        return (int.from_bytes(hashlib.blake2b(identity, digest_size=8).digest(), "big") >> 1) | 2
+        return inode_of(self.named.resolved.ref.id.bytes + names.encode())
+
+    @property
+    def listed(self) -> Listed:
+        """What a listing tells of it."""
+        made = self.content is not None or (self.named is not None and self.named.component is not None)
+        size, mtime_ns = (-1, 0) if made else (self.stored_bytes, self.stored_ns)
+        return Listed(self.name, self.is_dir, self.inode, size, mtime_ns)
+
+
+def inode_of(identity: bytes) -> int:
+    """Give the inode of a path; of a dataset, of its UUID followed by the name that it is listed by."""
+    # 63 bits: some programs keep inodes in a signed number. 0 and 1 have a meaning of their own.
+    return (int.from_bytes(blake2b(identity, digest_size=8).digest(), "big") >> 1) | 2

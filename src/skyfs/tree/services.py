@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 
 from ..model.paths import Address
@@ -17,9 +18,23 @@ PLAIN = ((".repo",), (".by-id",), (".records",), (".where",))
 
 
 class Services:
-    """Gives the files of service directories."""
+    """Gives the files of service directories.
 
-    def __init__(self, repository: Repository, born_ns: int) -> None:
+    Parameters
+    ----------
+    repository, born_ns
+        What they tell of, and the time of what never changes.
+    status
+        Gives what ``/.repo/status.json`` tells besides the repository, each time it is looked at.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        born_ns: int,
+        status: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
+        self._status = status
         self._repository = repository
         self._born_ns = born_ns
         self._records = RecordFiles(repository)
@@ -58,13 +73,17 @@ class Services:
 
     def _repo(self) -> dict[str, Content]:
         repository = self._repository
-        status = {"name": repository.name, "root": str(repository.root), "writable": repository.writable}
-        contents = {
-            "config.yaml": repository.config.annotated(),
-            "version": f"{version('skyfs')}\n",
-            "status.json": json.dumps(status, indent=1) + "\n",
+        return {
+            "config.yaml": self._fixed(repository.config.annotated()),
+            "version": self._fixed(f"{version('skyfs')}\n"),
+            "status.json": Content(self._standing, volatile=True),
         }
-        return {name: self._fixed(text) for name, text in contents.items()}
+
+    def _standing(self) -> tuple[bytes, int]:
+        repository = self._repository
+        known = {"name": repository.name, "root": str(repository.root), "writable": repository.writable}
+        text = json.dumps({**known, **self._status()}, indent=1, ensure_ascii=False)
+        return f"{text}\n".encode(errors="surrogateescape"), time.time_ns()
 
     def _fixed(self, text: str) -> Content:
         made = text.encode(), self._born_ns

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..model.dataset import Resolved
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
+from ..registry.leaves import Row
 from ..registry.levels import LevelFilter
 from ..registry.lookup import Directory
+from .folders import Folder
 
 
 class Shown(ABC):
@@ -46,6 +48,10 @@ class Shown(ABC):
         filters: LevelFilter,
     ) -> Iterator[tuple[CollectionEntry, Resolved]]:
         """Give datasets of types of one group as each collection shows them: the first of a chain wins."""
+
+    @abstractmethod
+    def leaves(self, snapshot: Snapshot, folder: Folder) -> Iterator[Sequence[Row]]:
+        """Give what `datasets` does, as rows, of a folder of the last level, no calibrations."""
 
     @abstractmethod
     def admits(self, snapshot: Snapshot, collection: str, resolved: Resolved) -> bool:

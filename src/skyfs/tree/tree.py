@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..abc.source import ByteSource
@@ -14,6 +14,7 @@ from ..model.collection import CollectionKind
 from ..model.dataid import Value
 from ..model.dataset import Resolved
 from ..model.paths import Address
+from ..model.quoting import encode_name
 from ..model.selectors import Selector
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
 from ..registry.levels import LevelFilter
@@ -21,12 +22,13 @@ from ..registry.lookup import by_group
 from ..repository import Repository
 from ..resolving import Named
 from .attributes import attributes
+from .entries import Entries, listed_folders
 from .everything import Everything
 from .folders import Folder, is_below, read_folder
 from .insides import Insides
 from .matching import Matching
 from .naming import dataset_path
-from .node import Node
+from .node import Listed, Node
 from .services import PLAIN, Services
 from .shown import Shown
 
@@ -43,16 +45,25 @@ class Tree:
         What is shown.
     collections
         Show only these collections, and those below them; default: all.
+    status
+        Gives what ``/.repo/status.json`` tells besides the repository: of the mount, say.
     """
 
-    def __init__(self, repository: Repository, collections: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        collections: Sequence[str] | None = None,
+        *,
+        status: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
         self.repository = repository
         self._visible = tuple(collections) if collections is not None else None
         self._registry = repository.registry
         self.insides = Insides(repository, repository.converter)
         self.born_ns = (repository.root / "skyfs.yaml").stat().st_mtime_ns
-        self._services = Services(repository, self.born_ns)
+        self._services = Services(repository, self.born_ns, status)
         self._everything = Everything(repository.registry)
+        self._lists = Entries(repository)
         self._matching: OrderedDict[str, Matching] = OrderedDict()
         self._lock = threading.Lock()
         elided = repository.elided
@@ -183,17 +194,50 @@ class Tree:
         InvalidQuery
             When the expression of ``/.where/<expression>`` means nothing.
         """
-        dataset = self._dataset_folder(address)
-        if dataset is not None:
-            found = list(self.insides.children(dataset))
-        elif address.service in PLAIN:
-            found = list(self._services.files(address))
+        apart = self._apart(address)
+        if apart is not None:
+            found = list(apart)
         else:
             found = list(self._children(self._registry.current(), address))
             found += () if self.over is None else self._only_over(address, found)
-        if not found and (address.head or address.keys) and not self.lookup(address).is_dir:
-            raise NotDirectory(f"list {str(address)!r}", "it is a file")
+        if not found:
+            self._require_folder(address)
         return sorted(found, key=lambda node: node.name)
+
+    def entries(self, address: Address) -> Iterator[Listed]:
+        """List a folder as `children` does, without a node for each, and in no order.
+
+        Of a folder with many datasets, those of each statement (20 000 rows) are made while they are iterated
+        over. The errors are those of `children`.
+        """
+        apart, empty = self._apart(address), True
+        over: dict[str, Node] = {}
+        listed: Iterator[Listed]
+        if apart is not None:
+            listed = (node.listed for node in apart)
+        else:
+            listed = self._entries(self._registry.current(), address)
+            over = {} if self.over is None else {node.name: node for node in self.over.contents(address)}
+        for one in listed:
+            empty = False
+            over.pop(one.name, None)
+            yield one
+        # What is in memory alone.
+        yield from (node.listed for node in over.values())
+        if empty and not over:
+            self._require_folder(address)
+
+    def _apart(self, address: Address) -> Iterator[Node] | None:
+        """List a folder that is no part of the tree of collections: of a service, or within a dataset."""
+        dataset = self._dataset_folder(address)
+        if dataset is not None:
+            return self.insides.children(dataset)
+        return self._services.files(address) if address.service in PLAIN else None
+
+    def _require_folder(self, address: Address) -> None:
+        """Refuse what is no folder, though it may have nothing in it."""
+        if (address.head or address.keys) and not self.lookup(address).is_dir:
+            raise NotDirectory(f"list {str(address)!r}", "it is a file")
 
     def _only_over(self, address: Address, found: Sequence[Node]) -> list[Node]:
         """Give the children that are in memory alone."""
@@ -423,44 +467,69 @@ class Tree:
         return [one for one in shown if not head or is_below(one.collection.name, "/".join(head))]
 
     def _children(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
-        shown = self.shown(address.service)
-        held = shown.held(snapshot, self._below(snapshot, address.head)) if not address.keys else {}
+        names, types = self._names(snapshot, address)
+        for name in names:
+            yield self._directory(replace(address, head=(*address.head, name)))
+        yield from self._files(snapshot, address, types)
+        folder = self._folder(snapshot, address)
+        if folder is not None:
+            yield from self._last_level(snapshot, folder)
+            for value in self._next_level(snapshot, folder):
+                yield self._directory(folder.below(value))
+
+    def _entries(self, snapshot: Snapshot, address: Address) -> Iterator[Listed]:
+        names, types = self._names(snapshot, address)
+        yield from listed_folders(str(address), map(encode_name, names), self.born_ns)
+        yield from (node.listed for node in self._files(snapshot, address, types))
+        folder = self._folder(snapshot, address)
+        if folder is None:
+            return
+        if self._lists.can(snapshot, folder):
+            yield from self._lists.datasets(self.shown(address.service), snapshot, folder)
+            return
+        yield from (node.listed for node in self._last_level(snapshot, folder))
+        if not folder.is_full:
+            yield from self._lists.folders(folder, self._next_level(snapshot, folder), self.born_ns)
+
+    def _names(self, snapshot: Snapshot, address: Address) -> tuple[list[str], list[TypeEntry]]:
+        """Give the names of collections and types in a folder, and the types whose datasets lie in it."""
+        if address.keys:
+            return [], []
+        held = self.shown(address.service).held(snapshot, self._below(snapshot, address.head))
         width = len(address.head)
         own = "/".join(address.head)
         names = {name.split("/")[width] for name in held if name != own}
         types = [snapshot.types[name] for name in held.get(own, ())]
         names |= {entry.type.name for entry in types if entry.group.required}
-        for name in names:
-            yield self._directory(replace(address, head=(*address.head, name)))
-        for entry in types:
-            if not entry.group.required:
-                yield from self._leaves(
-                    snapshot, [snapshot.collections[own]], [entry], LevelFilter({}, {}), address
-                )
-        folder = self._folder(snapshot, address)
-        if folder is not None:
-            yield from self._level(snapshot, folder)
+        return sorted(names), [entry for entry in types if not entry.group.required]
 
-    def _level(self, snapshot: Snapshot, folder: Folder) -> Iterator[Node]:
-        """List a folder below a type: the next level, or the datasets."""
+    def _files(self, snapshot: Snapshot, address: Address, types: Sequence[TypeEntry]) -> Iterator[Node]:
+        """Give the datasets without dimensions in a collection."""
+        own = [snapshot.collections["/".join(address.head)]] if types else []
+        return self._leaves(snapshot, own, types, LevelFilter({}, {}), address)
+
+    def _last_level(self, snapshot: Snapshot, folder: Folder) -> Iterator[Node]:
+        """Give the datasets in a folder below a type."""
         hive = folder.in_hive
-        last = folder.depth >= len(folder.entry.group.levels) - 1
-        if last and not (hive and not folder.is_full):
+        if folder.is_full or (not hive and folder.depth == len(folder.entry.group.levels) - 1):
             files = self._leaves(
                 snapshot, [folder.collection], [folder.entry], folder.filters, folder.canonical
             )
             yield from (node for node in files if hive or folder.is_full == _is_valid(node))
-        if not folder.is_full:
-            found = self.shown(folder.address.service).directories(
-                snapshot,
-                [folder.entry],
-                [folder.collection],
-                folder.filters,
-                folder.depth + 1,
-                ranges=last and not hive,
-            )
-            for value in {directory.values[-1] for directory in found}:
-                yield self._directory(folder.below(value))
+
+    def _next_level(self, snapshot: Snapshot, folder: Folder) -> list[Value]:
+        """Give the values whose folders lie in a folder below a type."""
+        if folder.is_full:
+            return []
+        found = self.shown(folder.address.service).directories(
+            snapshot,
+            [folder.entry],
+            [folder.collection],
+            folder.filters,
+            folder.depth + 1,
+            ranges=folder.depth == len(folder.entry.group.levels) - 1 and not folder.in_hive,
+        )
+        return list(dict.fromkeys(directory.values[-1] for directory in found))
 
     def _leaves(
         self,

@@ -14,6 +14,7 @@ from skyfs.model.ranges import REMOTE, Cost
 from ..keys import check_key
 from .bulk import Bulk
 from .disk_cache import DiskCache
+from .kept import KeptFile
 from .layout import content_name, keyed_name
 from .source import CachedSource, Far
 
@@ -36,6 +37,11 @@ class CachedStore(Store):
         digest is not shared with others.
     cost
         What reading from the store costs, by which parts of files are planned.
+
+    Attributes
+    ----------
+    hits, misses
+        How many files that were opened, one by one, were here whole, and how many were not.
     """
 
     def __init__(self, store: Store, cache: DiskCache, *, identity: str = "", cost: Cost = REMOTE) -> None:
@@ -44,18 +50,25 @@ class CachedStore(Store):
         self._store, self._cache = store, cache
         self._identity = identity or secrets.token_hex(16)
         self._bulk = Bulk(store, cache)
+        # Without a lock, which a fork could leave locked: counts, not accounts.
+        self.hits = self.misses = 0
+
+    @property
+    def cache(self) -> DiskCache:
+        """Where the bytes are kept."""
+        return self._cache
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         check_key(key, self.name)
         if expected is not None and expected.sha256 is not None:
             name = content_name(expected.sha256)
-            found = self._cache.find(name, expected.size, key, self.name)
+            found = self._find(name, expected.size, key)
             return found if found is not None else self._far(key, expected, lambda: name)
         if expected is not None:
             return self._far(key, expected, lambda: self._name_of(key, expected))
         state = self._store.stat(key)
         name = keyed_name(self._identity, key, state.size, state.mtime_ns)
-        found = self._cache.find(name, state.size, key, self.name)
+        found = self._find(name, state.size, key)
         return found if found is not None else self._far_now(key, Expected(state.size), name)
 
     def stat(self, key: str) -> Stat:
@@ -115,6 +128,14 @@ class CachedStore(Store):
     def forget(self, key: str) -> None:
         """Forget what was kept of a key by its name; what is kept by its digest is right for ever."""
         self._cache.forget_key(self._identity, key)
+
+    def _find(self, name: str, size: int, key: str) -> KeptFile | None:
+        found = self._cache.find(name, size, key, self.name)
+        if found is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return found
 
     def _read(self, key: str, expected: Expected | None) -> bytes:
         with self.open(key, expected) as source:
