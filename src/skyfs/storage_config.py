@@ -126,6 +126,11 @@ def without_password(url: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
+def is_server(registry: str) -> bool:
+    """Tell whether a registry is on a server, not a file."""
+    return "://" in registry
+
+
 def with_hidden_password(url: str) -> str:
     """Give a URL with a user name, but no password, wherever it may stand."""
     shown = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)

@@ -172,3 +172,19 @@ def _remainder(node: Remainder, compiler: SQLCompiler, **options: Any) -> str:  
 def _remainder_or_null(node: Remainder, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     a, b = (f"TRUNC(CAST({compiler.process(one, **options)} AS NUMERIC))" for one in node.clauses)
     return f"({a} % NULLIF({b}, 0))"
+
+
+class Exactly(_Of):
+    """A number that is to be kept as it is: PostgreSQL makes a decimal of 15 digits of a float."""
+
+    name = "exactly"
+
+
+@compiles(Exactly)
+def _exactly(node: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return str(compiler.process(node.clauses, **options))
+
+
+@compiles(Exactly, "postgresql")
+def _exactly_by_text(node: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"CAST(CAST({compiler.process(node.clauses, **options)} AS TEXT) AS NUMERIC)"

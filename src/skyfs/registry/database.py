@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import sqlalchemy as sa
@@ -25,6 +26,25 @@ _T = TypeVar("_T")
 _NO_PARAMS: Params = {}
 # Connections of parent processes. Closing them in a child would drop the parent's locks, or end its session.
 _inherited: list[object] = []
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which state a registry is in.
+
+    Attributes
+    ----------
+    token
+        Two states with the same one are the same, when they are settled.
+    changed_ns
+        When it came about, in nanoseconds since 1970.
+    settled
+        False when what is committed next may leave the token as it is.
+    """
+
+    token: object
+    changed_ns: int
+    settled: bool = True
 
 
 class Clash(Exception):
@@ -76,6 +96,10 @@ class Database(ABC):
     @abstractmethod
     def is_none(self, error: StoreError) -> bool:
         """Tell whether an error of the first read says that there is no registry, or a damaged one."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Tell which state is committed."""
 
     @abstractmethod
     def size_bytes(self) -> int:

@@ -14,7 +14,7 @@ from ..model.dimensions import Universe
 from .captured import Captured
 from .catalogue import Catalogue, Snapshot
 from .collections import Collections
-from .database import Database
+from .database import Database, State
 from .dataids import DataIds
 from .datasets import Datasets
 from .holdings import Holdings
@@ -147,6 +147,10 @@ class Registry:
     def writable(self) -> bool:
         """Whether it was opened for writing."""
         return self._database.writable
+
+    def state(self) -> State:
+        """Tell which state is committed: of two that are the same nothing was changed in between."""
+        return self._database.state()
 
     def size_bytes(self) -> int:
         """Give the size of the database."""

@@ -33,7 +33,7 @@ from sqlalchemy.engine import Dialect
 
 from ..errors import BadDefinition
 from ..model.dimensions import Column, DimensionGroup, Element, Universe
-from .constructs import TEXT
+from .constructs import TEXT, Exactly
 
 SCHEMA_VERSION = 3
 
@@ -61,6 +61,10 @@ class Number(sa.types.UserDefinedType[float]):
     def get_col_spec(self, **_: object) -> str:
         """Give the type's name in SQL."""
         return "NUMERIC"
+
+    def bind_expression(self, bindvalue: sa.BindParameter[float]) -> sa.ColumnElement[float]:
+        """Send all digits."""
+        return Exactly(bindvalue)
 
 
 _COLUMN_TYPES: dict[str, sa.types.TypeEngine[Any]] = {

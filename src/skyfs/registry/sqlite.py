@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -14,10 +15,11 @@ from sqlalchemy.dialects import sqlite
 
 from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError
 from .connection import SqliteSession, open_memory, open_reader, open_writer
-from .database import Clash, Database
+from .database import Clash, Database, State
 from .functions import raised
 from .statement import Language
 
+_TICK_NS = 50_000_000
 _BUSY, _READONLY, _FULL = 5, 8, 13
 # No table "meta", damaged pages, another kind of file.
 _NO_REGISTRY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -60,6 +62,12 @@ class SqliteDatabase(Database):
         self._durability = durability
         self._create = create
         self._in_memory = in_memory
+
+    def state(self) -> State:
+        found = [_look(path) for path in (self.name, f"{self.name}-wal")]
+        changed_ns = max((one[2] for one in found if one is not None), default=0)
+        # Two changes within one tick of the kernel's clock leave the same times.
+        return State(tuple(found), changed_ns, settled=not 0 <= time.time_ns() - changed_ns < _TICK_NS)
 
     def size_bytes(self) -> int:
         """Give the size of the database, write-ahead log left out."""
@@ -131,6 +139,14 @@ class SqliteFile:
         """Delete it."""
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+
+def _look(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def in_memory() -> SqliteDatabase:

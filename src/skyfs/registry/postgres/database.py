@@ -8,10 +8,11 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors
 
-from ...errors import BadArgument, ReadOnly, StoreError
-from ..database import Clash, Database
+from ...errors import BadArgument, InDoubt, InvalidQuery, ReadOnly, StoreError
+from ..database import Clash, Database, State
 from ..session import Session
 from .address import Address
+from .functions import CHANGED
 from .session import LANGUAGE, LOCK_TIMEOUT_MS, PostgresSession, connect, set_up
 
 _SIZE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = :id"
@@ -40,6 +41,10 @@ class PostgresDatabase(Database):
         self._schema_id = schema_id
         self._durability = durability
 
+    def state(self) -> State:
+        ((number, changed_ns),) = self.read(sa.text("SELECT number, changed_ns FROM skyfs_changes"))
+        return State(number, changed_ns)
+
     def size_bytes(self) -> int:
         return int(self.read(sa.text(_SIZE), {"id": self._schema_id})[0][0] or 0)
 
@@ -50,7 +55,7 @@ class PostgresDatabase(Database):
     def is_none(self, error: StoreError) -> bool:
         return isinstance(error.__cause__, errors.UndefinedTable | errors.UndefinedColumn)
 
-    def _open(self) -> Session:
+    def _open(self) -> PostgresSession:
         connection = connect(self._address)
         session = PostgresSession(connection, self._schema_id)
         try:
@@ -78,6 +83,33 @@ class PostgresDatabase(Database):
             settings["synchronous_commit"] = "off"
         return settings
 
+    def _commit(self, session: Session) -> None:
+        try:
+            session.command(f"{CHANGED}; COMMIT")
+        except self.foreign as error:
+            if not isinstance(session, PostgresSession) or not session.is_lost:
+                self._fail("commit to", error)
+            self._require_committed(session.xid, error)
+
+    def _require_committed(self, xid: int, lost: Exception) -> None:
+        """Find out whether a transaction was committed whose connection was lost meanwhile."""
+        asked, why = f"commit to the registry {self.name!r}", " ".join(str(lost).split())
+        try:
+            session = self._open()
+            try:
+                # Its lock is free as soon as it has ended.
+                session.begin()
+                status = session.status(xid)
+            finally:
+                session.close()
+        except self.foreign:
+            todo = "look whether it is there, when the server answers again"
+            raise InDoubt(asked, f"the connection was lost before the server's answer: {why}", todo) from lost
+        if status != "committed":
+            raise StoreError(
+                asked, f"the connection was lost, nothing is changed: {why}", "try again"
+            ) from lost
+
     def _translated(self, asked: str, error: Exception) -> Exception:
         return translated(asked, error)
 
@@ -94,6 +126,8 @@ def translated(asked: str, error: Exception) -> Exception:
             return StoreError(asked, text, "another process is writing; try again")
         case errors.DiskFull():
             return StoreError(asked, text, "free the server's disk")
+        case errors.NumericValueOutOfRange() if not error.diag.context:  # in no value that was given
+            return InvalidQuery("bad query", f"a number in it becomes too large: {text}", "take smaller ones")
         case psycopg.DataError() | OverflowError() | UnicodeEncodeError():
             todo = "text is UTF-8 without NUL, numbers are of 64 bits"
             return BadArgument(asked, f"a value cannot be stored: {text}", todo)

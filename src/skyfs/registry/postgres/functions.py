@@ -1,4 +1,4 @@
-"""Functions that statements call, defined in the schema of each registry.
+"""What a schema has beside the tables: functions that statements call, and a count of its changes.
 
 ``skyfs_integers``, ``skyfs_floats``, ``skyfs_texts``, ``skyfs_truths``
     The items of a JSON list as rows.
@@ -59,7 +59,15 @@ _OF_THE_SPHERE = {
     ),
 }
 
+_CHANGES = "CREATE TABLE skyfs_changes AS SELECT 0::bigint AS number, 0::bigint AS changed_ns"
+# Who reads this row sees what the transaction that wrote it has done, and never a number without it.
+CHANGED = """
+UPDATE skyfs_changes
+SET number = number + 1, changed_ns = 1000 * (1000000 * extract(epoch FROM clock_timestamp()))::bigint
+"""
+
 DEFINITIONS = (
+    _CHANGES,
     *(_ITEMS.format(name=name, kind=kind) for name, kind in _KINDS.items()),
     _GLOB,
     _ASK,

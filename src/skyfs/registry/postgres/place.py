@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -13,7 +13,7 @@ from ...errors import Exists, NotAllowed, NotFound
 from .address import Address
 from .database import PostgresDatabase, translated
 from .functions import DEFINITIONS
-from .session import connect, locking
+from .session import connect, driver, locking
 
 _SCHEMA = """
 SELECT oid, has_schema_privilege(oid, 'USAGE'), obj_description(oid, 'pg_namespace')
@@ -59,7 +59,7 @@ class PostgresSchema:
         if found is None:
             try:
                 raw.execute(f"CREATE SCHEMA {schema}")
-            except errors.UniqueViolation | errors.DuplicateSchema:
+            except (errors.UniqueViolation, errors.DuplicateSchema):
                 raise Exists(asked, "somebody makes it at this moment", todo) from None
             raw.execute(f"COMMENT ON SCHEMA {schema} IS '{_COMMENT}'")
             found = raw.execute(_SCHEMA, [schema]).fetchone()
@@ -111,7 +111,7 @@ class PostgresSchema:
         try:
             connection = connect(self._address)
             try:
-                yield cast("psycopg.Connection[Any]", connection.connection.dbapi_connection)
+                yield driver(connection)
             finally:
                 connection.close()
         except PostgresDatabase.foreign as error:

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.pq import TransactionStatus
-from psycopg.types.numeric import FloatDumper, Int8Dumper, NumericLoader
+from psycopg.types.numeric import Int8Dumper, NumericLoader
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 from sqlalchemy.engine import Connection
 
@@ -22,7 +22,8 @@ from ..statement import Language, Rendered, Rows
 from .address import Address
 from .sphere import MOST_KNOWN, MOST_ROUNDS, Sphere, asks
 
-LANGUAGE = Language(dialects.dialect(paramstyle="numeric_dollar"), re.compile(r"\$(\d+)"), "$")
+_DIALECT = dialects.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+LANGUAGE = Language(_DIALECT, re.compile(r"\$(\d+)"), "$")
 LOCK_TIMEOUT_MS = 60_000
 OLDEST_SERVER = 140_000
 _LOCK_CLASS = 0x736B7966
@@ -35,12 +36,6 @@ def locking(schema_id: int) -> str:
     # The lock has two signed numbers; those of schemas have no sign.
     number = schema_id - 2**32 if schema_id >= 2**31 else schema_id
     return f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {number})"
-
-
-class _AnyFloatDumper(FloatDumper):
-    """Sends a float as what the place wants: sent as a float, a numeric column would get 15 digits of it."""
-
-    oid = 0
 
 
 class _NumberLoader(NumericLoader):
@@ -63,13 +58,10 @@ class PostgresSession(Session):
 
     def __init__(self, connection: Connection, schema_id: int) -> None:
         super().__init__(connection)
-        raw = connection.connection.dbapi_connection
-        if not isinstance(raw, psycopg.Connection):
-            raise TypeError(raw)
-        self._raw: psycopg.Connection[Any] = raw
-        self._cursor = psycopg.RawCursor(raw)
+        self._raw = driver(connection)
+        self._cursor: psycopg.RawCursor[tuple[Any, ...]] = psycopg.RawCursor(self._raw)
         self._schema_id = schema_id
-        self._sphere = Sphere(raw)
+        self._sphere = Sphere(self._raw)
         self._is_outdated = False
         self.xid = 0
 
@@ -111,7 +103,13 @@ class PostgresSession(Session):
             raise
         while self._cursor.nextset():
             pass
-        (self.xid,) = map(int, self._cursor.fetchone())
+        self.xid = self._number()
+
+    def status(self, xid: int) -> str | None:
+        """Tell what has become of a transaction; None when it is too long ago."""
+        self._cursor.execute("SELECT pg_xact_status($1::text::xid8)", [str(xid)])
+        ((found,),) = self._cursor.fetchall()
+        return None if found is None else str(found)
 
     def command(self, text: str) -> None:
         self._cursor.execute(text)
@@ -151,7 +149,7 @@ class PostgresSession(Session):
         raise StoreError("read the registry", f"no end of questions in {MOST_ROUNDS} rounds", "ask for less")
 
     def write_many(self, text: str, rows: Rows) -> int:
-        # All of it or nothing, as a statement of its own is: the transaction goes on after a row that clashes.
+        # All of it or nothing, like a statement of SQLite: the transaction goes on after a row that clashes.
         cursor = psycopg.RawCursor(self._raw)
         try:
             with self._raw.pipeline():
@@ -165,8 +163,12 @@ class PostgresSession(Session):
         return cursor.rowcount
 
     def version(self, rendered: Rendered) -> int:
-        row = self._cursor.execute(rendered.text, rendered.values({})).fetchone()
-        return int(row[0])
+        self._cursor.execute(rendered.text, rendered.values({}))
+        return self._number()
+
+    def _number(self) -> int:
+        ((number,),) = self._cursor.fetchall()
+        return int(number)
 
 
 # All connections are of one engine: it keeps each statement that it has compiled, which takes milliseconds.
@@ -177,7 +179,6 @@ def _connect() -> psycopg.Connection[Any]:
     raw: psycopg.Connection[Any] = psycopg.connect(autocommit=True, **_opening.options)
     adapters = raw.adapters
     adapters.register_dumper(int, Int8Dumper)
-    adapters.register_dumper(float, _AnyFloatDumper)
     adapters.register_loader("numeric", _NumberLoader)
     raw.prepared_max = 500
     return raw
@@ -200,14 +201,17 @@ def connect(address: Address) -> Connection:
     """
     _opening.options = address.options
     connection = _engine.connect()
-    raw = connection.connection.dbapi_connection
-    if isinstance(raw, psycopg.Connection):
-        try:
-            _check(address, raw)
-        except BaseException:
-            connection.close()
-            raise
+    try:
+        _check(address, driver(connection))
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def driver(connection: Connection) -> psycopg.Connection[Any]:
+    """Give the driver's connection behind one of SQLAlchemy's."""
+    return cast("psycopg.Connection[Any]", connection.connection.dbapi_connection)
 
 
 def _check(address: Address, raw: psycopg.Connection[Any]) -> None:
