@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 
-from skyfs.registry.postgres.address import Address
 from skyfs.registry.postgres.place import PostgresSchema
 from skyfs.registry.registry import Registry
-from skyfs.testing.postgres_server import PostgresServer
-from skyfs.testing.registry_sky import default_universe
 from skyfs.testing.registry_suite import RegistrySuite, Reopen
 
-_numbers = count()
-
-
-@pytest.fixture
-def place(postgres: PostgresServer) -> Iterator[PostgresSchema]:
-    """A schema of its own."""
-    place = PostgresSchema(Address.parse(postgres.url(), f"registry_{next(_numbers)}"))
-    yield place
-    place.drop()
+from .conftest import create
 
 
 class TestPostgres(RegistrySuite):
     @pytest.fixture
     def registry(self, place: PostgresSchema) -> Iterator[Registry]:
-        registry = Registry.create(place, default_universe(), durability="process")
+        registry = create(place)
         yield registry
         registry.close()
 

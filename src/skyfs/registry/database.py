@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 import sqlalchemy as sa
 
-from ..errors import BadDefinition, ReadOnly, StoreError
+from ..errors import ReadOnly, StoreError
 from .session import Session, Sink
 from .statement import AnyRow, Language, Selection, Statement
 
@@ -273,10 +273,6 @@ class Database(ABC):
             connection = self._writer().connection
             try:
                 table.create(connection, checkfirst=True)
-            except sa.exc.IdentifierError as error:
-                raise BadDefinition(
-                    f"make the table {table.name!r}", str(error), "use shorter names"
-                ) from None
             except self.foreign as error:
                 self._fail("write to", error)
 

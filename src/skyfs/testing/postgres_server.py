@@ -22,6 +22,11 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import psycopg.rows
+import psycopg.sql
+from psycopg.conninfo import make_conninfo
+
+from skyfs.registry.postgres.address import Address
 
 _START_S = 60.0
 _POLL_S = 0.02
@@ -116,6 +121,20 @@ def postgres_server() -> Iterator[PostgresServer]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_tables(address: Address, *names: str) -> dict[str, list[dict[str, Any]]]:
+    """Give the rows of some tables of a schema, or of all, sorted, through a connection of its own."""
+    schema = address.schema
+    with psycopg.connect(make_conninfo(**address.options), row_factory=psycopg.rows.dict_row) as raw:
+        found = raw.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
+        wanted = names or [row["tablename"] for row in found.fetchall()]
+        return {name: _rows(raw, schema, name) for name in wanted}
+
+
+def _rows(raw: psycopg.Connection[dict[str, Any]], schema: str, table: str) -> list[dict[str, Any]]:
+    everything = psycopg.sql.SQL("SELECT * FROM {}").format(psycopg.sql.Identifier(schema, table))
+    return sorted(raw.execute(everything).fetchall(), key=str)
 
 
 def _add_users(server: PostgresServer) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import errors
 
-from ...errors import BadArgument, InDoubt, InvalidQuery, ReadOnly, StoreError
+from ...errors import BadArgument, BadDefinition, InDoubt, InvalidQuery, ReadOnly, StoreError
 from ..database import Clash, Database, State
 from ..session import Session
 from .address import Address
@@ -22,6 +23,10 @@ SELECT pg_relation_size(oid) *
     CASE WHEN reltuples > 0 AND relpages > 0 THEN reltuples / relpages / 8192 ELSE 0.01 END
 FROM pg_class WHERE relname = :name AND relnamespace = :id
 """
+
+
+_LONGEST_NAME = 63
+_SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 
 
 class PostgresDatabase(Database):
@@ -54,6 +59,11 @@ class PostgresDatabase(Database):
 
     def is_none(self, error: StoreError) -> bool:
         return isinstance(error.__cause__, errors.UndefinedTable | errors.UndefinedColumn)
+
+    def define(self, tables: Sequence[sa.Table]) -> None:
+        for table in tables:
+            _check_names(table)
+        super().define(tables)
 
     def _open(self) -> PostgresSession:
         connection = connect(self._address)
@@ -114,6 +124,16 @@ class PostgresDatabase(Database):
         return translated(asked, error)
 
 
+def _check_names(table: sa.Table) -> None:
+    """Refuse names that the server would cut, or has for columns of its own."""
+    names = [table.name, *table.c.keys(), *(str(index.name) for index in table.indexes)]
+    for name in names:
+        if name in _SYSTEM_COLUMNS or len(name.encode()) > _LONGEST_NAME:
+            found = f"PostgreSQL has no room for the name {name!r}"
+            todo = f"names have at most {_LONGEST_NAME} bytes, and none is {', '.join(_SYSTEM_COLUMNS)}"
+            raise BadDefinition(f"make the table {table.name!r}", found, todo)
+
+
 def translated(asked: str, error: Exception) -> Exception:
     """Give our error for one of the driver, or of the server."""
     text = " ".join(str(error).split())
@@ -122,6 +142,9 @@ def translated(asked: str, error: Exception) -> Exception:
             return Clash(text)
         case errors.InsufficientPrivilege() | errors.ReadOnlySqlTransaction():
             return ReadOnly(asked, text, "ask the owner of the database for the right (GRANT)")
+        case errors.InFailedSqlTransaction():
+            found = "the transaction is over: an error in it was passed by"
+            return StoreError(asked, found, "begin it again")
         case errors.LockNotAvailable():
             return StoreError(asked, text, "another process is writing; try again")
         case errors.DiskFull():

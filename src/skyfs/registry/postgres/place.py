@@ -37,7 +37,7 @@ class PostgresSchema:
     """Where the registry of a repository is: a schema of a database."""
 
     def __init__(self, address: Address) -> None:
-        self._address = address
+        self.address = address
 
     def create(self, *, durability: str) -> PostgresDatabase:
         """Make the schema, or take an empty one that is there, and define functions in it.
@@ -47,13 +47,13 @@ class PostgresSchema:
         Exists
             When something is in it.
         """
-        asked = f"create the registry {self._address.name!r}"
+        asked = f"create the registry {self.address.name!r}"
         with self._connected(asked) as raw, raw.transaction():
             schema_id = self._make(raw, asked)
-        return PostgresDatabase(self._address, schema_id, writable=True, durability=durability)
+        return PostgresDatabase(self.address, schema_id, writable=True, durability=durability)
 
     def _make(self, raw: psycopg.Connection[Any], asked: str) -> int:
-        schema = self._address.schema
+        schema = self.address.schema
         todo = "open the repository, or name another schema"
         found = raw.execute(_SCHEMA, [schema]).fetchone()
         if found is None:
@@ -82,20 +82,20 @@ class PostgresSchema:
         NotAllowed
             When the user may not look into it.
         """
-        asked = f"open the registry {self._address.name!r}"
+        asked = f"open the registry {self.address.name!r}"
         with self._connected(asked) as raw:
-            found = raw.execute(_SCHEMA, [self._address.schema]).fetchone()
+            found = raw.execute(_SCHEMA, [self.address.schema]).fetchone()
         if found is None:
             raise NotFound(asked, "there is no such schema", "check registry and schema in skyfs.yaml")
         schema_id, may_use, _ = found
         if not may_use:
-            todo = f"ask its owner: GRANT USAGE ON SCHEMA {self._address.schema} TO ..."
+            todo = f"ask its owner: GRANT USAGE ON SCHEMA {self.address.schema} TO ..."
             raise NotAllowed(asked, "this user may not use the schema", todo)
-        return PostgresDatabase(self._address, schema_id, writable=writable, durability=durability)
+        return PostgresDatabase(self.address, schema_id, writable=writable, durability=durability)
 
     def drop(self) -> None:
         """Delete all that is in it; the schema too, when it was made for the registry."""
-        schema, asked = self._address.schema, f"delete the registry {self._address.name!r}"
+        schema, asked = self.address.schema, f"delete the registry {self.address.name!r}"
         with self._connected(asked) as raw, raw.transaction():
             found = raw.execute(_SCHEMA, [schema]).fetchone()
             if found is None:
@@ -109,7 +109,7 @@ class PostgresSchema:
     @contextmanager
     def _connected(self, asked: str) -> Iterator[psycopg.Connection[Any]]:
         try:
-            connection = connect(self._address)
+            connection = connect(self.address)
             try:
                 yield driver(connection)
             finally:

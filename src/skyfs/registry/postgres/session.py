@@ -170,6 +170,11 @@ class PostgresSession(Session):
         ((number,),) = self._cursor.fetchall()
         return int(number)
 
+    def close(self) -> None:
+        if self.is_lost:  # SQLAlchemy would end a transaction first
+            self.connection.invalidate()
+        super().close()
+
 
 # All connections are of one engine: it keeps each statement that it has compiled, which takes milliseconds.
 _opening = threading.local()
