@@ -146,8 +146,8 @@ class SqliteSession(Session):
         finally:
             cursor.close()
 
-    def write_many(self, text: str, rows: Rows) -> int:
-        return int(self.raw.executemany(text, rows).rowcount)
+    def write_many(self, rendered: Rendered, rows: Rows) -> int:
+        return int(self.raw.executemany(rendered.text, rows).rowcount)
 
     def version(self, rendered: Rendered) -> int:
         # This number changes when another connection commits.

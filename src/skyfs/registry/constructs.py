@@ -30,6 +30,25 @@ class _Of(FunctionElement[Any]):
         self.type = sa.types.NullType()
 
 
+class Spelled(sa.sql.ClauseElement):
+    """A statement that PostgreSQL gets in another form."""
+
+    inherit_cache = False
+
+    def __init__(self, usual: sa.sql.ClauseElement, postgresql: sa.sql.ClauseElement) -> None:
+        self.usual, self.postgresql = usual, postgresql
+
+
+@compiles(Spelled)
+def _usual(statement: Spelled, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as SQLAlchemy calls it
+    return str(compiler.process(statement.usual, **options))
+
+
+@compiles(Spelled, "postgresql")
+def _other(statement: Spelled, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return str(compiler.process(statement.postgresql, **options))
+
+
 class Then(sa.sql.selectable.Join):
     """``a CROSS JOIN b``: SQLite goes through the tables in the order given."""
 

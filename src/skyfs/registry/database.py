@@ -258,11 +258,11 @@ class Database(ABC):
 
         A row that breaks a constraint raises `Clash`; some of the rows may be there then.
         """
-        text, touched = statement.rendered(self.language).text, 0
+        rendered, touched = statement.rendered(self.language), 0
         for start in range(0, len(rows), _CHUNK_ROWS):
             session = self._writer()
             try:
-                touched += session.write_many(text, rows[start : start + _CHUNK_ROWS])
+                touched += session.write_many(rendered, rows[start : start + _CHUNK_ROWS])
             except self.foreign as error:
                 self._fail("write to", error)
         return touched

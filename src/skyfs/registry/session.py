@@ -82,7 +82,7 @@ class Session(ABC):
         """Run a SELECT and hand its rows on, some at a time."""
 
     @abstractmethod
-    def write_many(self, text: str, rows: Rows) -> int:
+    def write_many(self, rendered: Rendered, rows: Rows) -> int:
         """Run a statement for each row; give the number of rows touched."""
 
     @abstractmethod

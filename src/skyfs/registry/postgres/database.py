@@ -86,6 +86,9 @@ class PostgresDatabase(Database):
             "tcp_keepalives_interval": "10",
             "tcp_keepalives_count": "3",
             "extra_float_digits": "1",
+            # All statements are meant to go along an index. The planner takes a table as a whole where it
+            # thinks that the first row will do, and then goes through millions of others first.
+            "enable_seqscan": "off",
             # The cost of asking the client is no reason to compile a statement.
             "jit": "off",
         }

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper, NumericLoader
 from sqlalchemy.dialects.postgresql import psycopg as dialects
@@ -28,6 +29,8 @@ LOCK_TIMEOUT_MS = 60_000
 OLDEST_SERVER = 140_000
 _LOCK_CLASS = 0x736B7966
 _ROWS_AT_ONCE = 20_000
+# As many rows are copied rather than inserted; so many change what the planner should know of a table.
+_MANY, _SHIFTING = 20, 10_000
 _INT64 = 2**63
 
 
@@ -148,19 +151,42 @@ class PostgresSession(Session):
                 return
         raise StoreError("read the registry", f"no end of questions in {MOST_ROUNDS} rounds", "ask for less")
 
-    def write_many(self, text: str, rows: Rows) -> int:
+    def write_many(self, rendered: Rendered, rows: Rows) -> int:
+        if rendered.into is not None and len(rows) >= _MANY:
+            return self._copy(rendered.into, rendered.names, rows)
         # All of it or nothing, like a statement of SQLite: the transaction goes on after a row that clashes.
         cursor = psycopg.RawCursor(self._raw)
         try:
             with self._raw.pipeline():
                 self._cursor.execute("SAVEPOINT rows")
-                cursor.executemany(text, rows)
+                cursor.executemany(rendered.text, rows)
                 self._cursor.execute("RELEASE rows")
         except psycopg.Error:
-            if self.in_transaction:
-                self._cursor.execute("ROLLBACK TO rows; RELEASE rows")
+            self._take_back()
             raise
         return cursor.rowcount
+
+    def _take_back(self) -> None:
+        if self.in_transaction:
+            self._cursor.execute("ROLLBACK TO rows; RELEASE rows")
+
+    def _copy(self, table: str, columns: Sequence[str], rows: Rows) -> int:
+        """Insert rows as a stream, which takes a fifth of the time."""
+        into = sql.SQL("COPY {} ({}) FROM STDIN").format(
+            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        try:
+            self._cursor.execute("SAVEPOINT rows")
+            with self._cursor.copy(into) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            self._cursor.execute("RELEASE rows")
+            if len(rows) >= _SHIFTING:
+                self._cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+        except psycopg.Error:
+            self._take_back()
+            raise
+        return len(rows)
 
     def version(self, rendered: Rendered) -> int:
         self._cursor.execute(rendered.text, rendered.values({}))

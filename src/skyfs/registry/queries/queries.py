@@ -306,12 +306,12 @@ def _not_earlier(plan: Plan, part: Part, entry: TypeEntry) -> list[sa.ColumnElem
         other = (entry.tables.valid if valid else entry.tables.member).alias(f"e_{index}")
         same = [other.c[name] == members.c[name] for name in ("type_id", *entry.group.levels)]
         same.append(other.c.collection_id == sa.bindparam(f"earlier_{index}", type_=sa.BigInteger()))
-        same.append(other.c.stored.in_([sa.literal_column("0"), sa.literal_column("1")]))
         spans = plan.spans() or ([(members.c.begin_ns, members.c.end_ns)] if part.valid else [])
         if valid:
             for begin, end in spans:
                 same += [other.c.begin_ns < end, begin < other.c.end_ns]
-        found.append(~sa.exists().where(*same))
+        kinds = [other.c.stored == sa.literal_column(kind) for kind in ("0", "1")]
+        found += [~sa.exists().where(*same, kind) for kind in kinds]
     return found
 
 
