@@ -31,6 +31,7 @@ from skyfs.errors import (
     NotAllowed,
     NotFound,
     SkyfsError,
+    StoreError,
 )
 from skyfs.fs import SkyFileSystem
 from skyfs.mount.session import start
@@ -42,6 +43,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "semantics.md"
 PATH = "/u/r1/metrics/instrument=HSC/day_obs=20131102/exposure=903334/detector=0.json"
 IMAGE = "/raw/all/raw/instrument=HSC/day_obs=20131102/exposure=903334/detector=0.fits"
 FLAT = "/calib/flat/instrument=HSC/detector=0/physical_filter=HSC-I"
+BIAS = "/calib/bias/instrument=HSC/detector=0"
 ID: dict[str, Any] = {"instrument": "HSC", "exposure": 903334, "detector": 0}
 
 
@@ -346,6 +348,58 @@ def test_wrong_selectors(fs: SkyFileSystem, mounted: Path) -> None:
     with pytest.raises(OSError, match="Invalid argument"):
         (mounted / f"{IMAGE.lstrip('/')}[9]").read_bytes()
     assert (mounted / f"{IMAGE.lstrip('/')}[0]").read_bytes() == fs.cat_file(f"{IMAGE}[0]")
+
+
+def test_digest(repo: Repository, fs: SkyFileSystem) -> None:
+    """A file that is read whole is held against its digest: damage is an error, or the bytes come from
+    another place."""
+    stored = repo.root / "data" / PATH.lstrip("/")
+    stored.write_bytes(stored.read_bytes().replace(b"1", b"2"))
+    with pytest.raises(StoreError, match="sha256"):
+        fs.cat_file(PATH)
+
+
+@pytest.fixture
+def lossy(tmp_path: Path) -> Iterator[Repository]:
+    """A repository that keeps arrays in two formats, and has lost one in the first."""
+    stores = [
+        {"name": name, "url": name, "types": ["*"], "formats": {"bias": {"extension": extension}}}
+        for name, extension in (("a", ".npy"), ("b", ".fits"))
+    ]
+    options = {"durability": "process"}
+    with skyfs.create(tmp_path / "sky", name="sky", stores=stores, options=options) as repository:
+        define(repository)
+        repository.register("bias", ["detector"], "Array")
+        key: dict[str, Any] = {"instrument": "HSC", "detector": 0}
+        repository.put(np.arange(3), "bias", run="calib", **key)
+        (repository.root / f"a{BIAS}.npy").unlink()
+        yield repository
+
+
+def test_made_instead(lossy: Repository, caplog: pytest.LogCaptureFixture) -> None:
+    """Where stored bytes are lost and another place has the dataset in another format, the file is made of
+    that, with a warning."""
+    data = skyfs.filesystem(lossy).cat_file(f"{BIAS}.npy")
+    assert np.load(io.BytesIO(data)).tolist() == [0, 1, 2]
+    assert "made of what lies in another place" in caplog.text
+
+
+def test_a_mount_makes_nothing_instead(
+    fuse: None,  # noqa: ARG001 - it skips where nothing can be mounted
+    lossy: Repository,
+    tmp_path: Path,
+) -> None:
+    """A mount never gives a file that is made in the stead of a stored one that is lost: reading it is an
+    error."""
+    folder = tmp_path / "mnt"
+    folder.mkdir()
+    start(lossy.root, folder)
+    try:
+        with pytest.raises(OSError, match="Input/output error"):
+            (folder / f"{BIAS.lstrip('/')}.npy").read_bytes()
+        assert (folder / f"{BIAS.lstrip('/')}.fits").read_bytes()[:6] == b"SIMPLE"
+    finally:
+        unmount(folder)
 
 
 def test_by_id(repo: Repository, fs: SkyFileSystem) -> None:

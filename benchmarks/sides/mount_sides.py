@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from typing import Literal
 
 from mount_content import BUCKET, Content
 
-from skyfs.mount.session import MountOptions, start
+from skyfs.mount.serving import EngineName
+from skyfs.mount.session import MountOptions, log_file, start
 from skyfs.mount.table import unmount
 
 CHILD = str(Path(__file__).with_name("mount_child.py"))
@@ -79,7 +81,7 @@ def _ours(content: Content) -> list[Side]:
     native = "" if importlib.util.find_spec("skyfs.mount.native") else "this skyfs has no native engine"
     root = "" if os.geteuid() == 0 else "passthrough is for root"
     return [
-        Side(PASSTHROUGH, "skyfs", partial(by_daemon, content.near, "native"), missing=native or root),
+        Side(PASSTHROUGH, "skyfs", partial(by_root, content.near), missing=native or root),
         Side(WITHOUT, "skyfs", partial(by_user, content.near), missing=native),
         Side(LIBFUSE, "skyfs", partial(by_daemon, content.near, "libfuse")),
         Side(FAR, "skyfs", partial(_far, content), far=True, missing=content.no_server),
@@ -108,7 +110,7 @@ def _no(program: str) -> str:
 
 
 @contextmanager
-def by_daemon(repository: Path, engine: Literal["native", "libfuse"], writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
+def by_daemon(repository: Path, engine: EngineName, writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
     """Mount a repository as ``skyfs mount --daemon`` does; the run's folder is what the peers show."""
     with _mount_point() as folder:
         start(repository, folder, MountOptions(engine=engine, writable=writable))
@@ -121,10 +123,20 @@ def by_daemon(repository: Path, engine: Literal["native", "libfuse"], writable: 
 
 
 @contextmanager
+def by_root(repository: Path, writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
+    """Mount a repository by the native engine, which must say that files pass through."""
+    with by_daemon(repository, "native", writable) as mounted:
+        said = re.findall(rf" {mounted.pid} .* by the engine (.*)", log_file().read_text(errors="replace"))
+        if not said or not said[-1].startswith("native: passthrough"):
+            raise LookupError(f"no passthrough here: {''.join(said[-1:])}")
+        yield mounted
+
+
+@contextmanager
 def by_user(repository: Path, writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
-    """Mount a repository by a daemon that has no privilege."""
+    """Mount a repository by the native engine as for a user who is not root."""
     assert not writable
-    with _child([sys.executable, CHILD, "unprivileged", str(repository)], ["native"]) as mounted:
+    with _child([sys.executable, CHILD, "asking", str(repository)]) as mounted:
         yield Mounted(mounted.root / "r", mounted.pid)
 
 
@@ -132,10 +144,7 @@ def by_user(repository: Path, writable: bool) -> Iterator[Mounted]:  # noqa: FBT
 def _far(content: Content, writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
     """Mount the repository whose files are on S3, with an empty cache."""
     content.empty_cache()
-    engine: Literal["native", "libfuse"] = (
-        "native" if importlib.util.find_spec("skyfs.mount.native") else "libfuse"
-    )
-    with by_daemon(content.far, engine, writable) as mounted:
+    with by_daemon(content.far, "auto", writable) as mounted:
         yield mounted
 
 

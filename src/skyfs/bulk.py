@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
 from functools import partial
 
-from .editing import target_of
+from .editing import Editor
+from .errors import Exists
 from .fetching import Done, Fetcher, Wanted, try_read, try_save
+from .formats.zip_writing import folder_members, pack
 from .ingesting import IngestFile
 from .model.dataset import DatasetRef
 from .model.paths import Address
@@ -36,23 +40,80 @@ def copy_nodes(tree: Tree, pairs: Sequence[tuple[Node, str]], done: Done) -> lis
 
 
 def take_in(
-    repository: Repository, pairs: Sequence[tuple[str, Address]], *, mode: str = "copy", replace: bool = False
+    editor: Editor, pairs: Sequence[tuple[str, Address]], *, mode: str = "copy", replace: bool = False
 ) -> list[DatasetRef]:
-    """Take local files in as the datasets at paths, all or none; raises as `Repository.ingest`."""
-    by_run: dict[tuple[str, str], list[IngestFile]] = {}
+    """Take local files in as the datasets at paths, all or none; a local folder is packed as one dataset.
+
+    Raises
+    ------
+    Exists
+        When two of them have one path; else as `Editor.draft` and `Repository.ingest`.
+    """
+    require_apart((path, str(address)) for path, address in pairs)
+    groups: dict[tuple[str, str], list[tuple[Repository, IngestFile]]] = {}
+    folders = []
     for path, address in pairs:
-        target = target_of(address)
+        target = editor.target(address, replace=replace)
+        if os.path.isdir(path):
+            folders.append((path, address))
+            continue
         file = IngestFile(path, target.data_id, target.extension)
-        by_run.setdefault((target.type_name, target.run), []).append(file)
+        groups.setdefault((target.type_name, target.run), []).append((editor.holder(target), file))
     found = []
-    with repository.transaction():
-        for (type_name, run), files in by_run.items():
-            found += repository.ingest(files, type_name, run=run, mode=mode, replace=replace)
+    with editor.repository.transaction():
+        for (type_name, run), some in groups.items():
+            files = [file for _, file in some]
+            found += some[0][0].ingest(files, type_name, run=run, mode=mode, replace=replace)
+        for path, address in folders:
+            found.append(pack_in(editor, path, address, replace=replace))
     return found
 
 
+def pack_in(editor: Editor, folder: str, address: Address, *, replace: bool = False) -> DatasetRef:
+    """Take a local folder in as one dataset."""
+    draft = editor.draft(address, replace=replace)
+    try:
+        pack(folder_members(folder), draft.file)
+    except BaseException:
+        draft.discard()
+        raise
+    return draft.commit()
+
+
+def copy_within(
+    tree: Tree, editor: Editor, pairs: Sequence[tuple[Node, Address]], done: Done, *, replace: bool = False
+) -> None:
+    """Copy the bytes of files to other paths, all or none; see `take_in`."""
+    require_apart((node.path, str(address)) for node, address in pairs)
+    with tempfile.TemporaryDirectory(prefix="skyfs-copy-") as folder:
+        paths = [os.path.join(folder, str(number)) for number in range(len(pairs))]
+        files = [(node, path) for path, (node, _) in zip(paths, pairs, strict=True)]
+        for error in copy_nodes(tree, files, done):
+            if error is not None:
+                raise error
+        taken = [(path, address) for path, (_, address) in zip(paths, pairs, strict=True)]
+        take_in(editor, taken, mode="move", replace=replace)
+
+
+def require_apart(pairs: Iterable[tuple[str, str]]) -> None:
+    """Refuse pairs of source and target of which two have one target.
+
+    Raises
+    ------
+    Exists
+        When they do.
+    """
+    sources: dict[str, str] = {}
+    for source, target in pairs:
+        if target in sources:
+            what, found = f"write {target!r}", f"{sources[target]!r} and {source!r} would both have that name"
+            raise Exists(what, found, "copy them into two folders")
+        sources[target] = source
+
+
 def _fetcher(tree: Tree) -> Fetcher:
-    return Fetcher(tree.repository.reader, tree.repository.stores)
+    repository = tree.repository
+    return Fetcher(repository.reader, repository.opener, repository.stores)
 
 
 def _stored(tree: Tree, nodes: Sequence[Node]) -> dict[int, Wanted]:

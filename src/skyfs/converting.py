@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from .abc.source import ByteSource
 from .errors import NotFound
+from .fallback import FAILURES
 from .formats.buffer import Buffer
 from .formats.catalog import Formats
 from .keeping import Kept
-from .model.dataset import Resolved
+from .model.dataset import Location, Resolved
 from .reading import Reader
+
+_log = logging.getLogger("skyfs")
 
 
 class Converter:
@@ -28,16 +34,40 @@ class Converter:
         if component is not None:
             components = dict(self._formats.storage_class(storage_class).components)
             return component in components and self._component_can(components[component], extension)
-        stored = self._reader.shown(resolved).extension
-        return self._formats.knows(extension) and self._formats.can_convert(stored, storage_class, extension)
+        if self._origins(resolved, extension):
+            return True
+        return _has_components(resolved) and self._formats.can_convert(
+            self._assembled_as(resolved), storage_class, extension
+        )
+
+    def rest(
+        self, resolved: Resolved, component: str | None, extension: str, tried: Callable[[Location], bool]
+    ) -> Resolved | None:
+        """Give the dataset without the places that are tried first; None when the others do not lead there.
+
+        Parameters are those of `open`; ``tried`` tells which places these are.
+        """
+        if len(resolved.locations) == 1:
+            return None
+        useful = (
+            place
+            for place in resolved.locations
+            if not tried(place) and (component is None or place.component in (None, component))
+        )
+        left = replace(resolved, locations=tuple(useful))
+        return left if left.locations and self.can(left, component, extension) else None
 
     def open(self, resolved: Resolved, component: str | None, extension: str) -> ByteSource:
         """Give the dataset, or a component of it, in the format of an extension.
+
+        It is made of the nearest place whose bytes are sound.
 
         Raises
         ------
         NotFound
             When there is no way to it.
+        NoBytes, StoreError, BadContent
+            When no place delivers.
         """
         if not self.can(resolved, component, extension):
             named = resolved.ref.type.name + (f".{component}" if component else "")
@@ -47,33 +77,62 @@ class Converter:
         key = ("as", component or "", extension)
         return Buffer(self._kept.made(resolved, key, partial(self._convert, resolved, component, extension)))
 
+    # -- inside ----------------------------------------------------------------------------------------
+
     def _component_can(self, storage_class: str, extension: str) -> bool:
         own = self._formats.extension_for(storage_class)
         return self._formats.knows(extension) and self._formats.can_convert(own, storage_class, extension)
 
-    def _convert(self, resolved: Resolved, component: str | None, extension: str) -> bytes:
+    def _origins(self, resolved: Resolved, extension: str) -> frozenset[str]:
+        """Give the formats of whole files that lead to an extension."""
         storage_class = resolved.ref.type.storage_class
-        file = io.BytesIO()
+        stored = {place.extension for place in resolved.locations if place.component is None}
+        return frozenset(one for one in stored if self._formats.can_convert(one, storage_class, extension))
+
+    def _assembled_as(self, resolved: Resolved) -> str:
+        """Give the format in which a dataset is written that is put together from its components."""
+        dataset_type = resolved.ref.type
+        return self._formats.extension_for(dataset_type.storage_class, dataset_type.name)
+
+    def _convert(self, resolved: Resolved, component: str | None, extension: str) -> bytes:
         if component is not None:
-            value = self._reader.read_component(resolved, component)
-            if value is None:
-                raise NotFound(
-                    f"{component} of {resolved.ref.type.name} {resolved.ref.data_id!r}", "it has none"
-                )
-            own_class = self._formats.component_class(storage_class, component)
-            own = self._formats.extension_for(own_class)
-            self._formats.write(value, file, own, own_class)
-            if extension != own:
-                written, file = Buffer(file.getvalue()), io.BytesIO()
-                self._formats.convert(written, own, own_class, extension, file)
-        elif self._reader.is_apart(resolved):
-            stored = self._reader.shown(resolved).extension
-            self._formats.write(self._reader.read(resolved), file, stored, storage_class)
-            if stored != extension:
-                whole, file = Buffer(file.getvalue()), io.BytesIO()
-                self._formats.convert(whole, stored, storage_class, extension, file)
-        else:
-            location, source = self._reader.open(resolved)
-            with source:
-                self._formats.convert(source, location.extension, storage_class, extension, file)
+            return self._of_component(resolved, component, extension)
+        origins = self._origins(resolved, extension)
+        if origins:
+            try:
+                return self._of_whole(resolved, extension, origins)
+            except FAILURES as error:
+                if not _has_components(resolved):
+                    raise
+                _log.warning("%s; it is put together from its components", error)
+        value, storage_class = self._reader.assembled(resolved), resolved.ref.type.storage_class
+        return self._written(value, storage_class, self._assembled_as(resolved), extension)
+
+    def _of_whole(self, resolved: Resolved, extension: str, origins: frozenset[str]) -> bytes:
+        def act(source: ByteSource, stored: str) -> bytes:
+            file = io.BytesIO()
+            self._formats.convert(source, stored, resolved.ref.type.storage_class, extension, file)
+            return file.getvalue()
+
+        return self._reader.use(resolved, act, extensions=origins, whole=True)
+
+    def _of_component(self, resolved: Resolved, component: str, extension: str) -> bytes:
+        value = self._reader.read_component(resolved, component)
+        if value is None:
+            raise NotFound(f"{component} of {resolved.ref.type.name} {resolved.ref.data_id!r}", "it has none")
+        own_class = self._formats.component_class(resolved.ref.type.storage_class, component)
+        return self._written(value, own_class, self._formats.extension_for(own_class), extension)
+
+    def _written(self, value: object, storage_class: str, own: str, extension: str) -> bytes:
+        """Write an object in its own format, and convert that when another is asked for."""
+        file = io.BytesIO()
+        self._formats.write(value, file, own, storage_class)
+        if extension != own:
+            written, file = Buffer(file.getvalue()), io.BytesIO()
+            self._formats.convert(written, own, storage_class, extension, file)
         return file.getvalue()
+
+
+def _has_components(resolved: Resolved) -> bool:
+    """Tell whether components of the dataset are files of their own."""
+    return any(place.component is not None for place in resolved.locations)

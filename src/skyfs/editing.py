@@ -11,8 +11,9 @@ from .model.dataset import DatasetRef
 from .model.paths import Address, split_leaf
 from .model.quoting import extension_at_end
 from .planning import Target
+from .repository import Repository
 from .tree import Node, Tree
-from .writing import Draft, Writer
+from .writing import Draft
 
 
 class Editor:
@@ -36,10 +37,8 @@ class Editor:
         BadPath, BadDataId, NotFound, UnknownFormat, Unsupported
             When the path names nothing that could exist.
         """
-        target = target_of(address, replace=replace)
-        self._refuse_insides(address)
-        self._refuse_folders(address, target)
-        draft = self._writer(target).draft(target, check=True)
+        target = self.target(address, replace=replace)
+        draft = self.holder(target).writer.draft(target, check=True)
         old = draft.plan.old
         if old is not None and old.locations:
             stored = self._tree.node(target.run, old, Address()).path
@@ -76,13 +75,26 @@ class Editor:
 
     # -- writing ---------------------------------------------------------------------------------------
 
-    def _writer(self, target: Target) -> Writer:
-        """Give what writes a dataset: of types that are kept in memory, that of the repository there."""
+    def target(self, address: Address, *, replace: bool = False) -> Target:
+        """Read a path as what is to be written; what the tree has in its way is refused, as in `draft`."""
+        target = target_of(address, replace=replace)
+        self._refuse_insides(address)
+        self._refuse_folders(address, target)
+        return target
+
+    def holder(self, target: Target) -> Repository:
+        """Give the repository that takes a dataset: of types that are kept in memory, the one there.
+
+        Raises
+        ------
+        NotFound, BadDataId
+            When the type, or a value of the data ID, is not recorded; where they are kept in memory only.
+        """
         elided = self.repository.elided
         if elided is None or not elided.takes(target.type_name):
-            return self.repository.writer
+            return self.repository
         elided.prepare(target.type_name, target.data_id)
-        return elided.repository.writer
+        return elided.repository
 
     def _refuse_folders(self, address: Address, target: Target) -> None:
         """Refuse a file where a folder is, and a folder where a file is."""
@@ -121,7 +133,7 @@ class Editor:
             raise NotAllowed(
                 f"remove {str(address)!r}", "it is a part of a dataset", "remove the whole dataset"
             )
-        if node.is_dir and node.is_dataset and recursive:
+        if node.is_dataset_folder and recursive:
             # Zarr's libraries do so before they write anew, which is then refused: the dataset would be lost.
             todo = "remove it without recursive=True: rm, not rm -r"
             raise NotAllowed(f"remove {str(address)!r} with all in it", "it is one dataset", todo)
@@ -155,14 +167,15 @@ class Editor:
 
     def _by_collection(self, nodes: Iterable[Node]) -> Iterator[tuple[str | None, list[DatasetRef]]]:
         """Give what is to be untagged from each collection, then what is to be deleted (None)."""
-        snapshot = self.repository.registry.current()
+        snapshot, elided = self.repository.registry.current(), self.repository.elided
         tagged: dict[str, list[DatasetRef]] = {}
         deleted: list[DatasetRef] = []
         for node in nodes:
             if node.named is None:
                 continue
             ref, name = node.named.resolved.ref, node.named.collection
-            kind = snapshot.collection(name).collection.kind
+            in_memory = elided is not None and elided.takes(ref.type.name)
+            kind = CollectionKind.RUN if in_memory else snapshot.collection(name).collection.kind
             if kind is CollectionKind.RUN:
                 deleted.append(ref)
             elif kind is CollectionKind.TAGGED:

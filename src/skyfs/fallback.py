@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TypeVar
 
 from .abc.source import ByteSource
-from .errors import NotFound, StoreError
+from .errors import BadContent, NotFound, StoreError, Unsupported
 from .model.dataset import Location
 from .model.ranges import Cost
+from .verifying import verified
 
 _log = logging.getLogger("skyfs")
 _T = TypeVar("_T")
+
+FAILURES = (NotFound, StoreError, BadContent)
+"""What a place raises that lacks the bytes, cannot be read, or holds others."""
 
 
 class FallbackSource(ByteSource):
@@ -27,12 +30,11 @@ class FallbackSource(ByteSource):
     open_place
         Opens one.
     verify
-        Whether the whole is held against the digest before anything of it is given, and no local path is,
-        whose bytes nobody would check.
+        Whether the whole is held against the digest before anything of it is given.
 
     Raises
     ------
-    NotFound, StoreError
+    NotFound, StoreError, BadContent
         When none can be opened; the message tells of each.
     """
 
@@ -42,17 +44,11 @@ class FallbackSource(ByteSource):
         self._waiting = iter(places)
         self._open_place = open_place
         self._verify = verify
-        self._verified: bytes | None = None
         self._failures: list[Exception] = []
         self._opened: list[ByteSource] = []
         self._lock = threading.Lock()
-        self._place, self._source = self._next()
+        self._source = self._next()
         self._size = self._source.size
-
-    @property
-    def place(self) -> Location:
-        """The one that is read now."""
-        return self._place
 
     @property
     def cost(self) -> Cost:
@@ -64,24 +60,16 @@ class FallbackSource(ByteSource):
 
     @property
     def local_path(self) -> str | None:
-        return None if self._verify else self._source.local_path
+        return self._source.local_path
 
     def read(self, start: int, stop: int) -> bytes:
-        if self._verify:
-            return self.read_all()[start:stop]
-        return self._try(lambda source, _: source.read(start, stop))
+        return self._try(lambda source: source.read(start, stop))
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        if self._verify:
-            return [self.read(start, stop) for start, stop in ranges]
-        return self._try(lambda source, _: source.read_many(ranges))
+        return self._try(lambda source: source.read_many(ranges))
 
     def read_all(self) -> bytes:
-        if not self._verify:
-            return self._try(self._whole)
-        if self._verified is None:
-            self._verified = self._try(self._whole)
-        return self._verified
+        return self._try(lambda source: source.read_all())
 
     def open(self) -> BinaryIO:
         # A local file is a real one, with a descriptor; it is not expected to fail halfway.
@@ -92,21 +80,11 @@ class FallbackSource(ByteSource):
         for source in self._opened:
             source.close()
 
-    def _whole(self, source: ByteSource, place: Location) -> bytes:
-        data = source.read_all()
-        if self._verify and place.sha256 is not None and hashlib.sha256(data).digest() != place.sha256:
-            raise StoreError(
-                f"read {place.key!r} in store {place.store!r}",
-                f"its sha256 is not {place.sha256.hex()}: the bytes are damaged",
-                "skyfs check --bytes",
-            )
-        return data
-
-    def _try(self, act: Callable[[ByteSource, Location], _T]) -> _T:
+    def _try(self, act: Callable[[ByteSource], _T]) -> _T:
         while True:
-            source, place = self._source, self._place
+            source = self._source
             try:
-                return act(source, place)
+                return act(source)
             except (NotFound, StoreError) as error:
                 self._go_on(source, error)
 
@@ -115,28 +93,51 @@ class FallbackSource(ByteSource):
         with self._lock:
             if self._source is failed:
                 self._failures.append(error)
-                self._place, self._source = self._next()
+                self._source = self._next()
 
-    def _next(self) -> tuple[Location, ByteSource]:
+    def _next(self) -> ByteSource:
         for place in self._waiting:
             try:
                 source = self._open_place(place)
-            except (NotFound, StoreError) as error:
+                source = verified(source, place) if self._verify else source
+            except FAILURES as error:
                 self._failures.append(error)
                 continue
             self._opened.append(source)
             for failure in self._failures:
                 _log.warning("%s; store %r is read instead", failure, place.store)
             self._failures.clear()
-            return place, source
-        raise _all_failed(self._failures)
+            return source
+        if len(self._failures) == 1:
+            raise self._failures[0]
+        raise all_failed("no store delivers the bytes", self._failures)
 
 
-def _all_failed(failures: Sequence[Exception]) -> NotFound | StoreError:
-    if len(failures) == 1 and isinstance(failures[0], NotFound | StoreError):
-        return failures[0]
+def or_else(first: Callable[[], _T], second: Callable[[], _T] | None) -> _T:
+    """Give what the first way gives, or, when it fails and there is one, the second.
+
+    Raises
+    ------
+    NotFound, StoreError, BadContent
+        When the only way fails, or both; the message tells of each.
+    """
+    try:
+        return first()
+    except FAILURES as error:
+        if second is None:
+            raise
+        try:
+            found = second()
+        except (*FAILURES, Unsupported) as other:
+            raise all_failed("no place delivers the bytes", [error, other]) from other
+        _log.warning("%s; it is made of what lies in another place", error)
+        return found
+
+
+def all_failed(asked: str, failures: Sequence[Exception]) -> Exception:
+    """Give what is to be raised when no place delivers: it tells of each."""
     kind = NotFound if all(isinstance(one, NotFound) for one in failures) else StoreError
-    return kind("no store delivers the bytes", "; ".join(map(str, failures)), "skyfs check")
+    return kind(asked, "; ".join(map(str, failures)), "check the repository: skyfs check")
 
 
 def same_bytes(places: Sequence[Location]) -> Iterator[list[Location]]:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from .abc.source import ByteSource
 from .abc.store import Expected, FetchesMany, Store
 from .model.dataset import Location, Resolved
+from .opening import Opener
 from .reading import Reader
 
 _COPY_BYTES = 1 << 22
@@ -39,8 +40,9 @@ class Fetcher:
     What a store does not deliver in bulk is read by itself, from the next store that has it.
     """
 
-    def __init__(self, reader: Reader, stores: Mapping[str, Store]) -> None:
+    def __init__(self, reader: Reader, opener: Opener, stores: Mapping[str, Store]) -> None:
         self._reader = reader
+        self._opener = opener
         self._stores = stores
 
     def read(self, files: Sequence[Wanted], done: Done) -> list[bytes | Exception]:
@@ -109,7 +111,7 @@ class Fetcher:
         return try_save(lambda: self._open(file), path, done)
 
     def _open(self, file: Wanted) -> ByteSource:
-        return self._reader.open(file.resolved, file.extension, file.component)[1]
+        return self._opener.open(file.resolved, file.component, file.extension, whole=True)
 
 
 def try_read(opening: Callable[[], ByteSource], done: Done) -> bytes | Exception:

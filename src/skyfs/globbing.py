@@ -43,7 +43,7 @@ def find(tree: Tree, address: Address, *, max_depth: int | None = None, inside: 
     inside
         Whether what lies inside of datasets that are folders is given as well.
     """
-    if inside and tree.insides.split(address) is not None:
+    if inside and tree.split_inside(address) is not None:
         return _inside(tree, address, max_depth)
     if address.service in _PLAIN_SERVICES:
         return _browse(tree, address, max_depth)
@@ -69,7 +69,7 @@ def _find(tree: Tree, address: Address, *, max_depth: int | None, inside: bool) 
         found[str(address)] = tree.folder(str(address))
     if inside:
         top = root.count("/")
-        for node in [one for one in found.values() if one.is_dir and one.is_dataset]:
+        for node in [one for one in found.values() if one.is_dataset_folder]:
             left = None if max_depth is None else top + max_depth - node.path.count("/")
             found |= {one.path: one for one in tree.insides.below(node, left)}
     if found:
@@ -138,7 +138,7 @@ def _entered(tree: Tree, pattern: str, nodes: list[Node]) -> Iterator[tuple[Node
     if literal and len(literal) < len(parts):
         try:
             address = parse("/".join(literal))
-            split = tree.insides.split(address)
+            split = tree.split_inside(address)
             node = tree.lookup(address) if split is not None else None
         except (FileNotFoundError, IsADirectoryError, BadPath):
             return
@@ -147,7 +147,7 @@ def _entered(tree: Tree, pattern: str, nodes: list[Node]) -> Iterator[tuple[Node
             yield node, None if "**" in parts else len(parts) - len(literal)
             return
     for node in nodes:
-        if node.is_dir and node.is_dataset:
+        if node.is_dataset_folder:
             names = node.path.strip("/").split("/")
             if "**" in parts[: len(names)]:
                 yield node, None

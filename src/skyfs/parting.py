@@ -9,10 +9,11 @@ from functools import partial
 from .abc.source import ByteSource
 from .converting import Converter
 from .errors import BadContent, Unsupported
+from .fallback import or_else
 from .formats.buffer import Buffer
 from .formats.catalog import Formats
 from .keeping import Kept
-from .model.dataset import Resolved
+from .model.dataset import Location, Resolved
 from .model.selectors import Hdu, HduName, Selector
 from .reading import Reader
 
@@ -73,20 +74,53 @@ class Parter:
                 return self._formats.read(source, extension, general)
 
     def _made(self, resolved: Resolved, component: str | None, extension: str, selectors: Selectors) -> bytes:
-        if self._reader.stored(resolved, extension, component) is not None:
-            with self._reader.open(resolved, extension, component)[1] as source:
-                return self._cut(source, extension, selectors)
-        stored = self._reader.shown(resolved).extension
-        if component is None and not self._reader.is_apart(resolved) and self._formats.can_cut(stored):
-            try:
-                with self._reader.open(resolved, stored)[1] as source:
-                    part = self._cut(source, stored, selectors)
-            except Unsupported:
-                # These selectors may mean something in the other format: an HDU of a table as FITS.
-                if not self._formats.can_cut(extension):
-                    raise
-            else:
-                return self._converted(resolved, part, extension, selectors)
+        if self._reader.stored(resolved, extension, component) is None:
+            return self._of_another(resolved, component, extension, selectors)
+
+        def tried(place: Location) -> bool:
+            return place.component == component and place.extension == extension
+
+        def stored() -> bytes:
+            cut = partial(self._cut, selectors=selectors)
+            return self._reader.use(resolved, cut, extensions=(extension,), component=component, whole=False)
+
+        rest = self._converter.rest(resolved, component, extension, tried)
+        made = None if rest is None else partial(self._of_another, rest, component, extension, selectors)
+        return or_else(stored, made)
+
+    def _of_another(
+        self, resolved: Resolved, component: str | None, extension: str, selectors: Selectors
+    ) -> bytes:
+        """Make a part out of files with other formats: cut them where the nearest can be cut."""
+
+        def tried(place: Location) -> bool:
+            return place.component is None and self._formats.can_cut(place.extension)
+
+        cuttable = frozenset(place.extension for place in resolved.locations if tried(place))
+        if component is not None or self._reader.shown(resolved).extension not in cuttable:
+            return self._convert_first(resolved, component, extension, selectors)
+        rest = self._converter.rest(resolved, None, extension, tried)
+        other = None if rest is None else partial(self._convert_first, rest, None, extension, selectors)
+        return or_else(lambda: self._cut_first(resolved, cuttable, extension, selectors), other)
+
+    def _cut_first(
+        self, resolved: Resolved, cuttable: frozenset[str], extension: str, selectors: Selectors
+    ) -> bytes:
+        def act(source: ByteSource, stored: str) -> bytes:
+            part = self._cut(source, stored, selectors)
+            return self._converted(resolved, part, stored, extension, selectors)
+
+        try:
+            return self._reader.use(resolved, act, extensions=cuttable, whole=False)
+        except Unsupported:
+            # These selectors may mean something in the other format: an HDU of a table as FITS.
+            if not self._formats.can_cut(extension):
+                raise
+        return self._convert_first(resolved, None, extension, selectors)
+
+    def _convert_first(
+        self, resolved: Resolved, component: str | None, extension: str, selectors: Selectors
+    ) -> bytes:
         with self._converter.open(resolved, component, extension) as source:
             return self._cut(source, extension, selectors)
 
@@ -95,8 +129,9 @@ class Parter:
         self._formats.cut(source, extension, selectors, file)
         return file.getvalue()
 
-    def _converted(self, resolved: Resolved, part: bytes, extension: str, selectors: Selectors) -> bytes:
-        stored = self._reader.shown(resolved).extension
+    def _converted(
+        self, resolved: Resolved, part: bytes, stored: str, extension: str, selectors: Selectors
+    ) -> bytes:
         storage_class = resolved.ref.type.storage_class
         if any(isinstance(one, Hdu | HduName) for one in selectors):
             # Any HDU of an image's file may be meant: its mask, its table of stars.

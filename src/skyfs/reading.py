@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from .abc.source import ByteSource
 from .abc.store import Expected, Store
-from .errors import BadContent, NoBytes, NotFound, StoreError
-from .fallback import FallbackSource, same_bytes
+from .errors import NoBytes, NotFound, StoreError
+from .fallback import FAILURES, FallbackSource, all_failed, same_bytes
 from .formats.catalog import Formats
 from .formats.fits_part import open_part
 from .formats.slicing import sliced
@@ -30,7 +30,12 @@ class Reader:
         self._order = {name: rank for rank, name in enumerate(stores)}
 
     def open(
-        self, resolved: Resolved, extension: str | None = None, component: str | None = None
+        self,
+        resolved: Resolved,
+        extension: str | None = None,
+        component: str | None = None,
+        *,
+        verify: bool = False,
     ) -> tuple[Location, ByteSource]:
         """Open the bytes of a dataset, or of a component that is stored by itself; the caller closes them.
 
@@ -42,6 +47,8 @@ class Reader:
             The stored format to open; None: that of the nearest store.
         component
             A component that is a file of its own; None: the file with all of the dataset.
+        verify
+            Whether all of the bytes are held against their digest before any is given.
 
         Raises
         ------
@@ -49,14 +56,47 @@ class Reader:
             When the dataset is declared only.
         NotFound
             When no store has the bytes.
-        StoreError
+        StoreError, BadContent
             When no store delivers them.
         """
+        extensions = None if extension is None else (extension,)
 
         def act(one: Resolved) -> tuple[Location, ByteSource]:
-            return self._open(one, extension, component)
+            return self._open(self._groups(one, extensions, component), one, verify=verify)
 
         return self._fresh(resolved, act)
+
+    def use(
+        self,
+        resolved: Resolved,
+        act: Callable[[ByteSource, str], _T],
+        *,
+        extensions: Collection[str] | None = None,
+        component: str | None = None,
+        whole: bool,
+    ) -> _T:
+        """Do something with the bytes of the first place where they are sound, and with their extension.
+
+        Parameters
+        ----------
+        act
+            Is done again with the next place when it raises NotFound, StoreError or BadContent.
+        extensions
+            Only the places with these formats; None: all.
+        component
+            A component that is a file of its own; None: the file with all of the dataset.
+        whole
+            Whether all of the bytes are read: then they are held against their digest before, if there is a
+            second place; else only when a part of them could not be read.
+
+        Raises
+        ------
+        NoBytes, NotFound, StoreError, BadContent
+            As `open`; and whatever else ``act`` raises.
+        """
+        return self._fresh(
+            resolved, lambda one: self._use(one, act, self._groups(one, extensions, component), whole=whole)
+        )
 
     def read(self, resolved: Resolved, *, as_: type | str | None = None) -> object:
         """Read a dataset as its storage class, or as another type that it converts to."""
@@ -74,6 +114,10 @@ class Reader:
         if self.is_apart(resolved):
             return self._formats.convert_to(sliced(self.read(resolved), slices), as_)
         return self._fresh(resolved, lambda one: self._slices(one, slices, as_))
+
+    def assembled(self, resolved: Resolved) -> object:
+        """Put a dataset together from the components that are stored by themselves."""
+        return self._fresh(resolved, self._assembled)
 
     def places(self, resolved: Resolved) -> Sequence[Location]:
         """Give the locations in the order of the stores, those of the whole dataset before components."""
@@ -127,20 +171,22 @@ class Reader:
             return act(found)
 
     def _read(self, resolved: Resolved, as_: type | str | None) -> object:
-        storage_class = resolved.ref.type.storage_class
-        components = any(place.component is not None for place in resolved.locations)
         if not self.is_apart(resolved):
             try:
-                return self._read_one(resolved, storage_class, None, as_)
-            except (NotFound, StoreError, BadContent) as error:
-                if not components:
+                return self._read_one(resolved, resolved.ref.type.storage_class, None, as_)
+            except FAILURES as error:
+                if all(place.component is None for place in resolved.locations):
                     raise
                 _log.warning("%s; it is put together from its components", error)
+        return self._formats.convert_to(self._assembled(resolved), as_)
+
+    def _assembled(self, resolved: Resolved) -> object:
+        storage_class = resolved.ref.type.storage_class
         parts = {}
         for component, own_class in self._formats.components(storage_class).items():
             if any(place.component == component for place in resolved.locations):
                 parts[component] = self._read_one(resolved, own_class, component, None)
-        return self._formats.convert_to(self._formats.assemble(storage_class, parts), as_)
+        return self._formats.assemble(storage_class, parts)
 
     def _slices(self, resolved: Resolved, slices: object, as_: type | str | None) -> object:
         storage_class = resolved.ref.type.storage_class
@@ -148,7 +194,7 @@ class Reader:
         def act(source: ByteSource, extension: str) -> object:
             return self._formats.read_slices(source, extension, storage_class, slices, as_)
 
-        return self._sound(resolved, None, act, whole=False)
+        return self._use(resolved, act, self._groups(resolved, None, None), whole=False)
 
     def _either(self, resolved: Resolved, component: str) -> object:
         """Read a component from its own file or out of the whole: the nearer first, then the other."""
@@ -163,7 +209,7 @@ class Reader:
         for way in ways[:-1]:
             try:
                 return way()
-            except (NotFound, StoreError, BadContent) as error:
+            except FAILURES as error:
                 _log.warning("%s; another place is read instead", error)
         return ways[-1]() if ways else None
 
@@ -173,7 +219,7 @@ class Reader:
         def act(source: ByteSource, extension: str) -> object:
             return self._formats.read_component(source, extension, storage_class, component)
 
-        return self._sound(resolved, None, act, whole=False)
+        return self._use(resolved, act, self._groups(resolved, None, None), whole=False)
 
     def _read_one(
         self, resolved: Resolved, storage_class: str, component: str | None, as_: type | str | None
@@ -181,18 +227,17 @@ class Reader:
         def act(source: ByteSource, extension: str) -> object:
             return self._formats.read(source, extension, storage_class, as_)
 
-        return self._sound(resolved, component, act, whole=True)
+        return self._use(resolved, act, self._groups(resolved, None, component), whole=True)
 
-    def _sound(
+    def _use(
         self,
         resolved: Resolved,
-        component: str | None,
-        act: Callable[[ByteSource, str], object],
+        act: Callable[[ByteSource, str], _T],
+        found: Iterator[list[Location]],
         *,
         whole: bool,
-    ) -> object:
-        """Read from the first place whose bytes are sound; a part is checked whole when it is not."""
-        groups = list(self._groups(resolved, None, component))
+    ) -> _T:
+        groups = list(found)
         several = sum(map(len, groups)) > 1
         tries = [
             (group, verify)
@@ -203,22 +248,22 @@ class Reader:
         for group, verify in tries:
             try:
                 with self._source(group, verify=verify) as source:
-                    found = act(source, group[0].extension)
-            except (NotFound, StoreError, BadContent) as error:
+                    done = act(source, group[0].extension)
+            except FAILURES as error:
                 failures.append(error)
                 continue
             _report(failures, group[0])
-            return found
+            return done
         raise _described(resolved, failures)
 
     def _open(
-        self, resolved: Resolved, extension: str | None, component: str | None
+        self, groups: Iterator[list[Location]], resolved: Resolved, *, verify: bool
     ) -> tuple[Location, ByteSource]:
         failures: list[Exception] = []
-        for group in self._groups(resolved, extension, component):
+        for group in groups:
             try:
-                source = self._source(group, verify=False)
-            except (NotFound, StoreError) as error:
+                source = self._source(group, verify=verify)
+            except FAILURES as error:
                 failures.append(error)
                 continue
             _report(failures, group[0])
@@ -237,7 +282,7 @@ class Reader:
         return bool(apart) and (not whole or min(apart) <= min(whole))
 
     def _groups(
-        self, resolved: Resolved, extension: str | None, component: str | None
+        self, resolved: Resolved, extensions: Collection[str] | None, component: str | None
     ) -> Iterator[list[Location]]:
         if not resolved.locations:
             found, todo = "it is declared, but no store has its bytes", "put or ingest them"
@@ -245,7 +290,7 @@ class Reader:
         places = [
             place
             for place in self.places(resolved)
-            if place.component == component and extension in (None, place.extension)
+            if place.component == component and (extensions is None or place.extension in extensions)
         ]
         return same_bytes(places)
 
@@ -289,6 +334,4 @@ def _described(resolved: Resolved, failures: Sequence[Exception]) -> Exception:
         return NotFound(f"open {_named(resolved)}", "it is not stored in this format")
     if len(failures) == 1 and not isinstance(failures[0], NotFound):
         return failures[0]
-    kind = NotFound if all(isinstance(one, NotFound) for one in failures) else StoreError
-    found = "; ".join(map(str, failures))
-    return kind(f"open {_named(resolved)}", found, "check the repository: skyfs check")
+    return all_failed(f"open {_named(resolved)}", failures)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from .errors import BadDataId, IsDirectory, NotFound
-from .finding import Finder
+from .finding import Finder, Wanted
 from .model.dataset import Resolved
 from .model.paths import Address, split_leaf
 from .model.timespan import Timespan
 from .registry.catalogue import CollectionEntry, Snapshot, TypeEntry
+from .registry.levels import LevelFilter
 from .registry.registry import Registry
 
 
@@ -71,8 +72,7 @@ class Resolver:
             raise NotFound(f"no dataset {str(address)!r}")
         keys = dict(split.keys)
         valid = keys.pop("valid", None)
-        given = self._typed(split.entry, keys, address)
-        wanted = self._finder.wanted(split.entry, given)
+        wanted = self._wanted(split.entry, keys, address)
         missing = [name for name in split.entry.group.levels if name not in wanted.filters.exact]
         if missing:
             raise IsDirectory(f"open {str(address)!r}", "it is a directory", f"{missing[0]}=... comes next")
@@ -114,14 +114,16 @@ class Resolver:
             return None
         return Split(collection, entry, component, {}, extension)
 
-    def _typed(self, entry: TypeEntry, keys: Mapping[str, str], address: Address) -> dict[str, object]:
+    def _wanted(self, entry: TypeEntry, keys: Mapping[str, str], address: Address) -> Wanted:
+        own = {name: value for name, value in keys.items() if name in entry.group.levels}
         try:
-            self._registry.data_ids.split(
-                entry.group, {k: v for k, v in keys.items() if k in entry.group.levels}
-            )
+            levels, _ = self._registry.data_ids.split(entry.group, own)
         except BadDataId as error:
             raise NotFound(f"no dataset {str(address)!r}", str(error)) from None
-        return dict(keys)
+        if len(levels) == len(keys) == len(entry.group.levels):
+            # A canonical path: nothing is to be completed.
+            return Wanted(entry, LevelFilter(levels, {}), {}, None)
+        return self._finder.wanted(entry, keys)
 
     def _by_id(self, address: Address) -> Named:
         name = address.head[0] if len(address.head) == 1 else ""

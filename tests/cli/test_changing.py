@@ -15,7 +15,7 @@ import skyfs
 from skyfs.cli.copying import Side, side_of
 from skyfs.testing.snapshot import snapshot
 
-from .conftest import Command
+from .conftest import Command, Shell
 
 CALEXP = "/HSC/runs/a/calexp/instrument=HSC/day_obs=20131102/visit=903334"
 
@@ -298,3 +298,23 @@ def test_init_and_destroy(run: Command, tmp_path: Path) -> None:
     run.lines("destroy", "fresh", "--yes")
     assert not (tmp_path / "new").exists()
     assert "fresh" in run.fails("-r", "fresh", "ls")
+
+
+# -- beside other writers ------------------------------------------------------------------------------
+
+
+def test_what_was_looked_at_is_changed_beside_another_writer(sky: Path, shell: Shell, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("text")
+    with skyfs.open(sky, writable=True) as other:
+        other.put({"n": 1}, "metrics", run="other", instrument="HSC", visit=903334)
+        metrics = "/other/metrics/instrument=HSC/day_obs=20131102/visit=903334.json"
+        for arguments in (
+            ["cp", str(text), "/u/me/text.txt"],  # which of them is local has to be looked up
+            ["ln", metrics, "/tagged/"],
+            ["rm", metrics],
+        ):
+            done = shell(*arguments)
+            assert (done.returncode, done.stderr) == (0, b"")
+        fs = skyfs.filesystem(other)
+        assert (fs.cat("/u/me/text.txt"), fs.exists(metrics)) == (b"text", False)

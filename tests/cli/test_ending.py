@@ -65,7 +65,14 @@ REFUSED = {
         "component",
     ),
     "both sides local": (["cp", "t.json", "u.json"], 2, ":/u.json"),
-    "both sides in the repository": (["cp", ":/a", ":/b"], 2, "ln"),
+    "sources on both sides": (
+        ["cp", "t.json", f":{CALEXP}/detector=0.fits", ":/u/"],
+        2,
+        "one after the other",
+    ),
+    "nothing to copy within": (["cp", ":/a", ":/b"], 1, "'/a'"),
+    "a folder within without -r": (["cp", ":/HSC/runs/a", ":/b"], 1, "-r"),
+    "over a dataset within": (["cp", "-r", ":/HSC/runs/a/calexp", ":/HSC/runs/a/"], 1, "replace"),
     "on neither side": (["cp", "/neither", "/nor"], 1, "neither"),
     "over a local file": (["cp", f"{CALEXP}/detector=0.fits", "./t.json"], 1, "--replace"),
     "many into no folder": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -129,3 +130,20 @@ def _notified(systemd: socket.socket, folder: Path) -> dict[str, str]:
     systemd.bind(address)
     systemd.settimeout(30)
     return {**os.environ, "NOTIFY_SOCKET": address}
+
+
+def test_the_unit_of_the_documentation(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "mounting.md").read_text()
+    block = page.partition("cat > skyfs@.service <<'END'\n")[2].partition("> END")[0]
+    unit = tmp_path / "skyfs@mine.service"
+    unit.write_text("".join(f"{line[2:]}\n" for line in block.splitlines()))
+    assert "ExecStart" in unit.read_text()
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

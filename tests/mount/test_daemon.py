@@ -18,6 +18,7 @@ import pytest
 
 from skyfs.errors import Exists, MissingPackage, NotAllowed, NotDirectory, NotFound, StoreError
 from skyfs.mount import libfuse, table
+from skyfs.mount.asking import ask
 from skyfs.mount.session import MountOptions, log_file, start, wait_until_mounted
 from skyfs.mount.table import find_mount, is_dead, mounts, unmount, wait_for
 from skyfs.repository import Repository
@@ -45,15 +46,12 @@ def put(repo: Repository, value: object, *, replace: bool = False) -> None:
 
 def daemon_of(folder: Path) -> int:
     """Give the process that serves a folder."""
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                arguments = (process / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if os.fsencode(folder) in arguments and b"skyfs.mount" in arguments:
-                return int(process.name)
-    raise AssertionError(f"nobody serves {folder}")
+    mounted = find_mount(folder)
+    assert mounted is not None
+    process = ask(mounted.folder).pid
+    assert process is not None
+    assert os.fsencode(folder) in Path(f"/proc/{process}/cmdline").read_bytes()
+    return process
 
 
 def is_alive(process: int) -> bool:

@@ -249,7 +249,7 @@ def test_short_reads_and_wrong_sizes_are_errors(
     handle.source.close()
     monkeypatch.setattr(handle, "source", Buffer(b"short"))
     assert refused(lambda: operations.read(number, 100, 0)) == errno.EIO
-    monkeypatch.setattr(Tree, "open_node", lambda *_: Buffer(b"short"))
+    monkeypatch.setattr(Tree, "open_node", lambda *_, **__: Buffer(b"short"))
     assert refused(lambda: operations.open(raw_path(), os.O_RDONLY)) == errno.EIO
     assert "instead of" in caplog.text
 

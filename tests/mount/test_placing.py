@@ -83,6 +83,19 @@ def test_a_busy_mount_names_who_is_in_it(empty: Repository, mounting: Mounting) 
     unmount(folder)
 
 
+def test_a_mount_whose_daemon_hangs_can_be_taken_away(empty: Repository, mounting: Mounting) -> None:
+    folder = mounting.start(empty)
+    process = daemon_of(folder)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        unmount(folder)
+        assert find_mount(folder) is None
+        assert os.listdir(folder) == []
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert wait_for(lambda: not is_alive(process), 20)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_also_while_files_are_open(
     empty: Repository, mounting: Mounting, number: signal.Signals
@@ -95,8 +108,9 @@ def test_a_signal_ends_it_also_while_files_are_open(
     os.kill(process, number)
     assert wait_for(lambda: find_mount(folder) is None, 20)
     assert wait_for(lambda: not is_alive(process), 20)
-    with pytest.raises(OSError, match=r"not connected|aborted|Input/output"):
-        os.pread(held, 1000, 2_900_000)
+    # The daemon is asked no more: an error, or, where the kernel reads by itself, the bytes.
+    with suppress(OSError):
+        assert os.pread(held, 1000, 2_900_000) == b"x" * 1000
     with suppress(OSError):  # it is closed all the same
         os.close(held)
     start(empty.root, folder, MountOptions(engine=mounting.engine))

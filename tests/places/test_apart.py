@@ -84,6 +84,32 @@ def test_a_component_is_read_from_its_file_alone(repo: Repository, opened: list[
     assert data == (repo.root / f"a/r/calexp.mask/{LEAF}.fits").read_bytes()
 
 
+@pytest.mark.parametrize("component", ["image", "mask", "variance"])
+@pytest.mark.parametrize("slices", [np.s_[2:9, 5:7], np.s_[4:], np.s_[..., 3:3]])
+def test_a_slice_of_a_component_is_that_of_the_whole(repo: Repository, component: str, slices: Any) -> None:  # noqa: ANN401
+    ref = repo.put(exposure(), "calexp", run="r", **at())
+    whole: Any = repo.get(ref, component=component)
+    found: Any = repo.get(ref, component=component, slices=slices)
+    assert type(found) is type(whole)
+    assert same_pixels(found, np.asarray(whole)[slices])
+
+
+@pytest.mark.parametrize("slices", [np.s_[2:9, 5:7], np.s_[::-2, 1::3], np.s_[7], np.s_[-1, 4]])
+def test_a_slice_of_a_mask_keeps_its_planes(repo: Repository, slices: Any) -> None:  # noqa: ANN401
+    ref = repo.put(exposure(), "calexp", run="r", **at())
+    whole: Any = repo.get(ref, component="mask")
+    found: Any = repo.get(ref, component="mask", slices=slices)
+    assert found == Mask(np.asarray(whole.array[slices]), {"BAD": 0, "SAT": 1, "CR": 2}, whole.header)
+    assert np.array_equal(found.flagged("SAT"), whole.flagged("SAT")[slices])
+
+
+def test_slices_that_do_not_fit_a_mask_are_refused(repo: Repository) -> None:
+    ref = repo.put(exposure(), "calexp", run="r", **at())
+    for wrong in (np.s_[:, :, :], np.s_[20, :], np.array([True])):
+        with pytest.raises(BadArgument):
+            repo.get(ref, component="mask", slices=wrong)
+
+
 def test_by_path_it_is_one_file_that_astropy_opens(repo: Repository) -> None:
     repo.put(exposure(), "calexp", run="r", **at())
     fs = skyfs.filesystem(repo)

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from astropy.io import fits
 from click.testing import CliRunner
+from zarr.storage import MemoryStore
 
 import skyfs
 from skyfs.cli import main
@@ -95,3 +97,16 @@ def test_cp_out_refuses_before_it_writes(far: Repository, tmp_path: Path, bulk_c
     assert "two sources would have that name" in ran.output
     assert files(out) == []
     assert bulk_calls == []
+
+
+def test_folders_are_copied_within_by_one_call(far: Repository, bulk_calls: list[int]) -> None:
+    far.register("cube", ["detector"], "ZarrGroup")
+    for n in range(3):
+        made = zarr.create_group(MemoryStore())
+        made.create_array("a", data=np.arange(3) + n)
+        far.put(made, "cube", run="r", **at(n))
+    fs = skyfs.filesystem(far)
+    fs.copy("/r/cube", "/s/cube", recursive=True)
+    assert bulk_calls == [3]
+    assert [path.replace("/s/", "/r/") for path in fs.find("/s")] == fs.find("/r")
+    assert list(fs.cat("/s", recursive=True).values()) == list(fs.cat("/r", recursive=True).values())

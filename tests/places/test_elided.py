@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import zarr
+from zarr.storage import MemoryStore
 
 import skyfs
 from skyfs.errors import Exists, NotFound, Unsupported
@@ -15,7 +19,7 @@ from skyfs.testing.snapshot import snapshot
 from .conftest import Make, at
 
 STORES: list[dict[str, Any]] = [
-    {"name": "ram", "url": "memory://", "types": ["src", "met*"]},
+    {"name": "ram", "url": "memory://", "types": ["src", "met*", "quick*"]},
     {"name": "disk", "url": "data"},
 ]
 
@@ -100,3 +104,92 @@ def test_what_needs_the_registry_is_refused(repo: Repository, tmp_path: Any) -> 
     with pytest.raises(Unsupported, match="in memory only"):
         repo.certify([ref], "calib")
     assert [one.name for one in repo.collections()] == ["r"]
+
+
+# -- copies --------------------------------------------------------------------------------------------
+
+
+def cubes(repo: Repository) -> None:
+    """Define Zarr datasets that are stored, and such that are kept in memory; put one of each."""
+    for name, run in (("cube", "r"), ("quickcube", "only/here")):
+        repo.register(name, ["detector"], "ZarrGroup")
+        made = zarr.create_group(MemoryStore())
+        made.create_array("a", data=np.arange(3) + 1)
+        repo.put(made, name, run=run, **at())
+    repo.register("atlas", [], "ZarrGroup")
+    repo.register("quick", [], "ZarrGroup")
+    repo.register("saved", ["detector"], "Dict")
+
+
+def test_many_are_copied_in_memory_into_it_and_out_of_it(repo: Repository, tmp_path: Path) -> None:
+    fs = skyfs.filesystem(repo)
+    cubes(repo)
+    for n in range(3):
+        repo.put({"n": n}, "metrics", run="r", **at(n))
+    before = snapshot(repo.root)
+    fs.copy("/r/metrics", "/s/metrics", recursive=True)
+    assert snapshot(repo.root) == before
+    fs.copy("/s/metrics", "/s/saved", recursive=True)
+    assert [one.type.name for one in repo.query("saved", collections="s")] == ["saved"] * 3
+    before = snapshot(repo.root)
+    fs.copy("/s/saved", "/t/metrics", recursive=True)
+    fs.get("/t/metrics", str(tmp_path / "out"), recursive=True)
+    fs.put(f"{tmp_path}/out/", "/u/metrics", recursive=True)
+    assert snapshot(repo.root) == before
+    for run in "rstu":
+        assert [repo.get("metrics", collections=run, **at(n)) for n in range(3)] == [
+            {"n": n} for n in range(3)
+        ]
+    assert all(repo.get("saved", collections="s", **at(n)) == {"n": n} for n in range(3))
+
+
+def test_folders_are_copied_both_ways(repo: Repository) -> None:
+    fs = skyfs.filesystem(repo)
+    cubes(repo)
+    leaf = "instrument=Cam/detector=0.zarr"
+    fs.copy(f"/r/cube/{leaf}", "/only/here/quick.zarr", recursive=True)
+    fs.copy("/only/here/quick.zarr", "/r/atlas.zarr", recursive=True)
+    fs.copy("/only/here/quickcube", "/s/cube", recursive=True)
+    fs.copy("/r/cube", "/s/quickcube", recursive=True)
+    inside = [f"/{name}" for name in ("a/c/0", "a/zarr.json", "zarr.json")]
+    for path in ("/only/here/quick.zarr", "/r/atlas.zarr", f"/s/cube/{leaf}", f"/s/quickcube/{leaf}"):
+        assert fs.ls(path, detail=False) == [f"{path}/a", f"{path}/zarr.json"]
+        assert fs.find(path) == [path + name for name in inside]
+        assert fs.glob(f"{path}/**/*.json") == [path + name for name in inside[1:]]
+        assert fs.find(f"{path}/a") == [path + name for name in inside[:2]]
+        assert fs.du(path) == sum(fs.size(path + name) for name in inside)
+        assert fs.cat(path + inside[0]) == fs.cat(f"/r/cube/{leaf}/a/c/0")
+        assert f"{path}/zarr.json" in fs.find("/")
+
+
+def test_copies_of_both_kinds_are_made_or_none(repo: Repository) -> None:
+    fs = skyfs.filesystem(repo)
+    cubes(repo)
+    repo.put({"n": 1}, "metrics", run="r", **at())
+    repo.put({"n": 2}, "metrics", run="s", **at())
+    before, names = snapshot(repo.root), fs.find("/")
+    with pytest.raises(Exists):
+        fs.copy("/r/", "/s", recursive=True)
+    assert (snapshot(repo.root), fs.find("/")) == (before, names)
+    fs.copy("/r/", "/s", recursive=True, replace=True)
+    assert [path.replace("/s/", "/r/") for path in fs.find("/s")] == fs.find("/r")
+    assert repo.get("metrics", collections="s", **at()) == {"n": 1}
+
+
+def test_types_are_registered_before(repo: Repository) -> None:
+    fs = skyfs.filesystem(repo)
+    for targets in (["/s/quick_a.json"], ["/s/quick_a.json", "/s/quick_b.json"]):
+        with pytest.raises(NotFound, match="skyfs register quick_a"):
+            fs.copy(["/r/filters/instrument=Cam/physical_filter=Cam r.json"] * len(targets), targets)
+    assert fs.ls("/", detail=False) == ["/r"]
+
+
+def test_paths_are_removed(repo: Repository) -> None:
+    fs = skyfs.filesystem(repo)
+    paths = [f"/only/here/metrics/instrument=Cam/detector={n}.json" for n in range(3)]
+    for n in range(3):
+        repo.put({"n": n}, "metrics", run="only/here", **at(n))
+    fs.rm(paths[0])
+    assert fs.find("/only") == paths[1:]
+    fs.rm("/only", recursive=True)
+    assert fs.ls("/", detail=False) == ["/r"]

@@ -82,7 +82,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
         for n in range(12):
             repo.put(image(n), "image", run="u/a", **at(n))
             repo.put({"n": n}, "ram", run="u/a", **at(n))
-            repo.put(Exposure(np.full((4, n + 2), 1.0, "f4")), "exposure", run="u/a", **at(n))
+            pixels = np.full((4, n + 2), 1.0, "f4")
+            repo.put(Exposure(pixels, None, pixels), "exposure", run="u/a", **at(n))
         repo.put({"n": 0}, "metrics", run="u/a", **at(3))
         repo.put({"n": 0}, "alone", run="u/a")
         made = zarr.create_group(MemoryStore())
@@ -134,8 +135,8 @@ def test_answers_of_several_pages(
     monkeypatch.setattr(leaves, "_IDS_PER_READ", rows)
     monkeypatch.setattr(leaves, "_COLLECTIONS_PER_READ", 2)
     assert check(Tree(sample.repository), path) > 20
-    # All places of a dataset are in one page.
-    monkeypatch.setattr(leaves, "_PAGE_ROWS", rows + 10)
+    # An exposure has six places: a page of 14 would end with a part of the third.
+    monkeypatch.setattr(leaves, "_PAGE_ROWS", rows + 13)
     assert check(Tree(stores), "/") > 20
 
 

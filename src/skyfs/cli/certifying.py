@@ -34,7 +34,7 @@ def certify(
         if node.named is None or node.inner:
             raise NotAllowed(f"certify {node.path!r}", "it is no dataset")
         refs.append(node.named.resolved.ref)
-    session.repository(writable=True).certify(refs, collection, begin, end)
+    session.tree(writable=True).repository.certify(refs, collection, begin, end)
 
 
 @click.command()

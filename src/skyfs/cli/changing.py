@@ -23,7 +23,6 @@ def rm(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
     collection it is untagged. Chains, calibrations and service directories refuse. Wildcards: quote them.
     """
     from ..editing import Editor
-    from ..tree import Tree
 
     addresses = [parse(path) for path in session.expand(paths)]
     if not recursive:
@@ -31,7 +30,7 @@ def rm(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
             node = session.tree().lookup(address)
             if node.is_dir and not node.is_dataset:
                 raise IsDirectory(f"remove {str(address)!r}", "it is a folder", "remove it with -r")
-    Editor(Tree(session.repository(writable=True))).remove(addresses, recursive=recursive)
+    Editor(session.tree(writable=True)).remove(addresses, recursive=recursive)
 
 
 @click.command()
@@ -55,4 +54,4 @@ def ln(session: Session, *, arguments: Sequence[str], recursive: bool) -> None:
     refs = [file.named.resolved.ref for file in files if file.named is not None and not file.inner]
     if len(refs) < len(files):
         raise NotAllowed("tag", "some of these are no datasets")
-    session.repository(writable=True).tag(refs, "/".join(address.head))
+    session.tree(writable=True).repository.tag(refs, "/".join(address.head))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from tempfile import NamedTemporaryFile
 from typing import Protocol
 
 import click
 
 from ..abc.source import ByteSource
+from ..bulk import copy_nodes
 from ..errors import Exists, IsDirectory, NotFound
 from ..model.paths import parse
 from ..tree import Node, Tree, filename
 from .arguments import COPY, PATH, pairs, plain_path
 from .converting import as_option, with_extension
+from .printing import progress
 from .session import Session
 
 _CHUNK_BYTES = 1 << 20
@@ -41,7 +42,7 @@ def cat(session: Session, *, paths: Sequence[str], wanted: str | None) -> None:
     nodes = list(with_extension(session.tree(), nodes, wanted))
     out = sys.stdout.buffer
     for node in nodes:
-        with session.tree().open_node(node) as source:
+        with session.tree().open_node(node, whole=True) as source:
             pour(source, out)
     out.flush()
 
@@ -79,12 +80,16 @@ def get(
     )
     _refuse_folder(node)
     (node,) = with_extension(tree, [node], asked["wanted"])  # type: ignore[arg-type]  # click gives text
-    with tree.open_node(node) as source:
-        if output == "-":
+    if output == "-":
+        with tree.open_node(node, whole=True) as source:
             pour(source, sys.stdout.buffer)
-            return
-        to = destination(output, node, flat=flat)
-        save(source, to, replacing=replacing)
+        return
+    to = destination(output, node, flat=flat)
+    require_free(to, replacing=replacing, taken=set())
+    with progress("get", node.size) as advance:
+        (error,) = copy_nodes(tree, [(node, to)], advance)
+    if error is not None:
+        raise error
     click.echo(to)
 
 
@@ -126,27 +131,6 @@ def destination(output: str, node: Node, *, flat: bool) -> str:
     return os.path.join(path, name)
 
 
-def save(source: ByteSource, path: str, *, replacing: bool) -> None:
-    """Write a local file that appears when it is whole.
-
-    Raises
-    ------
-    Exists
-        When it is there and ``replacing`` is False.
-    """
-    require_free(path, replacing=replacing, taken=set())
-    folder = os.path.dirname(os.path.abspath(path))
-    with NamedTemporaryFile(dir=folder, prefix=".skyfs-", delete=False) as file:
-        try:
-            pour(source, file)
-            os.chmod(file.fileno(), 0o666 & ~_umask())
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-
-
 def require_free(path: str, *, replacing: bool, taken: set[str], make_folder: bool = False) -> None:
     """Refuse a local path where something is, or that another file of the same command gets.
 
@@ -167,9 +151,3 @@ def require_free(path: str, *, replacing: bool, taken: set[str], make_folder: bo
         os.makedirs(folder, exist_ok=True)
     elif not os.path.isdir(folder):
         raise NotFound(f"write {path!r}", f"no folder {folder!r}", f"make it: mkdir -p {folder}")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,6 +1,6 @@
-"""``cp``: files into the repository, datasets out of it.
+"""``cp``: files into the repository, datasets out of it, and within it.
 
-One side of a copy is the repository, the other this machine. Which is which:
+Of a copy one side, or both, is the repository; the other is this machine. Which is which:
 
 - ``:PATH``, ``skyfs:PATH`` and ``skyfs://NAME/PATH`` are in the repository;
 - a path that does not begin with ``/`` (``out.fits``, ``~/out.fits``) and ``file:PATH`` are local;
@@ -16,10 +16,11 @@ from enum import Enum
 
 import click
 
-from ..bulk import copy_nodes, take_in
+from ..bulk import copy_nodes, copy_within, take_in
+from ..editing import Editor
 from ..errors import Ambiguous, IsDirectory, NotDirectory, NotFound, SkyfsError
 from ..model.paths import parse
-from ..tree import Node
+from ..tree import Node, Tree
 from .arguments import COPY, plain_path
 from .contents import destination, require_free
 from .converting import as_option, with_extension
@@ -44,21 +45,27 @@ class Side(Enum):
 def cp(
     session: Session, *, arguments: Sequence[str], recursive: bool, replacing: bool, wanted: str | None
 ) -> None:
-    """Copy files into the repository, or out of it.
+    """Copy files into the repository, out of it, or within it.
 
-    One side is the repository. A relative path is local; :/PATH is in the repository, file:/PATH is local. A
-    bare /PATH is on the side that the other argument leaves, or else where the source exists. Sources in the
-    repository may have wildcards: quote them. Files taken in together are stored together, or none.
+    A relative path is local; :/PATH is in the repository, file:/PATH is local. A bare /PATH is on the side
+    that the other argument leaves, or else where the source exists. Sources in the repository may have
+    wildcards: quote them. A Zarr dataset is a folder: -r. What goes into the repository together is stored
+    together, or nothing is. To show a dataset in another collection without copying it: skyfs ln.
     """
     *sources, target = arguments
     if not sources:
         raise click.UsageError("give SOURCE... and DESTINATION")
-    if _inward(session, sources, target):
+    origin, goal = _sides(session, sources, target)
+    if goal is Side.REPOSITORY:
+        session.tree(writable=True)
+    if origin is Side.LOCAL:
         if wanted is not None:
-            raise click.UsageError("--as converts what is copied out; files go in as they are")
+            raise click.UsageError("--as converts datasets; local files go in as they are")
         _copy_in(session, [_local(one) for one in sources], target, recursive=recursive, replacing=replacing)
-    else:
-        _copy_out(session, sources, _local(target), recursive=recursive, replacing=replacing, wanted=wanted)
+        return
+    nodes = _named(session, sources, wanted=wanted, recursive=recursive)
+    copy = _copy_out if goal is Side.LOCAL else _copy_within
+    copy(session, nodes, target, replacing=replacing, wanted=wanted)
 
 
 # -- which side ----------------------------------------------------------------------------------------
@@ -73,37 +80,37 @@ def side_of(argument: str) -> Side:
     return Side.OPEN
 
 
-def _inward(session: Session, sources: Sequence[str], target: str) -> bool:
-    """Tell whether the copy goes into the repository."""
-    sides = {side_of(source) for source in sources} - {Side.OPEN}
-    to = side_of(target)
-    if len(sides) > 1:
-        raise click.UsageError(
-            "some sources are local and some are in the repository; copy them one after the other"
-        )
-    if to is not Side.OPEN and to in sides:
-        if to is Side.LOCAL:
-            raise click.UsageError(
-                f"both sides are local; a path in the repository is written :/{target.strip('./')}"
-            )
-        raise click.UsageError(
-            "both sides are in the repository; to show a dataset in another collection: skyfs ln"
-        )
-    if to is not Side.OPEN:
-        return to is Side.REPOSITORY
-    if sides:
-        return sides == {Side.LOCAL}
-    return _by_existence(session, sources[0])
+def _sides(session: Session, sources: Sequence[str], target: str) -> tuple[Side, Side]:
+    """Tell from which side a copy goes to which."""
+    marked = {side_of(source) for source in sources} - {Side.OPEN}
+    goal = side_of(target)
+    if len(marked) > 1:
+        found = "some sources are local and some are in the repository"
+        raise click.UsageError(f"{found}; copy them one after the other")
+    if marked:
+        (origin,) = marked
+    elif goal is not Side.OPEN:
+        origin = _other(goal)
+    else:
+        origin = _by_existence(session, sources[0])
+    if origin is goal is Side.LOCAL:
+        named = target.strip("./")
+        raise click.UsageError(f"both sides are local; a path in the repository is written :/{named}")
+    return origin, _other(origin) if goal is Side.OPEN else goal
 
 
-def _by_existence(session: Session, source: str) -> bool:
+def _other(side: Side) -> Side:
+    return Side.LOCAL if side is Side.REPOSITORY else Side.REPOSITORY
+
+
+def _by_existence(session: Session, source: str) -> Side:
     here, there = os.path.exists(source), _is_in_repository(session, source)
     if here and there:
         what = f"{source!r} is a local file and a path in the repository"
         raise Ambiguous(what, todo=f"write :{source} for the repository, file:{source} for the file")
     if not (here or there):
         raise NotFound(f"no {source!r}", "neither on this machine nor in the repository")
-    return here
+    return Side.LOCAL if here else Side.REPOSITORY
 
 
 def _is_in_repository(session: Session, source: str) -> bool:
@@ -118,30 +125,34 @@ def _local(argument: str) -> str:
     return os.path.expanduser("/" + path.lstrip("/") if path.startswith("//") else path)
 
 
-# -- out -----------------------------------------------------------------------------------------------
+# -- out, and within -----------------------------------------------------------------------------------
+
+
+def _named(session: Session, sources: Sequence[str], *, wanted: str | None, recursive: bool) -> list[Node]:
+    """Give what is to be copied; datasets that are named themselves in the format that is wanted."""
+    tree = session.tree()
+    nodes: list[Node] = []
+    for node in session.nodes([plain_path(source, session) for source in sources]):
+        is_folder = node.is_dir and not node.is_dataset
+        nodes += [node] if is_folder else with_extension(tree, [node], wanted)
+    for node in nodes:
+        if node.is_dir and not recursive:
+            raise IsDirectory(f"copy {node.path!r}", "it is a folder", "copy it with -r")
+    return nodes
 
 
 def _copy_out(
-    session: Session,
-    sources: Sequence[str],
-    target: str,
-    *,
-    recursive: bool,
-    replacing: bool,
-    wanted: str | None,
+    session: Session, nodes: Sequence[Node], target: str, *, replacing: bool, wanted: str | None
 ) -> None:
-    nodes = list(session.nodes([plain_path(source, session) for source in sources]))
+    target = _local(target)
     if len(nodes) > 1 and not os.path.isdir(target):
         raise NotDirectory(
             f"copy {len(nodes)} things to {target!r}", "no such folder", f"make it: mkdir -p {target}"
         )
-    for node in nodes:
-        if node.is_dir and not recursive:
-            raise IsDirectory(f"copy {node.path!r}", "it is a folder", "copy it with -r")
     pairs: list[tuple[Node, str]] = []
     taken: set[str] = set()
     for node in nodes:
-        for file, path in _pairs_out(session, node, target, wanted):
+        for file, path in _pairs_out(session.tree(), node, target, wanted):
             require_free(path, replacing=replacing, taken=taken, make_folder=node.is_dir)
             pairs.append((file, path))
     with progress("copy", sum(file.size for file, _ in pairs)) as advance:
@@ -150,18 +161,42 @@ def _copy_out(
                 raise error
 
 
-def _pairs_out(session: Session, node: Node, target: str, wanted: str | None) -> Iterator[tuple[Node, str]]:
+def _pairs_out(tree: Tree, node: Node, target: str, wanted: str | None) -> Iterator[tuple[Node, str]]:
     if not node.is_dir:
-        (shown,) = with_extension(session.tree(), [node], wanted)
-        yield shown, destination(target, shown, flat=False)
+        yield node, destination(target, node, flat=False)
         return
     # As cp -r: into an existing folder the folder itself goes, else its content gets the new name.
     base = os.path.join(target, node.name) if os.path.isdir(target) else target
-    tree = session.tree()
     for found in with_extension(tree, tree.files(parse(node.path)), wanted):
         inside = (one for one in tree.insides.below(found) if not one.is_dir)
         for file in inside if found.is_dir else (found,):
             yield file, os.path.join(base, file.path.removeprefix(node.path).lstrip("/"))
+
+
+def _copy_within(
+    session: Session, nodes: Sequence[Node], target: str, *, replacing: bool, wanted: str | None
+) -> None:
+    tree, path = session.tree(), plain_path(target, session)
+    into = path.endswith("/") or len(nodes) > 1 or _is_folder(tree, path)
+    pairs = [
+        (file, parse(name))
+        for node in nodes
+        for file, name in _pairs_within(tree, node, path.rstrip("/"), wanted, into=into)
+    ]
+    with progress("copy", sum(file.size for file, _ in pairs)) as advance:
+        copy_within(tree, Editor(tree), pairs, advance, replace=replacing)
+
+
+def _pairs_within(
+    tree: Tree, node: Node, target: str, wanted: str | None, *, into: bool
+) -> Iterator[tuple[Node, str]]:
+    name = f"{target}/{node.name}" if into else target
+    if not node.is_dir:
+        yield node, name
+        return
+    for found in with_extension(tree, tree.files(parse(node.path)), wanted):
+        file = tree.insides.as_file(found) if found.is_dir else found
+        yield file, name + found.path.removeprefix(node.path)
 
 
 # -- in ------------------------------------------------------------------------------------------------
@@ -170,37 +205,44 @@ def _pairs_out(session: Session, node: Node, target: str, wanted: str | None) ->
 def _copy_in(
     session: Session, sources: Sequence[str], target: str, *, recursive: bool, replacing: bool
 ) -> None:
-    path = plain_path(target, session)
-    into = path.endswith("/") or len(sources) > 1 or _is_folder(session, path)
+    tree, path = session.tree(), plain_path(target, session)
+    into = path.endswith("/") or len(sources) > 1 or _is_folder(tree, path)
     files = [
-        pair
+        (file, parse(name))
         for source in sources
-        for pair in _pairs_in(source, path.rstrip("/"), into=into, recursive=recursive)
+        for file, name in _pairs_in(tree, source, path.rstrip("/"), into=into, recursive=recursive)
     ]
     if not files:
         raise NotFound(f"nothing to copy in {', '.join(map(repr, sources))}", "no files")
-    repository = session.repository(writable=True)
-    take_in(repository, [(file, parse(name)) for file, name in files], replace=replacing)
+    take_in(Editor(tree), files, replace=replacing)
 
 
-def _is_folder(session: Session, path: str) -> bool:
+def _is_folder(tree: Tree, path: str) -> bool:
+    """Tell whether a path is a folder that things can be copied into: a dataset is none."""
     try:
-        return session.tree().lookup(parse(path)).is_dir
+        node = tree.lookup(parse(path))
     except NotFound:
         return False
+    return node.is_dir and not node.is_dataset
 
 
-def _pairs_in(source: str, target: str, *, into: bool, recursive: bool) -> Iterator[tuple[str, str]]:
+def _pairs_in(
+    tree: Tree, source: str, target: str, *, into: bool, recursive: bool
+) -> Iterator[tuple[str, str]]:
     if not os.path.lexists(source):
         raise NotFound(f"no local file {source!r}", todo=f"for a path in the repository write :{source}")
     name = f"{target}/{os.path.basename(source.rstrip('/'))}" if into else target
-    if not os.path.isdir(source):
+    if os.path.isdir(source) and not recursive:
+        raise IsDirectory(f"copy {source!r}", "it is a folder", "copy it with -r")
+    yield from _below(tree, source, name)
+
+
+def _below(tree: Tree, source: str, name: str) -> Iterator[tuple[str, str]]:
+    """Give the files at or below a local path; a folder that goes to a Zarr dataset's path is one."""
+    if not os.path.isdir(source) or tree.insides.could_be(parse(name)):
         yield source, name
         return
-    if not recursive:
-        raise IsDirectory(f"copy {source!r}", "it is a folder", "copy it with -r")
-    for above, folders, files in os.walk(source):
-        folders.sort()
-        for file in sorted(files):
-            local = os.path.join(above, file)
-            yield local, f"{name}/{os.path.relpath(local, source)}"
+    for child in sorted(os.listdir(source)):
+        path = os.path.join(source, child)
+        if not (os.path.islink(path) and os.path.isdir(path)):
+            yield from _below(tree, path, f"{name}/{child}")

@@ -116,7 +116,7 @@ def mounts(*, as_json: bool) -> None:
 
     rows = []
     for one in all_mounts():
-        told = ask(one)
+        told = ask(one.folder)
         rows.append(
             {
                 "folder": one.folder,

@@ -78,12 +78,15 @@ class Session:
             skyfs.open(self.location, writable=writable, environment=self.environment)
         )
 
-    def tree(self) -> Tree:
-        """Give the repository as a tree, open for reading."""
-        if self._tree is None:
+    def tree(self, *, writable: bool = False) -> Tree:
+        """Give the repository as a tree; one that can be written takes the place of one for reading."""
+        if self._tree is None or (writable and not self._tree.repository.writable):
             from ..tree import Tree
 
-            self._tree = Tree(self.repository())
+            if self._tree is not None:
+                # A process that has other writers' log open for reading cannot write to it.
+                self._tree.repository.close()
+            self._tree = Tree(self.repository(writable=writable))
         return self._tree
 
     def nodes(self, paths: Iterable[str]) -> Iterator[Node]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +76,10 @@ class Mask:
         # In unsigned numbers, because the highest bit of a signed one is its sign.
         unsigned = self.array.view(self.array.dtype.str.replace("i", "u"))
         return np.asarray(unsigned & unsigned.dtype.type(self.bits(*names)) != 0)
+
+    def __getitem__(self, slices: Any) -> Mask:  # noqa: ANN401 - whatever numpy takes
+        """Give a copy of part of the pixels, by numpy's indexing, with all planes and cards."""
+        return replace(self, array=np.array(self.array[slices]))
 
     def __array__(
         self,

@@ -97,11 +97,13 @@ def sliced(value: object, slices: object) -> object:
     BadArgument
         When the slices do not fit.
     Unsupported
-        When it is no array, image or table.
+        When it is no array, image, mask or table.
     """
     import numpy as np
     from astropy.nddata import NDData
     from astropy.table import Table
+
+    from .exposure import Mask
 
     if isinstance(value, Table):
         rows = row_slice(slices, len(value))
@@ -110,6 +112,9 @@ def sliced(value: object, slices: object) -> object:
     if isinstance(value, np.ndarray):
         normalised(slices, value.shape)
         return np.array(value[cast("Any", slices)])
+    if isinstance(value, Mask):
+        normalised(slices, value.array.shape)
+        return value[slices]
     if isinstance(value, NDData) and hasattr(value, "__getitem__") and value.data is not None:
         normalised(slices, value.data.shape)
         return value[slices]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from skyfs.errors import BadArgument
 
@@ -29,15 +29,22 @@ def folder_members(folder: str) -> Iterator[tuple[str, bytes]]:
     Raises
     ------
     BadArgument
-        When there is something that is neither file nor folder.
+        When there is something that is neither file nor folder, as a link to a folder.
+    OSError
+        When a file or folder cannot be read.
     """
     paths = []
-    for above, folders, files in os.walk(folder):
-        folders.sort()
-        paths += [os.path.join(above, name) for name in files]
+    for above, folders, files in os.walk(folder, onerror=_fail):
+        links = [name for name in folders if os.path.islink(os.path.join(above, name))]
+        paths += [os.path.join(above, name) for name in [*files, *links]]
     named = [(os.path.relpath(path, folder).replace(os.sep, "/"), path) for path in paths]
     for name, path in sorted(named, key=lambda one: (os.path.basename(one[1]) != "zarr.json", one[0])):
         if not os.path.isfile(path):
             raise BadArgument(f"pack {folder!r}", f"{name!r} is no file")
         with open(path, "rb") as opened:
             yield name, opened.read()
+
+
+def _fail(error: OSError) -> NoReturn:
+    """Raise what `os.walk` would leave out."""
+    raise error

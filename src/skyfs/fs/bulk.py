@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,19 +10,19 @@ from glob import has_magic
 from typing import Any
 
 from fsspec.callbacks import DEFAULT_CALLBACK, NoOpCallback
+from fsspec.implementations.local import LocalFileSystem
 
-from ..bulk import copy_nodes, read_nodes, take_in
+from ..bulk import copy_nodes, copy_within, read_nodes, require_apart, take_in
 from ..errors import BadArgument, BadPath, IsDirectory, NotFound
 from ..globbing import find
 from ..model.paths import Address, parse
 from ..model.selectors import split_selectors
 from ..tree import Node, Tree
+from .calls import Pairs, arrivals, calls, is_pattern
 from .instance import joined
 from .looking import LookingFileSystem
 
 # ruff: noqa: FBT001, FBT002, ANN401 - these signatures are fsspec's
-
-Pairs = list[tuple[str, str]]
 
 
 class _Work(threading.local):
@@ -94,16 +93,24 @@ class BulkFileSystem(LookingFileSystem):
     ) -> None:
         """Copy files to local ones: a file, what matches a pattern, or with ``recursive`` a folder.
 
-        A list of paths may go to a list of local ones. Files far away are fetched together; each is there
-        when it is whole. The first that fails is raised, when all have been tried.
+        A list of paths may go to a list of local ones; in one folder, files and folders of a list keep their
+        last names. Files far away are fetched together; each is there when it is whole. The first that fails
+        is raised, when all have been tried.
+
+        Raises
+        ------
+        Exists
+            When two files would have one name; nothing is copied then.
         """
         if self._is_part(rpath) and isinstance(lpath, str | os.PathLike):
             self._get_part(rpath, os.fspath(lpath), callback)
             return
         with self._collecting() as pairs:
             self._remember(rpath if isinstance(rpath, list) else ())
-            super().get(rpath, lpath, recursive, NoOpCallback(), maxdepth, **options)
-            found = [(*self._lookup(remote)[1:], remote, local) for remote, local in pairs]
+            for one, two in calls(self, rpath, lpath, recursive=recursive):
+                super().get(one, two, recursive, NoOpCallback(), maxdepth, **options)
+            found = [(*self._lookup(remote)[1:], remote, local) for remote, local in dict.fromkeys(pairs)]
+        require_apart((remote, local) for _, node, remote, local in found if not node.is_dir)
         self._copy_out(found, callback)
 
     def put(
@@ -115,16 +122,28 @@ class BulkFileSystem(LookingFileSystem):
         maxdepth: int | None = None,
         **options: Any,
     ) -> None:
-        """Copy local files to the paths of datasets: all of them or none."""
+        """Copy local files, and with ``recursive`` folders, to the paths of datasets: all of it or nothing.
+
+        A local Zarr folder goes to a path ending with ``.zarr`` as one dataset. Options: as `put_file`.
+        """
         with self._collecting() as pairs:
-            super().put(lpath, rpath, recursive, NoOpCallback(), maxdepth, **options)
-        if len(pairs) == 1 or self._intrans:
-            for local, remote in pairs:
+            asked = (LocalFileSystem(), lpath, rpath)
+            for one, two in calls(*asked, recursive=recursive, is_dataset=self._is_dataset_folder):
+                super().put(one, two, recursive, NoOpCallback(), maxdepth, **options)
+
+        def is_dataset(one: str, two: str) -> bool:
+            return recursive and os.path.isdir(one) and self._is_dataset_folder(two)
+
+        files = arrivals(pairs, is_dataset=is_dataset, is_dir=os.path.isdir)
+        if len(files) == 1 or self._intrans:
+            for local, remote in files:
                 self.put_file(local, remote, callback=callback, **options)
             return
-        self._take_in(pairs, "copy", options)
-        callback.set_size(len(pairs))
-        callback.absolute_update(len(pairs))
+        replace = self._replacing(options)
+        addresses = [(local, parse(self._split(remote)[1])) for local, remote in files]
+        take_in(self._home.writing(), addresses, replace=replace)
+        callback.set_size(len(files))
+        callback.absolute_update(len(files))
 
     def copy(
         self,
@@ -135,26 +154,34 @@ class BulkFileSystem(LookingFileSystem):
         on_error: str | None = None,
         **options: Any,
     ) -> None:
-        """Copy files within the repository: all of them or none."""
+        """Copy files within the repository, and with ``recursive`` folders: all of it or nothing.
+
+        A Zarr dataset, which is a folder, goes to a path ending with ``.zarr`` as one dataset.
+        """
         if self._is_part(path1):
             self.cp_file(path1, path2, **options)
             return
+
+        def is_dataset(one: str, two: str) -> bool:
+            return recursive and self._is_dataset_folder(two) and self._lookup(one)[2].is_dataset_folder
+
         with self._collecting() as pairs:
             self._remember(path1 if isinstance(path1, list) else ())
-            super().copy(path1, path2, recursive, maxdepth, on_error, **options)
-            nodes = [self._lookup(one)[2] for one, _ in pairs]
-        if len(pairs) == 1 or self._intrans:
-            for one, two in pairs:
+            for one, two in calls(
+                self, path1, path2, recursive=recursive, is_dataset=self._is_dataset_folder
+            ):
+                super().copy(one, two, recursive, maxdepth, on_error, **options)
+            files = arrivals(pairs, is_dataset=is_dataset, is_dir=lambda one: self._lookup(one)[2].is_dir)
+            nodes = [self._lookup(one)[2] for one, _ in files]
+        if len(files) == 1 or self._intrans:
+            for one, two in files:
                 self.cp_file(one, two, **options)
             return
-        files = [(node, two) for node, (_, two) in zip(nodes, pairs, strict=True) if not node.is_dir]
-        with tempfile.TemporaryDirectory(prefix="skyfs-copy-") as folder:
-            local = [(node, os.path.join(folder, str(number))) for number, (node, _) in enumerate(files)]
-            for error in copy_nodes(self._home.reading(), local, _nothing):
-                if error is not None:
-                    raise error
-            taken = [(path, two) for (_, path), (_, two) in zip(local, files, strict=True)]
-            self._take_in(taken, "move", options)
+        replace, tree = self._replacing(options), self._home.reading()
+        nodes = [tree.insides.as_file(node) if node.is_dir else node for node in nodes]
+        targets = [parse(self._split(two)[1]) for _, two in files]
+        copies = list(zip(nodes, targets, strict=True))
+        copy_within(tree, self._home.writing(), copies, _nothing, replace=replace)
 
     # -- inside: parts of datasets --------------------------------------------------------------------
 
@@ -224,14 +251,10 @@ class BulkFileSystem(LookingFileSystem):
         for _, node, _, local in found:
             os.makedirs(local if node.is_dir else os.path.dirname(local) or ".", exist_ok=True)
         files = [(node, remote, local) for _, node, remote, local in found if not node.is_dir]
-        if len(files) == 1:
-            ((_, remote, local),) = files
-            callback.set_size(1)
-            with callback.branched(remote, local) as child:
-                self.get_file(remote, local, callback=child)
-            callback.relative_update(1)
-            return
         callback.set_size(len(files))
+        if len(files) == 1:
+            self._copy_one_out(*files[0], callback)
+            return
         failures = copy_nodes(self._home.reading(), [(node, local) for node, _, local in files], _nothing)
         for (node, remote, local), failure in zip(files, failures, strict=True):
             if failure is None:
@@ -243,14 +266,32 @@ class BulkFileSystem(LookingFileSystem):
             if failure is not None:
                 raise failure
 
-    def _take_in(self, pairs: Pairs, how: str, options: dict[str, Any]) -> None:
+    def _copy_one_out(self, node: Node, remote: str, local: str, callback: Any) -> None:
+        """Copy one file, telling of its bytes. A device or a pipe is written to, not replaced."""
+        with callback.branched(remote, local) as child:
+            if os.path.exists(local) and not os.path.isfile(local):
+                self.get_file(remote, local, callback=child)
+            else:
+                child.set_size(node.size)
+                (failure,) = copy_nodes(self._home.reading(), [(node, local)], child.relative_update)
+                if failure is not None:
+                    raise failure
+        callback.relative_update(1)
+
+    def _is_dataset_folder(self, path: str) -> bool:
+        """Tell whether a dataset at a path would be shown as a folder."""
+        try:
+            return self._home.reading().insides.could_be(parse(self._split(path)[1]))
+        except BadPath:
+            return False
+
+    def _replacing(self, options: dict[str, Any]) -> bool:
+        """Tell whether what is there may be replaced."""
         mode, replace = options.get("mode", "create"), options.get("replace", self._replace)
         unknown = set(options) - {"mode", "replace"}
         if mode not in ("create", "overwrite") or unknown:
             raise BadArgument(f"mode {mode!r}, options {sorted(unknown)}", "unknown", "create, or overwrite")
-        addresses = [(local, parse(self._split(remote)[1])) for local, remote in pairs]
-        repository = self._home.writing().repository
-        take_in(repository, addresses, mode=how, replace=replace or mode == "overwrite")
+        return bool(replace) or mode == "overwrite"
 
     def _cat_parts(self, path: Any, recursive: bool, on_error: str, options: dict[str, Any]) -> Any:
         """Give a range of each of several files."""
@@ -302,11 +343,6 @@ def _settle(found: dict[str, bytes | Exception], name: str, error: Exception, on
 def _require_file(node: Node) -> None:
     if node.is_dir:
         raise IsDirectory(f"open {node.path!r}", "it is a directory")
-
-
-def is_pattern(path: str) -> bool:
-    """Tell whether a path has wildcards; brackets of a selector are none."""
-    return has_magic(split_selectors(path)[0])
 
 
 def _nothing(_: int) -> None:

@@ -17,9 +17,9 @@ from ..abc.source import ByteSource
 from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Unsupported
 from ..formats.zip_writing import folder_members, pack
 from ..model.paths import parse
-from ..model.quoting import extension_at_end
 from ..repository import Repository
-from .bulk import BulkFileSystem, is_pattern
+from .bulk import BulkFileSystem
+from .calls import is_pattern
 from .files import PackedFile, ReadFile, TextFile, WriteFile
 
 _COPY_BYTES = 1 << 22
@@ -140,7 +140,8 @@ class SkyFileSystem(BulkFileSystem):
         if mode == "rb":
             prefix, tree, node = self._lookup(path)
             details = self._info(tree, node, prefix)
-            return ReadFile(self, path, details, tree.open_node(node))
+            source = tree.open_node(node)
+            return ReadFile(self, path, {**details, "size": source.size}, source)
         if mode not in ("wb", "xb"):
             raise Unsupported(
                 f"open {path!r} with mode {mode!r}", "datasets do not change", "write it anew with 'wb'"
@@ -152,9 +153,13 @@ class SkyFileSystem(BulkFileSystem):
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_options: object
     ) -> bytes:
-        """Give bytes ``start`` to ``end`` (exclusive) of a file; negative ones count from its end."""
-        with self._source(path) as source:
-            return _part_of(source, start, end)
+        """Give bytes ``start`` to ``end`` (exclusive) of a file; negative ones count from its end.
+
+        All of a file is held against its digest.
+        """
+        whole = start is None and end is None
+        with self._source(path, whole=whole) as source:
+            return source.read_all() if whole else _part_of(source, start, end)
 
     def cat_ranges(
         self,
@@ -211,7 +216,7 @@ class SkyFileSystem(BulkFileSystem):
             os.makedirs(lpath if node.is_dir else os.path.dirname(lpath) or ".", exist_ok=True)
         if node.is_dir:
             return
-        with tree.open_node(node) as source, source.open() as file:
+        with tree.open_node(node, whole=True) as source, source.open() as file:
             callback.set_size(source.size)
             if outfile is not None:
                 _copy(file, outfile, callback)
@@ -231,46 +236,35 @@ class SkyFileSystem(BulkFileSystem):
         with self.open(path, "wb", **_replacing(mode, options)) as file:
             file.write(value)
 
-    def put(
-        self,
-        lpath: Any,
-        rpath: Any,
-        recursive: bool = False,
-        callback: Any = DEFAULT_CALLBACK,
-        maxdepth: int | None = None,
-        **options: Any,
-    ) -> None:
-        """Copy local files, and with ``recursive`` folders, to datasets' paths.
-
-        A local Zarr folder goes to a path ending with ``.zarr`` as one dataset. Options: as `put_file`.
-        """
-        one = isinstance(lpath, str | os.PathLike) and isinstance(rpath, str) and os.path.isdir(lpath)
-        if not (one and recursive and self._is_dataset_folder(rpath)):
-            super().put(lpath, rpath, recursive, callback, maxdepth, **options)
-            return
-        mode = options.pop("mode", "create")
-        with self.open(rpath, "wb", **_replacing(mode, options)) as file:
-            pack(callback.wrap(list(folder_members(os.fspath(lpath)))), file)
-
     def put_file(
         self, lpath: str, rpath: str, callback: Any = DEFAULT_CALLBACK, mode: str = "create", **options: Any
     ) -> None:
-        """Copy a local file to a dataset's path; ``mode="overwrite"`` replaces. Folders need not be made."""
-        if os.path.isdir(lpath) or self._collects(lpath, rpath):
+        """Copy a local file to a dataset's path; ``mode="overwrite"`` replaces. Folders need not be made.
+
+        A local Zarr folder goes to a path ending with ``.zarr``; other folders are passed over.
+        """
+        if self._collects(lpath, rpath):
+            return
+        if os.path.isdir(lpath):
+            if self._is_dataset_folder(rpath):
+                with self.open(rpath, "wb", **_replacing(mode, options)) as file:
+                    pack(callback.wrap(list(folder_members(os.fspath(lpath)))), file)
             return
         with open(lpath, "rb") as local, self.open(rpath, "wb", **_replacing(mode, options)) as file:
             callback.set_size(os.fstat(local.fileno()).st_size)
             _copy(local, file, callback)
 
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
-        """Copy the bytes of a file to a dataset's path."""
+        """Copy a file's bytes to a dataset's path; a Zarr dataset as a whole, other folders not at all."""
         if self._collects(path1, path2):
             return
         _, tree, node = self._lookup(path1)
+        if node.is_dataset_folder and self._is_dataset_folder(path2):
+            node = tree.insides.as_file(node)
         if node.is_dir:
             return
         with (
-            tree.open_node(node) as source,
+            tree.open_node(node, whole=True) as source,
             source.open() as origin,
             self.open(path2, "wb", **options) as file,
         ):
@@ -344,15 +338,9 @@ class SkyFileSystem(BulkFileSystem):
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _source(self, path: str) -> ByteSource:
+    def _source(self, path: str, *, whole: bool = False) -> ByteSource:
         _, tree, node = self._lookup(path)
-        return tree.open_node(node)
-
-    def _is_dataset_folder(self, path: str) -> bool:
-        """Tell whether a dataset at a path would be shown as a folder."""
-        address = parse(self._split(path)[1])
-        extension = address.extension or extension_at_end(address.head[-1] if address.head else "")
-        return not address.inner and self._home.reading().repository.formats.is_folder(extension)
+        return tree.open_node(node, whole=whole)
 
     def _matching(self, path: str) -> list[str]:
         typed = self._strip_protocol(path)

@@ -1,17 +1,27 @@
-"""What a mount on this machine tells of itself."""
+"""What a mount on this machine tells of itself, asked by a process that may hang."""
 
 from __future__ import annotations
 
+import errno
 import json
-import os
-import threading
-from collections.abc import Mapping
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
-
-from .table import Mount, is_dead
 
 # A daemon that lives answers in milliseconds; one that hangs must not hang who asks.
 _PATIENCE_S = 3.0
+# Exit statuses are errnos above this, so that they are not taken for those of Python.
+_ABOVE = 100
+_LOOK = f"""
+import os, sys
+try:
+    os.statvfs(sys.argv[1])
+    with open(os.path.join(sys.argv[1], ".repo", "status.json"), "rb") as file:
+        sys.stdout.buffer.write(file.read())
+except OSError as error:
+    sys.exit({_ABOVE} + error.errno)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +31,8 @@ class Standing:
     Attributes
     ----------
     state
-        ``mounted``, ``dead``, ``not answering``, or ``not yours``: who asks may not look in.
+        ``mounted``, ``dead`` ("transport endpoint is not connected"), ``not answering``, or ``not yours``:
+        who asks may not look in.
     engine
         Its name, without the reason; empty when it is not known.
     pid
@@ -33,30 +44,42 @@ class Standing:
     pid: int | None = None
 
 
-def ask(mounted: Mount, timeout_s: float = _PATIENCE_S) -> Standing:
-    """Ask a mount how it is, but wait for no answer longer than ``timeout_s``."""
-    answers: list[Standing] = []
-    # A thread, because a read that nobody answers cannot be called off; it ends with the process.
-    asking = threading.Thread(target=lambda: answers.append(_ask(mounted.folder)), daemon=True)
-    asking.start()
-    asking.join(timeout_s)
-    return answers[0] if answers else Standing("not answering")
-
-
-def _ask(folder: str) -> Standing:
-    if is_dead(folder):
+def ask(folder: str, timeout_s: float = _PATIENCE_S) -> Standing:
+    """Ask the mount at a folder how it is, but wait for no answer longer than ``timeout_s``."""
+    status, answer = _answer(folder, timeout_s)
+    if status is None:
+        return Standing("not answering")
+    if status - _ABOVE in (errno.ENOTCONN, errno.ECONNABORTED):
         return Standing("dead")
-    try:
-        with open(os.path.join(folder, ".repo", "status.json"), encoding="utf-8") as file:
-            told = json.load(file).get("mount", {})
-    except PermissionError:
+    if status - _ABOVE in (errno.EACCES, errno.EPERM):
         return Standing("not yours")
-    except (OSError, ValueError):
-        return Standing("dead" if is_dead(folder) else "mounted")
-    return _read(told)
-
-
-def _read(told: Mapping[str, object]) -> Standing:
+    try:
+        told = json.loads(answer).get("mount", {})
+    except ValueError:
+        return Standing("mounted")
     engine, pid = str(told.get("engine", "")), told.get("pid")
     name = engine.split(maxsplit=1)[0].rstrip(":,;") if engine else ""
     return Standing("mounted", name, pid if isinstance(pid, int) else None)
+
+
+def _answer(folder: str, timeout_s: float) -> tuple[int | None, bytes]:
+    """Give exit status and output of a process that looks; no status when it does not come back."""
+    command = [sys.executable, "-I", "-S", "-c", _LOOK, folder]
+    asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/")
+    try:
+        answer, _ = asking.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        _abandon(asking)
+        return None, b""
+    return asking.returncode, answer
+
+
+def _abandon(asking: subprocess.Popen[bytes]) -> None:
+    """Kill a process that waits for a mount; the kernel may let it die only when the daemon answers."""
+    asking.kill()
+    if asking.stdout is not None:
+        asking.stdout.close()
+    try:
+        asking.wait(0.1)
+    except subprocess.TimeoutExpired:
+        asking.returncode = -signal.SIGKILL  # whoever ends first: nobody waits for it any more

@@ -12,8 +12,8 @@ from ..abc.source import ByteSource
 from ..tree import Node
 from .failures import Refusal
 
-# Of so many paths it is known what the kernel was told and which content was opened last (400 bytes each): the
-# kernel itself keeps what it was told for half a second.
+# Of so many paths it is known what the kernel was told and which content was opened last, in 400 bytes each.
+# The kernel itself keeps what it was told for half a second.
 KEPT_PATHS = 16_384
 
 # What tells one content of a path from another: inode (of the dataset's UUID), size and mtime.

@@ -126,13 +126,13 @@ class Operations:
     def getattr(self, path: str, number: int | None = None) -> Mapping[str, int]:
         """Give the attributes of a path, or of an open file: times in nanoseconds."""
         if number is not None:
-            return self._attributes(_current(self.handles.get(number)).node)
+            return self.attributes(_current(self.handles.get(number)).node)
         listed = self._listed(path)
         if listed is None:
             entry = self._entry(path)
             found, lasts = self._stat(entry), not (entry.node.is_dir or entry.node.is_volatile)
         else:
-            found, lasts = self._attributes(listed), not listed.is_dir
+            found, lasts = self.attributes(listed), not listed.is_dir
         if lasts:
             self.handles.tell(path, (found["st_ino"], found["st_size"], found["st_mtime"]))
         return found
@@ -145,7 +145,7 @@ class Operations:
 
     @answering
     def listing(self, path: str) -> Listing:
-        """Give what a folder holds; of files with the size -1 only `getattr` gives the attributes."""
+        """Give what a folder holds; of entries with the size -1 only `getattr` gives the attributes."""
         return self._listing(path)
 
     @answering
@@ -165,6 +165,22 @@ class Operations:
             "f_favail": 0,
             "f_flag": os.ST_RDONLY | os.ST_NOSUID,
             "f_namemax": _NAME_MAX,
+        }
+
+    def attributes(self, node: Node | Listed) -> dict[str, int]:
+        """Give the attributes of a node, or of an entry of a listing whose size is known."""
+        return {
+            "st_mode": self._mode(node),
+            "st_ino": node.inode,
+            "st_nlink": 2 if node.is_dir else 1,
+            "st_uid": self._owner.uid,
+            "st_gid": self._owner.gid,
+            "st_size": node.size,
+            "st_blocks": -(-node.size // _BLOCK),
+            "st_blksize": _PREFERRED_BLOCK,
+            "st_atime": node.mtime_ns,
+            "st_mtime": node.mtime_ns,
+            "st_ctime": node.mtime_ns,
         }
 
     # -- bytes -----------------------------------------------------------------------------------------
@@ -261,7 +277,7 @@ class Operations:
     def _stat(self, entry: Entry) -> Mapping[str, int]:
         found = entry.stat
         if found is None:
-            found = entry.stat = self._attributes(entry.node)
+            found = entry.stat = self.attributes(entry.node)
         return found
 
     def _found(self, path: str) -> Node:
@@ -273,7 +289,8 @@ class Operations:
 
     def _opened(self, path: str, node: Node) -> ByteSource:
         try:
-            return _whole(self._tree.open_node(node), node)
+            # The kernel knows size and pages of the stored file: it must not get those of one made instead.
+            return _whole(self._tree.open_node(node, as_stored=True), node)
         except NotFound as error:
             # Removed or replaced since it was looked up, or lost.
             self._forget(path)
@@ -292,21 +309,6 @@ class Operations:
     def _mode(self, node: Node | Listed) -> int:
         kind, permissions = (stat.S_IFDIR, 0o555) if node.is_dir else (stat.S_IFREG, 0o444)
         return kind | permissions & self._owner.mask
-
-    def _attributes(self, node: Node | Listed) -> dict[str, int]:
-        return {
-            "st_mode": self._mode(node),
-            "st_ino": node.inode,
-            "st_nlink": 2 if node.is_dir else 1,
-            "st_uid": self._owner.uid,
-            "st_gid": self._owner.gid,
-            "st_size": node.size,
-            "st_blocks": -(-node.size // _BLOCK),
-            "st_blksize": _PREFERRED_BLOCK,
-            "st_atime": node.mtime_ns,
-            "st_mtime": node.mtime_ns,
-            "st_ctime": node.mtime_ns,
-        }
 
 
 def _current(handle: Handle) -> Handle:

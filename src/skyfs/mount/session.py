@@ -43,7 +43,6 @@ __all__ = [
 log = logging.getLogger("skyfs.mount")
 
 _READ_AHEAD_KIB = 1024
-_LOG_INDEX_BYTES = 48
 
 
 class _Process(Protocol):
@@ -90,7 +89,7 @@ def mount(
     status = MountStatus(repository, where, options, log_to)
     tree = Tree(repository, options.collections, status=status.to_mapping)
     operations = Operations(
-        tree, stamp=_stamp_of(repository), writing=Writing(options.replace) if options.writable else None
+        tree, stamp=stamp_of(repository), writing=Writing(options.replace) if options.writable else None
     )
     status.watch(operations)
 
@@ -273,7 +272,7 @@ def _lines_of_others(begin: int) -> list[str]:
         return [line.strip() for line in file if line.startswith(("fuse: ", "fusermount", "mount: "))]
 
 
-def _stamp_of(repository: Repository) -> Callable[[], object]:
+def stamp_of(repository: Repository) -> Callable[[], object]:
     """Give a function whose value changes with each commit; None when that is not known."""
 
     def stamp() -> object:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import select
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MissingPackage, NotAllowed, NotFound, StoreError
+from .asking import ask
 from .serving import SUBTYPE
 
 _TABLE = "/proc/self/mountinfo"
@@ -101,11 +102,7 @@ def unmount(folder: str | os.PathLike[str], *, lazy: bool = False, timeout_s: fl
 
 def is_dead(folder: str) -> bool:
     """Tell whether the daemon of a mount is gone ("transport endpoint is not connected")."""
-    try:
-        os.statvfs(folder)
-    except OSError as error:
-        return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)
-    return False
+    return ask(folder).state == "dead"
 
 
 def _count(folder: str) -> int:
@@ -128,25 +125,31 @@ def _run_unmount(folder: str, *, lazy: bool) -> None:
         raise NotAllowed(f"unmount {folder!r}", found, todo)
 
 
-def users_of(folder: str) -> list[str]:
+def users_of(folder: str, timeout_s: float = 2.0) -> list[str]:
     """Give the programs that have files open in a folder, or work in it, as far as this user may know.
 
-    Nothing in the folder is touched: the kernel knows the paths.
+    Nothing in the folder is touched: the kernel knows the paths. Of a process that waits for a mount while it
+    is being started it tells nothing, so what is known at the deadline must do.
     """
-    found = []
+    found: list[str] = []
+    looking = threading.Thread(target=_look_for_users, args=(folder, found), daemon=True)
+    looking.start()
+    looking.join(timeout_s)
+    return list(found)
+
+
+def _look_for_users(folder: str, found: list[str]) -> None:
     for process in os.listdir("/proc"):
         if process.isdigit() and any(_is_in(path, folder) for path in _paths_of(process)):
             with suppress(OSError):
                 found.append(f"{Path(f'/proc/{process}/comm').read_text().strip()} ({process})")
-    return found
 
 
 def _paths_of(process: str) -> Iterator[str]:
-    """Give the folder that a process works in, its open files and those it has mapped."""
-    places = [f"/proc/{process}/cwd", f"/proc/{process}/root"]
-    for kind in ("fd", "map_files"):
-        with suppress(OSError):
-            places += [f"/proc/{process}/{kind}/{name}" for name in os.listdir(f"/proc/{process}/{kind}")]
+    """Give the folder that a process works in, and its open files."""
+    places = [f"/proc/{process}/cwd"]
+    with suppress(OSError):
+        places += [f"/proc/{process}/fd/{name}" for name in os.listdir(f"/proc/{process}/fd")]
     for one in places:
         with suppress(OSError):
             yield os.readlink(one)

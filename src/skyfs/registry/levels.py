@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise, product
 from typing import Any
 
@@ -256,25 +255,25 @@ class Statements:
     ) -> sa.Select[Any] | Spelled:
         table, levels = _table(entry, valid=valid), entry.group.levels
         more = _later(table, levels, filters, valid=valid, after=after)
-        page = partial(self._page, table, levels, valid=valid)
         if is_scattered(levels, filters):
             above = self._prefixes(entry, scope, filters, len(levels) - 1, valid=valid)
             same = [table.c[name] == above.c[name] for name in (*_HEAD, *levels[:-1])]
-            within = above.join(table, sa.and_(*same))
-            return page([*_conditions(table, levels[-1:], filters), *more], within)
+            more = [*same, *_conditions(table, levels[-1:], filters), *more]
+            usual = self._page(table, levels, above.join(table, sa.and_(*more)), valid=valid)
+            each = _of_each(table, more)
+            return Spelled(usual, self._page(each, levels, above.join(each, sa.true()), valid=valid))
         more = [*_conditions(table, levels, filters), *more]
-        whole = page([*scope.conditions(table), *more], table)
+        usual = self._page(table, levels, table, valid=valid).where(*scope.conditions(table), *more)
         ranges = scope.ranges(table)
         if len(ranges) < 2:
-            return whole
-        n_key, tie = len(_HEAD) + len(levels) + valid, self._schema["location"].c.artifact_id
-        return Spelled(whole, _merged([page([*one, *more], table) for one in ranges], n_key, tie))
+            return usual
+        pages = [self._page(table, levels, table, valid=valid).where(*one, *more) for one in ranges]
+        return Spelled(usual, self._merged(pages, len(_HEAD) + len(levels) + valid))
 
     def _page(
         self,
-        table: sa.Table,
+        table: sa.FromClause,
         levels: Sequence[str],
-        conditions: Sequence[sa.ColumnElement[bool]],
         source: sa.FromClause,
         *,
         valid: bool,
@@ -283,9 +282,20 @@ class Statements:
         key = [table.c[name] for name in (*_HEAD, *levels, *(("begin_ns",) if valid else ()))]
         columns = [*key, *((table.c.end_ns,) if valid else ()), *self._place_columns()]
         joined = self._with_places(source.join(dataset, dataset.c.id == table.c.dataset_id))
-        found = sa.select(*columns).select_from(joined).where(*conditions)
+        found = sa.select(*columns).select_from(joined)
         # SQLite finds all in this order; nothing is sorted.
         return found.order_by(*key, artifact_id).limit(sa.bindparam("limit"))
+
+    def _merged(self, pages: Sequence[sa.Select[Any]], n_key: int) -> sa.Select[Any]:
+        """Ask for one range of the key after the other, and give the first page of all.
+
+        Where a column of the key has several values, PostgreSQL before 17 cannot follow the key, and goes
+        through all of a collection where it knows too little about it.
+        """
+        tie = self._schema["location"].c.artifact_id.label("tie")
+        some = sa.union_all(*(page.add_columns(tie) for page in pages)).subquery("pages")
+        *columns, last = some.c
+        return sa.select(*columns).order_by(*columns[:n_key], last).limit(sa.bindparam("limit"))
 
     def _place_columns(self) -> Sequence[sa.ColumnElement[Any]]:
         dataset, artifact, location, folder = (self._schema[name] for name in _PLACES)
@@ -344,15 +354,10 @@ def _later(
     return conditions
 
 
-def _merged(pages: Sequence[sa.Select[Any]], n_key: int, tie: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Ask for one range of the key after the other, and give the first page of all.
-
-    Where a column of the key has several values, PostgreSQL before 17 cannot follow the key, and goes through
-    all of a collection where it knows too little about it.
-    """
-    some = sa.union_all(*(page.add_columns(tie.label("tie")) for page in pages)).subquery("pages")
-    *columns, last = some.c
-    return sa.select(*columns).order_by(*columns[:n_key], last).limit(sa.bindparam("limit"))
+def _of_each(table: sa.Table, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.FromClause:
+    """Look rows up for each of those before: PostgreSQL would rather go through the whole table once."""
+    # An offset keeps the planner from joining in its own way.
+    return sa.select(table).where(*conditions).offset(sa.literal_column("0")).lateral("each_one")
 
 
 _PLACES = ("dataset", "artifact", "location", "symbol")

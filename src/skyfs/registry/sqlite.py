@@ -20,6 +20,8 @@ from .functions import raised
 from .statement import Language
 
 _TICK_NS = 50_000_000
+_LOG_INDEX_BYTES = 48
+_indexes: dict[tuple[str, int], int] = {}
 _BUSY, _READONLY, _FULL = 5, 8, 13
 # No table "meta", damaged pages, another kind of file.
 _NO_REGISTRY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -66,8 +68,10 @@ class SqliteDatabase(Database):
     def state(self) -> State:
         found = [_look(path) for path in (self.name, f"{self.name}-wal")]
         changed_ns = max((one[2] for one in found if one is not None), default=0)
+        # The log alone is not enough: it is synced after it was written, and readers see a commit after that.
         # Two changes within one tick of the kernel's clock leave the same times.
-        return State(tuple(found), changed_ns, settled=not 0 <= time.time_ns() - changed_ns < _TICK_NS)
+        token = (*found, _commits(f"{self.name}-shm"))
+        return State(token, changed_ns, settled=not 0 <= time.time_ns() - changed_ns < _TICK_NS)
 
     def size_bytes(self) -> int:
         """Give the size of the database, write-ahead log left out."""
@@ -147,6 +151,23 @@ def _look(path: str) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _commits(path: str) -> bytes | None:
+    """Give the header of SQLite's index of its log, by which readers see commits (walformat.html, 2.1).
+
+    A descriptor is never closed: all locks that SQLite has on the file in this process would go with it.
+    """
+    found = _look(path)
+    if found is None:
+        return None
+    kept = _indexes.get((path, found[0]))
+    if kept is None:
+        try:
+            kept = _indexes.setdefault((path, found[0]), os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError:
+            return None
+    return os.pread(kept, _LOG_INDEX_BYTES, 0)
 
 
 def in_memory() -> SqliteDatabase:

@@ -15,6 +15,7 @@ from ..errors import BadArgument, NotAllowed
 from ..finding import Finder
 from ..formats.catalog import Formats
 from ..keeping import Kept
+from ..opening import Opener
 from ..parting import Parter
 from ..planning import Policy
 from ..reading import Reader
@@ -53,6 +54,7 @@ class Base:
         ready = frozenset(name for name, store in stores.items() if store.writable)
         self.kept = Kept()
         self.converter = Converter(self.reader, formats, self.kept)
+        self.opener = Opener(self.reader, self.converter)
         self.parter = Parter(self.reader, formats, self.converter, self.kept)
         self.writer = Writer(registry, stores, formats, policy, Routes(config.stores, ready, formats))
         self.finder = Finder(registry)

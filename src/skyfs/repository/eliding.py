@@ -50,7 +50,11 @@ class Elided:
         NotFound, BadDataId
             When the type, or a value of the data ID, is not recorded.
         """
-        entry = self._stored.current().type(type_name)
+        entry = self._stored.current().types.get(type_name)
+        if entry is None:
+            found = "types that are kept in memory are not registered by writing"
+            todo = f"register it: skyfs register {type_name} DIMENSIONS STORAGE_CLASS"
+            raise NotFound(f"no dataset type {type_name!r}", found, todo)
         self._memory.collections.register(entry.type)
         completed = DataId(entry.group, self._stored.data_ids.complete(entry.group, data_id))
         values: dict[str, Any] = dict(completed.levels)

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from ..abc.contents import Contents, Entry
 from ..abc.source import ByteSource
 from ..converting import Converter
-from ..errors import BadPath, NotFound, Unsupported
+from ..errors import BadPath, IsDirectory, NotFound, Unsupported
 from ..formats.buffer import Buffer, HeldContents
 from ..model.dataset import Location
 from ..model.paths import Address, parse
@@ -54,6 +54,13 @@ class Insides:
         """Tell whether a dataset, in the format asked for, is a folder."""
         return named.component is None and self._formats.is_folder(named.extension)
 
+    def could_be(self, address: Address) -> bool:
+        """Tell whether a dataset at a path would be a folder, whether or not there is one."""
+        if address.inner or address.selectors:
+            return False
+        last = address.head[-1] if address.head else ""
+        return self._formats.is_folder(address.extension if address.keys else extension_at_end(last))
+
     def can(self, named: Named) -> bool:
         """Tell whether the dataset can be shown as the folder that is asked for."""
         if self._reader.stored(named.resolved, named.extension) is not None:
@@ -76,6 +83,22 @@ class Insides:
         except NotFound as error:
             raise NotFound(f"nothing at {leaf.path}/{'/'.join(inner)}", error.asked, error.todo) from None
         return _node(leaf, entry)
+
+    def as_file(self, node: Node) -> Node:
+        """Give a dataset that is a folder as the one file that makes such a dataset.
+
+        Raises
+        ------
+        IsDirectory
+            When it is a folder inside of one.
+        """
+        named = _named(node)
+        if node.inner:
+            todo = "copy it to a local folder, then that into the repository"
+            raise IsDirectory(f"copy {node.path!r} as a dataset", "it is a part of one", todo)
+        place = self._reader.stored(named.resolved, named.extension)
+        extension, size = (_AS_ONE_FILE, 0) if place is None else (place.extension, place.size)
+        return replace(node, is_dir=False, stored_bytes=size, named=replace(named, extension=extension))
 
     def children(self, node: Node) -> Iterator[Node]:
         """List a folder: a dataset's, or one inside of it."""

@@ -107,6 +107,11 @@ class Node:
         return self.path.rpartition("/")[2]
 
     @property
+    def is_dataset_folder(self) -> bool:
+        """Whether it is a whole dataset that is shown as a folder."""
+        return self.is_dir and self.is_dataset
+
+    @property
     def size(self) -> int:
         """In bytes; 0 for folders."""
         return self.stored_bytes if self.content is None else len(self.content.data)

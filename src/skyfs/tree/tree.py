@@ -160,8 +160,14 @@ class Tree:
         node = self.lookup(address)
         return node, self.open_node(node)
 
-    def open_node(self, node: Node) -> ByteSource:
-        """Open a file that was looked up; of a dataset no statement is run."""
+    def open_node(self, node: Node, *, whole: bool = False, as_stored: bool = False) -> ByteSource:
+        """Open a file that was looked up; of a dataset no statement is run.
+
+        Parameters
+        ----------
+        whole, as_stored
+            As `Opener.open`.
+        """
         if node.is_dir:
             raise IsDirectory(f"open {node.path!r}", "it is a directory")
         if node.content is not None:
@@ -174,9 +180,9 @@ class Tree:
         if node.selectors:
             parter = self.repository.parter
             return parter.open(named.resolved, named.component, named.extension, node.selectors)
-        if self._is_stored(named):
-            return self.repository.reader.open(named.resolved, named.extension, named.component)[1]
-        return self.repository.converter.open(named.resolved, named.component, named.extension)
+        opener = self.repository.opener
+        asked = (named.resolved, named.component, named.extension)
+        return opener.open(*asked, whole=whole, as_stored=as_stored)
 
     def is_stored(self, node: Node) -> bool:
         """Tell whether a file is the bytes of a dataset, or of a component, as some store has them."""
@@ -244,6 +250,11 @@ class Tree:
         names = {node.name for node in found}
         over = self.over
         return [] if over is None else [node for node in over.contents(address) if node.name not in names]
+
+    def split_inside(self, address: Address) -> tuple[Address, tuple[str, ...]] | None:
+        """Tell a dataset that may be a folder from the names inside of it; None when there is none."""
+        found = self.insides.split(address)
+        return self.over.split_inside(address) if found is None and self.over is not None else found
 
     def contents(self, address: Address) -> list[Node]:
         """List a folder of the tree of datasets; empty when there is none."""
@@ -366,6 +377,8 @@ class Tree:
             raise NotFound(f"nothing at {str(address)!r}", "only some collections are shown here")
 
     def _require_shown(self, shown: Shown, named: Named, address: Address) -> None:
+        if shown is self._everything:
+            return
         if not shown.admits(self._registry.current(), named.collection, named.resolved):
             raise NotFound(
                 f"no dataset {str(address)!r}", "there is one, but it does not match the expression"
@@ -418,7 +431,7 @@ class Tree:
 
     def _dataset_folder(self, address: Address) -> Node | None:
         """Give the folder that an address names, when it is a dataset or lies inside of one."""
-        if self.insides.split(address) is None:
+        if self.split_inside(address) is None:
             return None
         node = self.lookup(address)
         return node if node.is_dir and node.named is not None else None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from struct import Struct
@@ -101,23 +100,14 @@ def entry(node: int, found: Mapping[str, int], valid: Validity) -> bytes:
     return head + attr(found)
 
 
-def plain_record(name: bytes, inode: int, position: int, mode: int) -> bytes:
-    """Give one entry of the answer to READDIR; ``position`` is that of the next one."""
-    return _plain(len(name)).pack(inode, position, len(name), stat.S_IFMT(mode) >> 12, name)
-
-
-def full_record(head: Sequence[int], fields: Sequence[int], name: bytes, position: int) -> bytes:
-    """Give one entry of the answer to READDIRPLUS, from fields of ``fuse_entry_out`` and ``fuse_attr``."""
-    packed = _full(len(name))
-    return packed.pack(*head, *fields, fields[0], position, len(name), stat.S_IFMT(fields[9]) >> 12, name)
-
-
 @cache
-def _plain(length: int) -> Struct:
+def plain_record(length: int) -> Struct:
+    """Give the structure of an entry of the answer to READDIR: a ``fuse_dirent`` with a name so long."""
     return Struct(f"{DIRENT.format}{-(-length // 8) * 8}s")
 
 
 @cache
-def _full(length: int) -> Struct:
+def full_record(length: int) -> Struct:
+    """Give that of READDIRPLUS: ``fuse_entry_out`` with its ``fuse_attr``, and a ``fuse_dirent``."""
     parts = (ENTRY.format, ATTR.format.lstrip("="), DIRENT.format.lstrip("="))
     return Struct(f"{''.join(parts)}{-(-length // 8) * 8}s")

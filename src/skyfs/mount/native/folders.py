@@ -8,29 +8,43 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from ...tree import Listed
 from ..failures import Refusal
+from ..listing import Listing
 from ..operations import Operations
 from . import answers
-from .nodes import Nodes, identity
+from .answers import Validities, Validity
+from .nodes import Nodes
 from .protocol import HANDLE_IN, OPEN_OUT, READ_IN, Opcode, Request
 
-# The kernel looks up "." and ".." by itself, and shows the inode that it has; nobody believes this one.
+# The kernel looks up "." and ".." by itself, and shows the inodes that it has: nobody believes this one.
 _DOT_INODE = 1
 _DOTS = (b".", b"..")
+_NOT_KNOWN = (0,) * 6
+_NS = 1_000_000_000
+_64_BITS = (1 << 64) - 1
 
 
-class Entry:
-    """One entry of a folder; without validity, its attributes are not known."""
+class Shape:
+    """What all entries of one kind have in common: mode, owner, and how long they are believed."""
 
-    __slots__ = ("fields", "identity", "name", "valid")
+    def __init__(self, found: Mapping[str, int], valid: Validity) -> None:
+        self.mode = found["st_mode"]
+        self.kind = stat.S_IFMT(self.mode) >> 12
+        self._tail = answers.attr_fields(found)[10:]
+        self._valid = (valid.name_s, valid.attr_s, valid.name_ns, valid.attr_ns)
 
-    def __init__(
-        self, name: bytes, fields: Sequence[int], identity: int, valid: answers.Validity | None
-    ) -> None:
-        self.name = name
-        self.fields = fields
-        self.identity = identity
-        self.valid = valid
+    def record(self, number: int, name: bytes, position: int, inode: int, size: int, time_ns: int) -> bytes:
+        """Give one entry of the answer to READDIRPLUS; with a size of -1, attributes are not known."""
+        second, ns = divmod(time_ns, _NS)
+        second &= _64_BITS
+        head = (number, 0, *self._valid)
+        if size < 0:
+            head, size = _NOT_KNOWN, 0
+        return answers.full_record(len(name)).pack(
+            *head, inode, size, -(-size // 512), second, second, second, ns, ns, ns, self.mode, *self._tail,
+            inode, position, len(name), self.kind, name,
+        )  # fmt: skip
 
 
 class Snapshot:
@@ -38,43 +52,51 @@ class Snapshot:
 
     Parameters
     ----------
-    number
+    number, indexes
         ``number | index`` is the node number of an entry.
+    shapes
+        Of files, and of folders.
     """
 
-    def __init__(self, number: int, indexes: Sequence[int], entries: Sequence[Entry]) -> None:
+    def __init__(
+        self, listing: Listing, number: int, indexes: Sequence[int], shapes: tuple[Shape, Shape]
+    ) -> None:
         self.number = number
+        self._listing = listing
         self._indexes = indexes
-        self._entries = entries
+        self._shapes = shapes
 
     def plain(self, offset: int, size: int) -> bytes:
         """Give entries from an offset on, as many as fit, without attributes."""
-        return _fill(size, map(self._plain, self._from(offset)))[0]
+        return b"".join(_fitting(size, self._plain(offset)))
 
     def full(self, offset: int, size: int) -> tuple[bytes, int]:
         """Give entries with attributes, and how many of them the kernel will forget one day."""
-        data, count = _fill(size, map(self._full, self._from(offset)))
-        known = self._entries[max(offset - 2, 0) : max(offset + count - 2, 0)]
-        return data, sum(entry.valid is not None for entry in known)
+        records = _fitting(size, self._full(offset))
+        known = sum(not record.startswith(_ZERO) for record in records)
+        return b"".join(records), known
 
-    def _from(self, offset: int) -> range:
-        return range(offset, len(self._entries) + len(_DOTS))
+    def _plain(self, offset: int) -> Iterator[bytes]:
+        for position, name in enumerate(_DOTS[offset:], offset + 1):
+            yield answers.plain_record(len(name)).pack(_DOT_INODE, position, len(name), _DIRECTORY, name)
+        first = max(offset - len(_DOTS), 0)
+        for position, row in enumerate(self._listing.rows(first), first + len(_DOTS) + 1):
+            name, is_dir, inode, _, _ = row
+            kind = self._shapes[is_dir].kind
+            yield answers.plain_record(len(name)).pack(inode, position, len(name), kind, name)
 
-    def _plain(self, position: int) -> bytes:
-        if position < len(_DOTS):
-            return answers.plain_record(_DOTS[position], _DOT_INODE, position + 1, stat.S_IFDIR)
-        entry = self._entries[position - 2]
-        return answers.plain_record(entry.name, entry.fields[0], position + 1, entry.fields[9])
+    def _full(self, offset: int) -> Iterator[bytes]:
+        shapes, number, indexes = self._shapes, self.number, self._indexes
+        for position, name in enumerate(_DOTS[offset:], offset + 1):
+            yield shapes[True].record(0, name, position, _DOT_INODE, -1, 0)
+        first = max(offset - len(_DOTS), 0)
+        for at, (name, is_dir, inode, size, time_ns) in enumerate(self._listing.rows(first), first):
+            node = number | indexes[at]
+            yield shapes[is_dir].record(node, name, at + len(_DOTS) + 1, inode, size, time_ns)
 
-    def _full(self, position: int) -> bytes:
-        if position < len(_DOTS):
-            return answers.full_record(_NO_HEAD, _DOT_FIELDS, _DOTS[position], position + 1)
-        entry, number = self._entries[position - 2], self.number | self._indexes[position - 2]
-        valid = entry.valid
-        if valid is None:
-            return answers.full_record(_NO_HEAD, entry.fields, entry.name, position + 1)
-        head = (number, 0, valid.name_s, valid.attr_s, valid.name_ns, valid.attr_ns)
-        return answers.full_record(head, entry.fields, entry.name, position + 1)
+
+_DIRECTORY = stat.S_IFDIR >> 12
+_ZERO = bytes(8)
 
 
 class _Open:
@@ -91,6 +113,7 @@ class Folders:
     def __init__(self, operations: Operations, nodes: Nodes) -> None:
         self._operations = operations
         self._nodes = nodes
+        self._shapes = _shapes(operations, nodes.validities)
         self._open: dict[int, _Open] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -160,35 +183,22 @@ class Folders:
             self._nodes.numbers.forget(snapshot.number, 1)
 
     def _taken(self, node: int) -> Snapshot:
-        entries = sorted(self._entries(self._nodes.path(node)), key=lambda entry: entry.name)
-        names = [entry.name for entry in entries]
-        number, indexes = self._nodes.numbers.give_all(node, names, [entry.identity for entry in entries])
-        return Snapshot(number, indexes, entries)
-
-    def _entries(self, folder: str) -> Iterator[Entry]:
-        base = folder.rstrip("/")
-        for name, kind in self._operations.readdir(folder):
-            path, encoded = f"{base}/{name}", name.encode("utf-8", "surrogateescape")
-            try:
-                found = self._operations.getattr(path)
-            except Refusal:  # looking it up by its name will say why
-                fields = (kind["st_ino"], *(0,) * 8, kind["st_mode"], *(0,) * 6)
-                yield Entry(encoded, fields, kind["st_ino"], None)
-                continue
-            valid = self._nodes.validity(path, found["st_mode"])
-            yield Entry(encoded, answers.attr_fields(found), identity(path, found), valid)
+        listing = self._operations.listing(self._nodes.path(node))
+        number, indexes = self._nodes.numbers.give_all(node, *listing.packed)
+        return Snapshot(listing, number, indexes, self._shapes)
 
 
-_NO_HEAD = (0,) * 6
-_DOT_FIELDS = (_DOT_INODE, *(0,) * 8, stat.S_IFDIR, *(0,) * 6)
+def _shapes(operations: Operations, validities: Validities) -> tuple[Shape, Shape]:
+    file, folder = (operations.attributes(Listed("", is_dir, 0, 0, 0)) for is_dir in (False, True))
+    return Shape(file, validities.content), Shape(folder, validities.folder)
 
 
-def _fill(size: int, records: Iterable[bytes]) -> tuple[bytes, int]:
-    """Join as many records as fit."""
+def _fitting(size: int, records: Iterable[bytes]) -> list[bytes]:
+    """Take as many records as fit."""
     taken: list[bytes] = []
     for record in records:
         size -= len(record)
         if size < 0:
             break
         taken.append(record)
-    return b"".join(taken), len(taken)
+    return taken

@@ -8,12 +8,10 @@ was ever listed is kept here, packed: some forty bytes each.
 from __future__ import annotations
 
 import errno
-import operator
 import threading
 from array import array
-from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain
 
 from ..failures import Refusal
 from .protocol import ROOT
@@ -23,22 +21,23 @@ _SHIFT = 32
 _INDEX = (1 << _SHIFT) - 1
 # Numbers of files that are being written; the rest is their token.
 WRITTEN = 1 << 62
-# So many names are found through a dict before they are sorted into the others.
-_RECENT = 1024
+# A hash table has at least so many places for each entry, and places for a few entries from the start.
+_SPARE = 1.5
+_FEW = 8
 
 
 class Table:
     """Names with their inodes, each with an index that stays."""
 
-    __slots__ = ("_ends", "_inodes", "_names", "_order", "_recent")
+    __slots__ = ("_ends", "_inodes", "_names", "_slots")
 
     def __init__(self) -> None:
-        self._names = bytearray()
+        self._names: bytes | bytearray = bytearray()
+        # Where each name ends in them.
         self._ends = array("I")
         self._inodes = array("Q")
-        # Indexes in the order of their names; those that are only in `_recent` apart.
-        self._order: Sequence[int] = range(0)
-        self._recent: dict[bytes, int] = {}
+        # A hash table by inode, of indexes from 1; made when an entry is first looked for.
+        self._slots = array("I")
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -54,66 +53,59 @@ class Table:
 
     def index(self, name: bytes, inode: int) -> int:
         """Give the index of an entry; a new one when there is none."""
-        recent = self._recent.get(name, -1)
-        index = self._known(self._find(name) if recent < 0 else recent, name, inode)
-        self._tidy()
-        return index
+        if len(self._slots) <= _SPARE * len(self._ends):
+            self._spread()
+        place = self._place(name, inode)
+        if not self._slots[place]:
+            self._append(name, inode)
+            self._slots[place] = len(self._ends)
+        return self._slots[place] - 1
 
-    def indexes(self, names: Sequence[bytes], inodes: Sequence[int]) -> Sequence[int]:
-        """Give the indexes of entries, whose names are sorted."""
-        if not self._ends and all(map(operator.lt, names, islice(names, 1, None))):
-            self._fill(names, inodes)
-        elif array("Q", inodes) != self._inodes or b"".join(names) != self._names:
-            found = self._merged(names, inodes)
-            self._tidy()
-            return found
-        return range(len(names))
+    def indexes(self, names: bytes, ends: array[int], inodes: array[int]) -> Sequence[int]:
+        """Give the indexes of all entries of a folder: their names, where each ends in them, and inodes.
 
-    def _fill(self, names: Sequence[bytes], inodes: Sequence[int]) -> None:
-        end = 0
-        self._names += b"".join(names)
-        self._ends.extend([end := end + len(name) for name in names])
-        self._inodes.extend(inodes)
-        self._order = range(len(names))
+        They are shared, not copied, until another entry is added; the latest of those that are equal.
+        """
+        if not self._ends or (inodes == self._inodes and names == self._names):
+            self._names, self._ends, self._inodes = names, ends, inodes
+            return range(len(ends))
+        starts = chain((0,), ends)
+        each = (names[start:end] for start, end in zip(starts, ends, strict=False))
+        return array("I", map(self.index, each, inodes))
 
-    def _merged(self, names: Sequence[bytes], inodes: Sequence[int]) -> Sequence[int]:
-        """Go through these and those that are here side by side: searches take ten times as long."""
-        found = array("I")
-        order, recent = iter(self._order), self._recent
-        index = next(order, -1)
-        own = self.name(index) if index >= 0 else b""
-        for name, inode in zip(names, inodes, strict=True):
-            while index >= 0 and own < name:
-                index = next(order, -1)
-                own = self.name(index) if index >= 0 else b""
-            known = recent.get(name, index if own == name else -1)
-            found.append(self._known(known, name, inode))
-        return found
-
-    def _find(self, name: bytes) -> int:
-        """Give the index of a name among the sorted; -1 when it is not there."""
-        place = bisect_left(self._order, name, key=self.name)
-        if place < len(self._order) and self.name(self._order[place]) == name:
-            return self._order[place]
-        return -1
-
-    def _known(self, index: int, name: bytes, inode: int) -> int:
-        """Give an index when its entry has this inode, else a new one."""
-        if index >= 0 and self._inodes[index] == inode:
-            return index
-        index = len(self._ends)
+    def _append(self, name: bytes, inode: int) -> None:
+        if not isinstance(self._names, bytearray):
+            self._names = bytearray(self._names)
+            self._ends, self._inodes = self._ends[:], self._inodes[:]
         self._names += name
         self._ends.append(len(self._names))
         self._inodes.append(inode)
-        self._recent[name] = index
-        return index
 
-    def _tidy(self) -> None:
-        recent = self._recent
-        if len(recent) > max(_RECENT, len(self._order) // 4):
-            kept = [index for index in self._order if self.name(index) not in recent]
-            self._order = array("I", sorted([*kept, *recent.values()], key=self.name))
-            self._recent = {}
+    def _place(self, name: bytes, inode: int) -> int:
+        """Give the place of an entry in the hash table, or the empty one where it belongs."""
+        slots, last = self._slots, len(self._slots) - 1
+        place = _hash(inode) & last
+        while index := slots[place]:
+            if self._inodes[index - 1] == inode and self.name(index - 1) == name:
+                break
+            place = (place + 1) & last
+        return place
+
+    def _spread(self) -> None:
+        """Make the hash table anew, with room to grow."""
+        last = (1 << int(_SPARE * (len(self._ends) + _FEW)).bit_length()) - 1
+        slots = array("I", bytes((last + 1) * self._ends.itemsize))
+        for index, inode in enumerate(self._inodes, 1):
+            place = _hash(inode) & last
+            while slots[place]:
+                place = (place + 1) & last
+            slots[place] = index
+        self._slots = slots
+
+
+def _hash(inode: int) -> int:
+    # Inodes are a digest, the second bit of which is always set.
+    return inode >> 2
 
 
 class Folder:
@@ -186,16 +178,16 @@ class Numbers:
             return folder.index << _SHIFT | index
 
     def give_all(
-        self, parent: int, names: Sequence[bytes], inodes: Sequence[int]
+        self, parent: int, names: bytes, ends: array[int], inodes: array[int]
     ) -> tuple[int, Sequence[int]]:
-        """Give the number of a folder, and the indexes of its entries; they stay until `release`.
+        """Give the number of a folder, and the indexes of its entries; they stay until it is forgotten once.
 
         An entry's number is ``number | index``. Those that get to the kernel must be `note`d.
         """
         with self._lock:
             folder = self._folder(parent)
             folder.count += 1
-            return folder.index << _SHIFT, folder.table.indexes(names, inodes)
+            return folder.index << _SHIFT, folder.table.indexes(names, ends, inodes)
 
     def note(self, number: int, count: int) -> None:
         """Note that entries of a folder got to the kernel."""

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,8 +91,8 @@ class Session:
 
     Attributes
     ----------
-    counts
-        How often each opcode was asked.
+    requests
+        What answers, once it is served.
     """
 
     def __init__(
@@ -104,7 +103,6 @@ class Session:
         self._mounted = mounted
         self._abilities = abilities
         self._ended = threading.Event()
-        self.counts: Counter[int] = Counter()
         self.requests: Requests | None = None
 
     def run(self) -> None:
@@ -131,7 +129,7 @@ class Session:
             self._operations, Backings(None if reason else device), Validities.of(epochs=has_epochs)
         )
         self.requests = requests
-        workers = Workers(self._mounted.descriptor, requests, self.counts, self._ended.set)
+        workers = Workers(self._mounted.descriptor, requests, self._operations.requests.add, self._ended.set)
         watcher = Watcher(self._operations.look, epochs.begin if epochs is not None else bool)
         watcher.start()
         with _signals(self._ended):

@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable
 
 from ..failures import Refusal
@@ -26,6 +25,7 @@ _INTERRUPTIBLE = frozenset({
     Opcode.LOOKUP, Opcode.GETATTR, Opcode.READ, Opcode.OPENDIR, Opcode.READDIR,
     Opcode.READDIRPLUS, Opcode.GETXATTR, Opcode.LISTXATTR, Opcode.STATFS, Opcode.ACCESS,
 })  # fmt: skip
+_NAMES = {int(opcode): opcode.name.lower() for opcode in Opcode}
 _QUIET = frozenset({Opcode.FORGET, Opcode.BATCH_FORGET, Opcode.INTERRUPT})
 
 
@@ -36,18 +36,18 @@ class Workers:
     ----------
     descriptor
         The device.
-    counts
-        Counts the requests by opcode.
+    count
+        Called for each request, with its name.
     ended
         Called when it is unmounted.
     """
 
     def __init__(
-        self, descriptor: int, requests: Requests, counts: Counter[int], ended: Callable[[], None]
+        self, descriptor: int, requests: Requests, count: Callable[[str], None], ended: Callable[[], None]
     ) -> None:
         self._descriptor = descriptor
         self._requests = requests
-        self._counts = counts
+        self._count = count
         self._ended = ended
         self._lock = threading.Lock()
         self._idle = 0
@@ -92,9 +92,9 @@ class Workers:
             return -1
 
     def _note(self, request: Request) -> None:
-        """Count, and see to it that somebody waits for the next request."""
+        """Count it, and see to it that somebody waits for the next request."""
+        self._count(_NAMES.get(request.opcode, "unknown"))
         with self._lock:
-            self._counts[request.opcode] += 1
             self._idle -= 1
             if request.opcode not in _QUIET:
                 self._waiting[request.unique] = _may_wait(request)

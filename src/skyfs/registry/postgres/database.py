@@ -25,6 +25,15 @@ FROM pg_class WHERE relname = :name AND relnamespace = :id
 """
 
 
+# Statements are made to go from row to row along keys. The planner takes the rows of a new collection for
+# few, whatever it knows of the table: what it would do with all of them costs as much as the collection holds.
+_OTHER_WAYS = ("seqscan", "hashjoin", "mergejoin", "material")
+_ALONG_THE_KEYS = {
+    **{f"enable_{way}": "off" for way in _OTHER_WAYS},
+    "max_parallel_workers_per_gather": "0",
+    # The cost of asking the client is no reason to compile a statement.
+    "jit": "off",
+}
 _LONGEST_NAME = 63
 _SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 
@@ -86,11 +95,7 @@ class PostgresDatabase(Database):
             "tcp_keepalives_interval": "10",
             "tcp_keepalives_count": "3",
             "extra_float_digits": "1",
-            # All statements are meant to go along an index. The planner takes a table as a whole where it
-            # thinks that the first row will do, and then goes through millions of others first.
-            "enable_seqscan": "off",
-            # The cost of asking the client is no reason to compile a statement.
-            "jit": "off",
+            **_ALONG_THE_KEYS,
         }
         if self._durability == "process":
             settings["synchronous_commit"] = "off"
