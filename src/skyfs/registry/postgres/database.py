@@ -25,11 +25,13 @@ FROM pg_class WHERE relname = :name AND relnamespace = :id
 """
 
 
-# Statements are made to go from row to row along keys. The planner takes the rows of a new collection for
-# few, whatever it knows of the table: what it would do with all of them costs as much as the collection holds.
+# Statements go from row to row along keys, table by table in the order that they have. The planner takes the
+# rows of a new collection for few, whatever it knows of the table: what it would do with all of them costs
+# what the collection holds.
 _OTHER_WAYS = ("seqscan", "hashjoin", "mergejoin", "material")
 _ALONG_THE_KEYS = {
     **{f"enable_{way}": "off" for way in _OTHER_WAYS},
+    "join_collapse_limit": "1",
     "max_parallel_workers_per_gather": "0",
     # The cost of asking the client is no reason to compile a statement.
     "jit": "off",

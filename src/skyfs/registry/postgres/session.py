@@ -29,8 +29,10 @@ LOCK_TIMEOUT_MS = 60_000
 OLDEST_SERVER = 140_000
 _LOCK_CLASS = 0x736B7966
 _ROWS_AT_ONCE = 20_000
-# As many rows are copied rather than inserted; so many change what the planner should know of a table.
-_MANY, _SHIFTING = 20, 10_000
+# As many rows are copied rather than inserted.
+_MANY = 20
+# When as many rows, and that part of a table, are new, the planner should know.
+_MANY_TO_KNOW, _GROWN = 100, 0.1
 _INT64 = 2**63
 
 
@@ -181,12 +183,24 @@ class PostgresSession(Session):
                 for row in rows:
                     copy.write_row(row)
             self._cursor.execute("RELEASE rows")
-            if len(rows) >= _SHIFTING:
-                self._cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+            self._learn(table, len(rows))
         except psycopg.Error:
             self._take_back()
             raise
         return len(rows)
+
+    def _learn(self, table: str, more: int) -> None:
+        """Have the planner know a table that has grown much; the server would do it, minutes later."""
+        if more < _MANY_TO_KNOW:
+            return
+        name = sql.Identifier(table)
+        self._cursor.execute(
+            sql.SQL("SELECT reltuples FROM pg_class WHERE oid = {}::regclass").format(
+                sql.Literal(name.as_string(self._raw))
+            )
+        )
+        if more >= _GROWN * max(0, self._number()):
+            self._cursor.execute(sql.SQL("ANALYZE {}").format(name))
 
     def version(self, rendered: Rendered) -> int:
         self._cursor.execute(rendered.text, rendered.values({}))
