@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from typing import Literal
 from mount_content import BUCKET, Content
 
 from skyfs.mount.serving import EngineName
-from skyfs.mount.session import MountOptions, log_file, start
+from skyfs.mount.session import MountOptions, start
 from skyfs.mount.table import unmount
 
 CHILD = str(Path(__file__).with_name("mount_child.py"))
@@ -110,25 +109,32 @@ def _no(program: str) -> str:
 
 
 @contextmanager
-def by_daemon(repository: Path, engine: EngineName, writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
-    """Mount a repository as ``skyfs mount --daemon`` does; the run's folder is what the peers show."""
+def by_daemon(
+    repository: Path,
+    engine: EngineName,
+    writable: bool,  # noqa: FBT001
+    wanted: str = "",
+) -> Iterator[Mounted]:
+    """Mount a repository as ``skyfs mount --daemon`` does; the run's folder is what the peers show.
+
+    What it says of its engine must begin as is ``wanted``.
+    """
     with _mount_point() as folder:
         start(repository, folder, MountOptions(engine=engine, writable=writable))
-        pid = _daemon_of(folder)
+        told = json.loads((folder / ".repo" / "status.json").read_text())["mount"]
         try:
-            yield Mounted(folder if writable else folder / "r", pid)
+            if not told["engine"].startswith(wanted):
+                raise LookupError(f"the daemon says {told['engine']!r}")
+            yield Mounted(folder if writable else folder / "r", told["pid"])
         finally:
             _take_away(folder)
-            _await_end(pid)
+            _await_end(told["pid"])
 
 
 @contextmanager
 def by_root(repository: Path, writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
     """Mount a repository by the native engine, which must say that files pass through."""
-    with by_daemon(repository, "native", writable) as mounted:
-        said = re.findall(rf" {mounted.pid} .* by the engine (.*)", log_file().read_text(errors="replace"))
-        if not said or not said[-1].startswith("native: passthrough"):
-            raise LookupError(f"no passthrough here: {''.join(said[-1:])}")
+    with by_daemon(repository, "native", writable, "native: passthrough") as mounted:
         yield mounted
 
 
@@ -146,19 +152,6 @@ def _far(content: Content, writable: bool) -> Iterator[Mounted]:  # noqa: FBT001
     content.empty_cache()
     with by_daemon(content.far, "auto", writable) as mounted:
         yield mounted
-
-
-def _daemon_of(folder: Path) -> int:
-    """Give the process that was told to mount at a folder."""
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                command = Path("/proc", entry, "cmdline").read_bytes().split(b"\0")
-            except OSError:  # it has ended
-                continue
-            if b"skyfs.mount" in command and any(os.fsencode(folder) in one for one in command):
-                return int(entry)
-    raise SystemExit(f"no daemon serves {folder}")
 
 
 # -- peers -------------------------------------------------------------------------------------------------

@@ -73,7 +73,78 @@ class Editor:
                 else:
                     self.repository.untag(refs, collection)
 
+    def retime(self, address: Address, mtime_ns: int) -> None:
+        """Say when the bytes of a dataset were made.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        NotAllowed, ReadOnly, Locked
+            When it is no file of its own that skyfs keeps, or somebody else's.
+        """
+        node = self._tree.lookup(address)
+        self._require_whole("change the time of", address, node)
+        if node.named is not None:
+            self.repository.retime(node.named.resolved.ref, mtime_ns)
+
+    def link(self, node: Node, target: Address) -> None:
+        """Show a dataset in a TAGGED collection too, by the path that it has there.
+
+        Raises
+        ------
+        NotAllowed
+            When it is none, or that is not its path in a TAGGED collection.
+        Conflict
+            When the collection holds another dataset of that data ID.
+        """
+        name = target.collection if target.keys else "/".join(target.head[:-1])
+        found = self.repository.registry.current().collections.get(name)
+        what = f"link {node.path!r} to {str(target)!r}"
+        if node.named is None or not node.is_dataset:
+            raise NotAllowed(what, "it is no dataset", "link whole datasets")
+        if found is None or found.collection.kind is not CollectionKind.TAGGED:
+            raise NotAllowed(what, f"{name!r} is no TAGGED collection", "skyfs ln makes one")
+        stored = self._tree.node(name, node.named.resolved, Address()).path
+        if stored != str(target):
+            raise NotAllowed(what, "a dataset has its own path in each collection", f"it is {stored!r}")
+        self.repository.tag([node.named.resolved.ref], name)
+
+    def require_folder(self, address: Address) -> None:
+        """Refuse folders that could never hold a dataset.
+
+        Raises
+        ------
+        NotAllowed, ReadOnly
+            When it is in a service directory, is a dataset, or lies in one.
+        """
+        if address.service:
+            raise _service("make", address)
+        is_folder = self.repository.formats.is_folder
+        if address.inner or any(is_folder(extension_at_end(part)) for part in _leaves(address)):
+            raise _piece(address)
+
+    def require_stored(self, address: Address, node: Node) -> None:
+        """Refuse all but the path of a dataset in its RUN, as it is stored.
+
+        Raises
+        ------
+        NotAllowed, ReadOnly
+            When it is a part of one, another spelling, or in another collection.
+        """
+        self._require_whole("rename", address, node)
+        self._stored(address, node)
+        if node.named is not None and node.named.collection != node.named.resolved.ref.run:
+            run = node.named.resolved.ref.run
+            raise NotAllowed(f"rename {str(address)!r}", "it is shown there only", f"its RUN is {run!r}")
+
     # -- writing ---------------------------------------------------------------------------------------
+
+    def _require_whole(self, verb: str, address: Address, node: Node) -> None:
+        if address.service:
+            raise _service(verb, address)
+        if not node.is_dataset:
+            raise NotAllowed(f"{verb} {str(address)!r}", "it is no dataset")
 
     def target(self, address: Address, *, replace: bool = False) -> Target:
         """Read a path as what is to be written; what the tree has in its way is refused, as in `draft`."""
@@ -229,6 +300,11 @@ def _leaf(address: Address) -> tuple[str, str | None, str]:
         )
         raise BadPath(f"write {str(address)!r}", found, "/<collection>/<type>/<dim>=<value>...<ext>")
     return leaf
+
+
+def _leaves(address: Address) -> tuple[str, ...]:
+    """Give the parts of an address whose endings may be extensions."""
+    return address.head if not address.keys else (*address.head, address.extension)
 
 
 def _piece(address: Address) -> NotAllowed:

@@ -60,6 +60,11 @@ class Draft:
 
     It is part of no transaction until then, so that other changes go on beside it. One thread at a time may
     use it, not always the same.
+
+    Attributes
+    ----------
+    mtime_ns
+        When its bytes were made, if the writer knows better than the store (UTC nanoseconds since 1970).
     """
 
     def __init__(self, writer: Writer, plan: Plan, filler: Filler, file: BinaryIO, *, check: bool) -> None:
@@ -68,6 +73,7 @@ class Draft:
         self.filler = filler
         self.file = file
         self.check = check
+        self.mtime_ns: int | None = None
 
     def commit(self) -> DatasetRef:
         """Make it a dataset: by itself, or with the transaction that this thread is in.
@@ -150,7 +156,7 @@ class Writer:
             filler = self._filler(unit, draft.filler)
             filler.copy(plan, written, extension)
             draft.file.close()
-            return self._commit(filler, [plan])[0]
+            return self._commit(filler, [plan], draft.mtime_ns)[0]
 
     def captures(self, type_name: str) -> bool:
         """Tell whether values are read from the bytes of a type's datasets."""
@@ -244,8 +250,10 @@ class Writer:
 
     # -- committing ------------------------------------------------------------------------------------
 
-    def _commit(self, filler: Filler, plans: Sequence[Plan]) -> list[DatasetRef]:
+    def _commit(self, filler: Filler, plans: Sequence[Plan], mtime_ns: int | None = None) -> list[DatasetRef]:
         written = filler.publish()
+        if mtime_ns is not None:
+            written = {place: replace(content, mtime_ns=mtime_ns) for place, content in written.items()}
         return self._register(plans, [_locations(plan, written) for plan in plans])
 
     def _register(self, plans: Sequence[Plan], places: Sequence[tuple[Location, ...]]) -> list[DatasetRef]:

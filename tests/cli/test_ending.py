@@ -110,7 +110,7 @@ REFUSED = {
     "bad records": (["records", "visit", "--insert", "t.json"], 1, "list"),
     "chain of nothing": (["collections", "--chain", "c", "HSC/none"], 1, "HSC/none"),
     "chained RUN": (["collections", "--remove", "HSC/runs/a"], 1, "HSC/defaults"),
-    "mount for writing": (["mount", "x", "folder", "--writable"], 1, "reading only"),
+    "mount with replace": (["mount", "x", "folder", "--replace"], 2, "--writable"),
     "mount by no recipe": (["mount", "nothing"], 1, "nothing.yaml"),
     "umount of nothing": (["umount", "folder"], 1, "no repository is mounted"),
     "no repository": (["-r", "./none", "ls"], 1, "skyfs init"),

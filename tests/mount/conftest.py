@@ -234,6 +234,41 @@ def mounting(
             take_away(folder)
 
 
+@dataclass
+class Desk:
+    """A repository, and where it is mounted to be written to."""
+
+    repo: Repository
+    folder: Path
+
+    def at(self, path: str) -> Path:
+        """Give a path of the tree as the kernel sees it."""
+        return self.folder / path.lstrip("/")
+
+
+@pytest.fixture
+def desks(mounting: Mounting, empty: Repository) -> Callable[..., Desk]:
+    """Mounts a repository to be written to, with the options that are given."""
+    empty.root.chmod(0o755)
+
+    def mount(*, replace: bool = False) -> Desk:
+        return Desk(empty, mounting.start(empty, MountOptions(writable=True, replace=replace)))
+
+    return mount
+
+
+@pytest.fixture
+def desk(desks: Callable[..., Desk]) -> Desk:
+    """A repository that is mounted to be written to."""
+    return desks()
+
+
+@pytest.fixture
+def replacing(desks: Callable[..., Desk]) -> Desk:
+    """A repository that is mounted so that datasets can be replaced."""
+    return desks(replace=True)
+
+
 class Mounting:
     """Starts daemons for one test."""
 

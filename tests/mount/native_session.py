@@ -10,14 +10,14 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from skyfs.abc.source import ByteSource
 from skyfs.mount.native.protocol import Opcode
 from skyfs.mount.native.session import ALL, Abilities, Session, mount
-from skyfs.mount.operations import Operations
+from skyfs.mount.operations import Operations, Writing
 from skyfs.mount.serving import Serving
 from skyfs.mount.session import stamp_of
 from skyfs.repository import Repository
@@ -100,11 +100,11 @@ def served(
     abilities: Abilities = ALL,
     *,
     tree: Tree | None = None,
-    wrap: Callable[[Operations], Operations] = lambda operations: operations,
+    writing: Writing | None = None,
 ) -> Iterator[Served]:
     """Mount a repository in this process."""
     folder.mkdir(exist_ok=True)
-    operations = wrap(Operations(tree or Tree(repository), stamp=stamp_of(repository)))
+    operations = Operations(tree or Tree(repository), stamp=stamp_of(repository), writing=writing)
     texts: list[str] = []
     ready = threading.Event()
 
@@ -112,7 +112,9 @@ def served(
         texts.append(text)
         ready.set()
 
-    serving = Serving(str(folder), repository.name, allow_other=False, writable=False, ready=note)
+    serving = Serving(
+        str(folder), repository.name, allow_other=False, writable=writing is not None, ready=note
+    )
     session = Session(operations, serving, mount(serving, abilities), abilities)
     thread = threading.Thread(target=session.run)
     thread.start()

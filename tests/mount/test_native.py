@@ -20,7 +20,7 @@ import skyfs
 from skyfs.abc.source import ByteSource
 from skyfs.mount.native.protocol import Opcode
 from skyfs.mount.native.session import ALL, Abilities
-from skyfs.mount.operations import Operations
+from skyfs.mount.operations import Operations, Writing
 from skyfs.mount.table import find_mount, wait_for
 from skyfs.repository import Repository
 from skyfs.testing.servers import S3Server
@@ -353,6 +353,29 @@ def test_names_are_believed_until_something_changes(empty: Repository, tmp_path:
         assert one.asked(Opcode.LOOKUP) == asked
         empty.put({"a": 1}, "summary", run="other")
         assert wait_for(lambda: bool(file.stat()) and one.asked(Opcode.LOOKUP) > asked, WAIT_S)
+
+
+@pytest.mark.parametrize("abilities", [ALL, NO_PASSTHROUGH], ids=str)
+def test_readers_go_on_while_a_file_is_replaced_through_the_mount(
+    empty: Repository, tmp_path: Path, fuse: None, abilities: Abilities
+) -> None:
+    """What is being written is another file of the kernel: no reader is cut off, or sees half of it."""
+    del fuse
+    old = big(empty)
+    with served(empty, tmp_path / "mnt", abilities, writing=Writing(replace=True)) as one:
+        file = one.folder / BIG[1:]
+        with file.open("rb", buffering=0) as reader:
+            head = reader.read(5000)
+            with file.open("wb", buffering=0) as writer:
+                writer.write(b"new")
+                assert os.fstat(reader.fileno()).st_size == len(old)
+                assert os.fstat(writer.fileno()).st_size == 3
+                assert os.pread(reader.fileno(), 100, 2_900_000) == old[2_900_000:2_900_100]
+                seen = in_process("import sys; print(len(open(sys.argv[1], 'rb').read()))", file)
+                assert int(seen) in (3, len(old)), "one or the other, and this process's children see the new"
+            assert wait_for(lambda: file.read_bytes() == b"new", WAIT_S)
+            assert head + reader.readall() == old
+    assert one.operations.open_files == 0
 
 
 # -- waiting ---------------------------------------------------------------------------------------------

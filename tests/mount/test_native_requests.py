@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from skyfs.mount.native import protocol
 from skyfs.mount.native.answers import Validities
 from skyfs.mount.native.backing import Backings
-from skyfs.mount.native.protocol import ROOT, Opcode
+from skyfs.mount.native.protocol import ROOT, Opcode, Valid
 from skyfs.mount.native.requests import Requests
-from skyfs.mount.operations import Operations
+from skyfs.mount.operations import Operations, Writing
+from skyfs.repository import Repository
 from skyfs.tree import Tree
 
 from .conftest import Sky, raw_path
@@ -26,6 +28,9 @@ NAMES = (
     b"HSC", b"raw", b"runs", b".repo", b".where", b".by-id", b"status.json", b"\xff\xfe", b"a/b", b"..", b".",
     b"", b"x" * 300, b"exposure=903334", b"detector=0.fits[", b"%zz", b"a=b=c", b"user.skyfs.id", b"\n",
 )  # fmt: skip
+
+
+PATHS = (raw_path(), "/HSC/raw", "/.repo/version", "/runs/one")
 
 
 class Kernel:
@@ -139,9 +144,27 @@ def test_what_is_not_known(kernel: Kernel, opcode: int) -> None:
     assert error_of(kernel, opcode) == errno.ENOSYS
 
 
-@pytest.mark.parametrize("opcode", [Opcode.MKDIR, Opcode.UNLINK, Opcode.WRITE, Opcode.SETATTR, Opcode.CREATE])
-def test_nothing_is_written(kernel: Kernel, opcode: int) -> None:
-    assert error_of(kernel, opcode, ROOT, bytes(200) + b"a\0") == errno.EROFS
+CHANGES = {
+    Opcode.CREATE: protocol.CREATE_IN.pack(1, 0o100644, 0, 0) + b"a\0",
+    Opcode.MKNOD: protocol.MKNOD_IN.pack(0o100644, 0, 0, 0) + b"a\0",
+    Opcode.MKDIR: protocol.MKDIR_IN.pack(0o755, 0) + b"a\0",
+    Opcode.UNLINK: b"HSC\0",
+    Opcode.RMDIR: b"HSC\0",
+    Opcode.RENAME: protocol.RENAME_IN.pack(ROOT) + b"HSC\0a\0",
+    Opcode.RENAME2: protocol.RENAME2_IN.pack(ROOT, 1) + b"HSC\0a\0",
+    Opcode.LINK: protocol.LINK_IN.pack(ROOT) + b"a\0",
+    Opcode.SYMLINK: b"a\0b\0",
+    Opcode.WRITE: protocol.READ_IN.pack(1, 0, 1, 0, 0, 0) + b"x",
+    Opcode.SETATTR: protocol.SETATTR_IN.pack(Valid.MODE, *(0,) * 12),
+    Opcode.SETXATTR: protocol.XATTR_IN.pack(1, 0) + b"user.a\0x",
+    Opcode.REMOVEXATTR: b"user.a\0",
+    Opcode.FALLOCATE: protocol.FALLOCATE_IN.pack(1, 0, 1, 0),
+}
+
+
+@pytest.mark.parametrize("opcode", CHANGES)
+def test_nothing_is_written(kernel: Kernel, opcode: Opcode) -> None:
+    assert error_of(kernel, opcode, ROOT, CHANGES[opcode]) == errno.EROFS
 
 
 # -- malformed -------------------------------------------------------------------------------------------
@@ -150,7 +173,8 @@ def test_nothing_is_written(kernel: Kernel, opcode: int) -> None:
 class Nonsense:
     """Makes requests, most of which mean nothing."""
 
-    def __init__(self, kernel: Kernel, seed: int) -> None:
+    def __init__(self, kernel: Kernel, seed: int, paths: Sequence[str]) -> None:
+        self._paths = paths
         self._chance = Random(seed)  # noqa: S311 - the same requests for the same seed
         self._kernel = kernel
         self._made = 0
@@ -159,10 +183,14 @@ class Nonsense:
 
     def _renew(self) -> None:
         """Know some nodes and open files: nonsense has made the engine forget and close the last ones."""
-        paths = (raw_path(), "/HSC/raw", "/.repo/version", "/runs/one")
-        self._nodes = [ROOT, *map(self._kernel.look_up, paths)]
+        self._nodes, self._handles = [ROOT], [0]
+        for path in self._paths:
+            with suppress(OSError):  # nonsense may have removed it, or made a folder of it
+                node = self._kernel.look_up(path)
+                self._nodes.append(node)
+                self._handles.append(self._kernel.open(node))
         folder = self._kernel.ask(Opcode.OPENDIR, ROOT, protocol.OPEN_IN.pack(0, 0))
-        self._handles = [self._kernel.open(self._nodes[1]), protocol.OPEN_OUT.unpack(folder)[0]]
+        self._handles.append(protocol.OPEN_OUT.unpack(folder)[0])
 
     def message(self) -> bytes:
         chance = self._chance
@@ -195,8 +223,10 @@ class Nonsense:
         return chance.randbytes(chance.randrange(40))
 
 
-def assert_answers(kernel: Kernel, count: int, seed: int, caplog: pytest.LogCaptureFixture) -> None:
-    nonsense = Nonsense(kernel, seed)
+def assert_answers(
+    kernel: Kernel, count: int, seed: int, caplog: pytest.LogCaptureFixture, paths: Sequence[str] = PATHS
+) -> None:
+    nonsense = Nonsense(kernel, seed, paths)
     answered_well = 0
     for _ in range(count):
         message = nonsense.message()
@@ -224,6 +254,21 @@ def assert_answers(kernel: Kernel, count: int, seed: int, caplog: pytest.LogCapt
 def test_malformed_requests(kernel: Kernel, filled: Sky, caplog: pytest.LogCaptureFixture, seed: int) -> None:
     assert_answers(kernel, 5_000, seed, caplog)
     test_reading_a_file(kernel, filled)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_malformed_requests_that_could_write(
+    empty: Repository, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    """Whatever they do to scratch files, a dataset in a locked RUN stays."""
+    empty.put(b"precious", "notes", run="r")
+    empty.lock("r")
+    operations = Operations(Tree(empty), writing=Writing(replace=True))
+    operations.follow()
+    kernel = Kernel(Requests(operations, Backings(None), Validities.of(epochs=True)))
+    assert_answers(kernel, 5_000, seed, caplog, ("/r/notes", "/r"))
+    operations.close()
+    assert empty.get("notes", collections="r") == b"precious"
 
 
 @pytest.mark.long

@@ -25,14 +25,14 @@ from .test_daemon import daemon_of, is_alive, put
 METRICS = "r/metrics/instrument=HSC/day_obs=20131102/exposure=903334.json"
 
 
-@pytest.mark.usefixtures("mounting")
 @pytest.mark.parametrize("inside", ["sky", "sky/data", "sky/mnt", "", "disk", "disk/mnt", "cache"])
-def test_a_mount_that_would_wait_for_itself(tmp_path: Path, inside: str) -> None:
+def test_a_mount_that_would_wait_for_itself(tmp_path: Path, mounting: Mounting, inside: str) -> None:
     stores = [{"name": "local", "url": "data"}, {"name": "disk", "url": str(tmp_path / "disk")}]
     options = {**OPTIONS, "cache": {"folder": str(tmp_path / "cache")}}
     skyfs.create(tmp_path / "sky", stores=stores, options=options).close()
     folder = tmp_path / inside
     folder.mkdir(exist_ok=True)
+    mounting.folders.append(folder)
     with pytest.raises(NotAllowed, match="keeps its files in") as caught:
         start(tmp_path / "sky", folder)
     assert "neither lies in it nor holds it" in str(caught.value)

@@ -105,4 +105,4 @@ def test_the_log_tells_beginning_and_end(empty: Repository, mounting: Mounting) 
     lines = [f"{folder}: mounted sky, engine {engine}, ro,collections=r", f"{folder}: ended"]
     assert wait_for(lambda: lines[-1] in log_file().read_text(), 20)
     said = [line.partition(" INFO ")[2] for line in log_file().read_text().splitlines()]
-    assert said == lines
+    assert [line for line in said if line.startswith(str(folder))] == lines

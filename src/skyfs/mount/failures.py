@@ -43,6 +43,20 @@ def errno_of(error: Exception) -> int:
     return errno.EIO
 
 
+# What the operating system says of a store, and programs must hear as it is.
+_OF_STORES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def errno_of_change(error: SkyfsError) -> int:
+    """Give the number for the reason why something cannot be changed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _OF_STORES:
+            return int(cause.errno)
+        cause = cause.__cause__
+    return error.errno or errno.EIO
+
+
 def answering(
     method: Callable[Concatenate[_Self, _Given], _Gives],
 ) -> Callable[Concatenate[_Self, _Given], _Gives]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..abc.source import ByteSource
 from ..tree import Node
 from .failures import Refusal
+from .written import Written, WrittenSource
 
 # Of so many paths it is known what the kernel was told and which content was opened last, in 400 bytes each.
 # The kernel itself keeps what it was told for half a second.
@@ -38,6 +39,14 @@ class Handle:
         opening gives another.
     superseded
         Whether the path has another content by now, which the kernel was told.
+    stable
+        Whether the content of the node is for ever this one.
+    written
+        The file that is being written; None for what is in the tree.
+    appends
+        Whether all is written at the end.
+    wrote
+        Whether anything was written by it.
     """
 
     path: str
@@ -46,6 +55,20 @@ class Handle:
     keep_cache: bool = False
     direct: bool = False
     superseded: bool = False
+    stable: bool = False
+    written: Written | None = None
+    appends: bool = False
+    wrote: bool = False
+
+    @property
+    def token(self) -> int:
+        """The number of the file that is being written; 0 for what is in the tree."""
+        return 0 if self.written is None else self.written.token
+
+    @property
+    def descriptor(self) -> int | None:
+        """A local file that may be read and written in its place; None when there is none."""
+        return None if self.written is None else self.written.descriptor
 
 
 class Handles:
@@ -71,7 +94,7 @@ class Handles:
 
     def add(self, path: str, node: Node, source: ByteSource) -> tuple[int, Handle]:
         """Take an open source; it is closed at `remove`."""
-        handle = Handle(path, node, source)
+        handle = Handle(path, node, source, stable=_is_stable(node))
         own = identity(node)
         with self._lock:
             others = self._by_path.setdefault(path, [])
@@ -85,6 +108,15 @@ class Handles:
             self._open[number] = handle
         return number, handle
 
+    def add_written(self, path: str, written: Written, *, direct: bool, appends: bool) -> tuple[int, Handle]:
+        """Take a file that is being written; who asks for that counts its openers."""
+        node = Node(path, is_dir=False)
+        handle = Handle(path, node, WrittenSource(written), direct=direct, written=written, appends=appends)
+        with self._lock:
+            number = next(self._numbers)
+            self._open[number] = handle
+        return number, handle
+
     def get(self, number: int) -> Handle:
         """Give an open file; EBADF when there is none."""
         handle = self._open.get(number)
@@ -92,11 +124,11 @@ class Handles:
             raise Refusal(errno.EBADF)
         return handle
 
-    def remove(self, number: int) -> None:
-        """Close a file."""
+    def remove(self, number: int) -> Handle:
+        """Close a file, and give what it was."""
         with self._lock:
             handle = self._open.pop(number, None)
-            if handle is not None:
+            if handle is not None and handle.written is None:
                 others = self._by_path[handle.path]
                 others.remove(handle)
                 if not others:
@@ -104,6 +136,7 @@ class Handles:
         if handle is None:
             raise Refusal(errno.EBADF)
         handle.source.close()
+        return handle
 
     def tell(self, path: str, own: Identity) -> None:
         """Note what the kernel is told of a file: those that were opened when it was another end there."""
@@ -121,10 +154,13 @@ class Handles:
         with self._lock:
             return node.is_volatile or self._told.get(path, identity(node)) == identity(node)
 
-    def close(self) -> None:
-        """Close all files."""
-        for number in list(self._open):
-            self.remove(number)
+    def close(self) -> dict[int, Handle]:
+        """Close all files, and give what they were."""
+        return {number: self.remove(number) for number in list(self._open)}
+
+
+def _is_stable(node: Node) -> bool:
+    return node.named is not None and node.named.resolved.ref.type.immutable
 
 
 def _remember(table: OrderedDict[str, Identity], path: str, own: Identity) -> None:

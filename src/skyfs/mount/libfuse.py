@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from types import ModuleType
 from typing import Any
 
 from ..errors import MissingPackage, StoreError
+from .caller import Caller
 from .handles import Handle
 from .nodes import KERNEL_S
 from .operations import Operations
@@ -18,10 +20,12 @@ from .serving import SUBTYPE, Serving
 # Sequential reads come in pieces of this many bytes, where the kernel allows it.
 _READ_AHEAD_BYTES = 1 << 20
 _THREADS = 10
-_WRITING = (
-    "chmod", "chown", "create", "fallocate", "link", "mkdir", "mknod", "removexattr", "rename", "rmdir",
-    "setxattr", "symlink", "truncate", "unlink", "utimens", "write",
-)  # fmt: skip
+_Times = tuple[int | None, int | None] | None
+
+# What libfuse 3 does anyway: writes of more than a page, and opening that cuts a file in one request.
+_OLD_OPTIONS = {"big_writes": True, "atomic_o_trunc": True}
+# What a time is when it is left as it is, or is now: <sys/stat.h>.
+_NOW, _OMIT = (1 << 30) - 1, (1 << 30) - 2
 
 
 def load() -> ModuleType:
@@ -53,21 +57,23 @@ def run(operations: Operations, serving: Serving) -> None:
         When the kernel, or fusermount3, refuses.
     """
     fuse = load()
-    engine = (Engine if fuse.__name__ == "mfusepy" else CallableEngine)(
-        operations, lambda: serving.ready("libfuse")
+    known = fuse.__name__ == "mfusepy"
+    engine = (Engine if known else CallableEngine)(
+        operations, lambda: serving.ready("libfuse"), fuse.fuse_get_context
     )
     if not os.path.exists("/dev/fuse"):
         raise MissingPackage(
             "mount", "there is no /dev/fuse", "load the kernel's module, or give it to the container"
         )
     try:
-        fuse.FUSE(
+        (_binding(fuse) if known else fuse.FUSE)(
             engine,
             serving.folder,
             raw_fi=True,  # the third positional argument: never passed by position
             foreground=True,
             nothreads=False,
-            **_options(serving.name, allow_other=serving.allow_other),
+            **_options(serving),
+            **(_OLD_OPTIONS if _version(fuse) < (3, 0) else {}),
             **_threads(fuse),
         )
     except RuntimeError as error:
@@ -83,44 +89,88 @@ def run(operations: Operations, serving: Serving) -> None:
         operations.close()
 
 
-def _options(name: str, *, allow_other: bool) -> dict[str, object]:
+def _options(serving: Serving) -> dict[str, object]:
     """Give the mount options.
 
     The kernel forgets attributes and names after a moment, and the absence of a name at once. It keeps pages
     only as far as each open says (``keep_cache``), so neither ``kernel_cache`` nor ``auto_cache`` is set.
+    Where files are written it keeps nothing: a file that is being written is not there for everybody.
     """
+    kept_s = 0 if serving.writable else KERNEL_S
     return {
-        "fsname": f"skyfs:{name}",
+        "fsname": f"skyfs:{serving.name}",
         "subtype": SUBTYPE,
-        "ro": True,
+        "ro": not serving.writable,
         "nosuid": True,
         "nodev": True,
         "default_permissions": True,
-        "allow_other": allow_other,
+        "allow_other": serving.allow_other,
         "use_ino": True,
-        "attr_timeout": KERNEL_S,
-        "entry_timeout": KERNEL_S,
+        "hard_remove": True,  # else libfuse renames what is open instead of removing it
+        "attr_timeout": kept_s,
+        "entry_timeout": kept_s,
         "negative_timeout": 0,
     }
 
 
+def _binding(fuse: ModuleType) -> type:
+    """Give mfusepy's class with the arguments that it leaves out: open files, flags, times that stay."""
+
+    class Binding(fuse.FUSE):  # type: ignore[name-defined]
+        def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> int:
+            return int(self.operations.rename(self._text(old), self._text(new), flags))
+
+        def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> int:  # noqa: ANN401
+            return int(self.operations.truncate(self._text(path), length, fip.contents if fip else None))
+
+        def utimens_fuse_2(self, path: bytes | None, buffer: Any) -> int:  # noqa: ANN401
+            return self.utimens_fuse_3(path, buffer, None)
+
+        def utimens_fuse_3(self, path: bytes | None, buffer: Any, fip: Any) -> int:  # noqa: ANN401
+            times = (buffer.contents.actime, buffer.contents.modtime) if buffer else None
+            ns = None if times is None else tuple(map(_time_ns, times))
+            return int(self.operations.utimens(self._text(path), ns, fip.contents if fip else None))
+
+        def _text(self, path: bytes | None) -> str:
+            return "" if path is None else path.decode(self.encoding, self.errors)
+
+    return Binding
+
+
+def _time_ns(found: Any) -> int | None:  # noqa: ANN401 - a C structure
+    if found.tv_nsec == _OMIT:
+        return None
+    return time.time_ns() if found.tv_nsec == _NOW else found.tv_sec * 10**9 + found.tv_nsec
+
+
 def _threads(fuse: ModuleType) -> dict[str, object]:
     """Give the number of threads to a libfuse that knows the options, and warns when they are left out."""
-    version = (getattr(fuse, "fuse_version_major", 2), getattr(fuse, "fuse_version_minor", 0))
-    return {"max_threads": _THREADS, "max_idle_threads": _THREADS} if version >= (3, 12) else {}
+    return {"max_threads": _THREADS, "max_idle_threads": _THREADS} if _version(fuse) >= (3, 12) else {}
+
+
+def _version(fuse: ModuleType) -> tuple[int, int]:
+    """Give the version of libfuse."""
+    return getattr(fuse, "fuse_version_major", 2), getattr(fuse, "fuse_version_minor", 0)
 
 
 class Engine:
     """Translates between the binding's signatures and `Operations`; what is not here is never asked."""
 
     use_ns = True
+    # To libfuse 2: open files may have no path any more, and one of the two times may be left as it is.
+    flag_nullpath_ok = True
+    flag_utime_omit_ok = True
 
-    def __init__(self, operations: Operations, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        ready: Callable[[], None],
+        context: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0),
+    ) -> None:
         self._operations = operations
         self._ready = ready
+        self._context = context
         self.was_ready = False
-        for name in _WRITING:
-            setattr(self, name, operations.refuse)
 
     def init_with_config(self, connection: Any, config: Any) -> None:  # noqa: ANN401, ARG002 - C structures
         if connection is not None:
@@ -132,7 +182,8 @@ class Engine:
         self._ready()
 
     def getattr(self, path: str, fi: Any = None) -> Mapping[str, int]:  # noqa: ANN401
-        return self._operations.getattr(path, fi.fh if fi is not None and fi.fh else None)
+        # The kernel asks for the attributes of an open file as for those of a path.
+        return self._operations.getattr(path, _number(fi), self._caller())
 
     def readdir(self, path: str, fh: int) -> Iterator[tuple[str, dict[str, int] | None, int]]:  # noqa: ARG002
         dots: list[tuple[str, dict[str, int] | None, int]] = [(".", None, 0), ("..", None, 0)]
@@ -140,13 +191,32 @@ class Engine:
         return chain(dots, ((name, kind, 0) for name, kind in self._operations.readdir(path)))
 
     def open(self, path: str, fi: Any) -> int:  # noqa: ANN401
-        number, handle = self._operations.open(path, fi.flags)
-        fi.fh = number
-        _set_caching(fi, handle)
-        return 0
+        return _set(fi, *self._operations.open(path, fi.flags, self._caller()))
+
+    def create(self, path: str, mode: int, fi: Any) -> int:  # noqa: ANN401
+        return _set(fi, *self._operations.create(path, fi.flags, mode, self._caller()))
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:  # noqa: ANN401, ARG002
         return self._operations.read(fi.fh, size, offset)
+
+    def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+        return self._operations.write(fi.fh, data, offset)
+
+    def truncate(self, path: str, length: int, fi: Any = None) -> int:  # noqa: ANN401
+        self._operations.truncate(path, length, _number(fi))
+        return 0
+
+    def fallocate(self, path: str, mode: int, offset: int, length: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+        self._operations.fallocate(fi.fh, mode, offset, length)
+        return 0
+
+    def fsync(self, path: str, datasync: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+        self._operations.fsync(fi.fh)
+        return 0
+
+    def flush(self, path: str, fi: Any) -> int:  # noqa: ANN401, ARG002
+        self._operations.flush(fi.fh, self._caller())
+        return 0
 
     def release(self, path: str, fi: Any) -> int:  # noqa: ANN401, ARG002
         self._operations.release(fi.fh)
@@ -165,6 +235,60 @@ class Engine:
     def listxattr(self, path: str) -> list[str]:
         return self._operations.listxattr(path)
 
+    def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> int:  # noqa: ARG002
+        self._operations.setxattr(path, name, value, options)
+        return 0
+
+    def removexattr(self, path: str, name: str) -> int:
+        self._operations.removexattr(path, name)
+        return 0
+
+    def chmod(self, path: str, mode: int) -> int:
+        self._operations.chmod(path, mode)
+        return 0
+
+    def chown(self, path: str, uid: int, gid: int) -> int:
+        self._operations.chown(path, uid, gid)
+        return 0
+
+    def utimens(self, path: str, times: _Times = None, fi: Any = None) -> int:  # noqa: ANN401
+        atime_ns, mtime_ns = (time.time_ns(),) * 2 if times is None else times
+        self._operations.utimens(path, atime_ns, mtime_ns, _number(fi))
+        return 0
+
+    def mkdir(self, path: str, mode: int) -> int:
+        self._operations.mkdir(path, mode, self._caller())
+        return 0
+
+    def rmdir(self, path: str) -> int:
+        self._operations.rmdir(path)
+        return 0
+
+    def unlink(self, path: str) -> int:
+        self._operations.unlink(path)
+        return 0
+
+    def rename(self, old: str, new: str, flags: int = 0) -> int:
+        self._operations.rename(old, new, flags)
+        return 0
+
+    def link(self, target: str, source: str) -> int:
+        self._operations.link(source, target)
+        return 0
+
+    def symlink(self, target: str, source: str) -> int:
+        self._operations.symlink(source, target)
+        return 0
+
+    def mknod(self, path: str, mode: int, dev: int) -> int:  # noqa: ARG002
+        """Refuse devices and pipes; files are made by `create`."""
+        self._operations.symlink(path)
+        return 0
+
+    def _caller(self) -> Caller:
+        uid, gid, pid = self._context()
+        return Caller(pid, uid, gid)
+
 
 class CallableEngine(Engine):
     """The same for fusepy, which calls it with the name of the operation."""
@@ -173,6 +297,14 @@ class CallableEngine(Engine):
         return getattr(self, name)(*arguments)
 
 
-def _set_caching(fi: Any, handle: Handle) -> None:  # noqa: ANN401 - a C structure
+def _number(fi: Any) -> int | None:  # noqa: ANN401 - a C structure, or None
+    """Give the number of the open file that a request is about."""
+    return fi.fh if fi is not None and fi.fh else None
+
+
+def _set(fi: Any, number: int, handle: Handle) -> int:  # noqa: ANN401 - a C structure
+    """Tell libfuse, and by it the kernel, of a file that was opened."""
+    fi.fh = number
     fi.keep_cache = int(handle.keep_cache)
     fi.direct_io = int(handle.direct)
+    return 0

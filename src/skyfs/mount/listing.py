@@ -16,6 +16,8 @@ from .nodes import Freshness, Moment
 # Listings of so many bytes are kept, and the latest whatever its size: 10^6 entries are about 60 MB.
 KEPT_BYTES = 16 << 20
 _BATCH = 4096
+# Names of scratch files may be any bytes.
+_ENCODING = ("utf-8", "surrogateescape")
 
 
 class Listing:
@@ -37,7 +39,7 @@ class Listing:
         each, last, ascending = iter(entries), b"", True
         while some := list(islice(each, _BATCH)):
             texts, some_kinds, inodes, sizes, times = zip(*some, strict=True)
-            encoded = [text.encode() for text in texts]
+            encoded = [text.encode(*_ENCODING) for text in texts]
             ascending = ascending and all(map(lt, [last, *encoded], encoded))
             last = encoded[-1]
             self._ends.extend(islice(accumulate(map(len, encoded), initial=len(names)), 1, None))
@@ -82,13 +84,16 @@ class Listing:
         """Give an entry by its number, from 0."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        name = self._name(index).decode()
+        name = self._name(index).decode(*_ENCODING)
         kind = bool(self._kinds[index])
         return Listed(name, kind, self._inodes[index], self._sizes[index], self._times[index])
 
     def find(self, name: str) -> Listed | None:
         """Give an entry by its name; None when there is none."""
-        wanted = name.encode(errors="surrogatepass")
+        try:
+            wanted = name.encode(*_ENCODING)
+        except UnicodeEncodeError:
+            return None  # the kernel has no such name either
         # Programs ask for one after the other, in the order they were given (5 µs less each, of 10^4).
         index = self._next
         if index == len(self) or self._name(index) != wanted:

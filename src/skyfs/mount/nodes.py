@@ -44,6 +44,7 @@ class Freshness:
         self._stamp = stamp
         self._is_followed = False
         self._known: object = None
+        self._cleared_s = float("-inf")
 
     def follow(self) -> None:
         """Take the state to be that of the last `look`; give nothing that is older, be it ever so fresh."""
@@ -60,8 +61,14 @@ class Freshness:
         """Give this moment; take it before the registry is read, and keep what it said with it."""
         return Moment(self._clock(), self._known if self._is_followed else self._stamp())
 
+    def clear(self) -> None:
+        """Take nothing for true any more that was read, or is being read at this moment."""
+        self._cleared_s = self._clock()
+
     def is_true(self, moment: Moment) -> bool:
         """Tell whether what was read in a moment may be answered with."""
+        if moment.read_s <= self._cleared_s:
+            return False
         age_s = self._clock() - moment.read_s
         if self._is_followed:
             return age_s < UNCHANGED_S and moment.stamp == self._known

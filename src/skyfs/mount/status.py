@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..repository import Repository
 from .options import MountOptions
+from .refusals import Refused
 from .requests import Requests
 
 ON_STDERR = "standard error"
@@ -23,9 +24,8 @@ class Watched(Protocol):
     def open_files(self) -> int:
         """How many files are open."""
 
-    @property
-    def refusals(self) -> Sequence[Mapping[str, object]]:
-        """The last changes that were refused, with their reasons."""
+    def refusals(self) -> Sequence[Refused]:
+        """Give the last files that were not stored, with their reasons."""
 
 
 class MountStatus:
@@ -74,7 +74,7 @@ class MountStatus:
         if self._watched is not None:
             told["open_files"] = self._watched.open_files
             told["requests"] = self._watched.requests.to_mapping()
-            told["refusals"] = list(self._watched.refusals)
+            told["refusals"] = [one.to_mapping() for one in self._watched.refusals()]
         told["cache"] = _cache(self._repository)
         return {"mount": told}
 

@@ -48,6 +48,7 @@ class Artifacts:
         self._drop = [_counting_down(artifact, location), _dropping(artifact, location), _unlinking(location)]
         self._find = _by_name(artifact)
         self._grow = _counting_up(artifact)
+        self._retime = _retiming(artifact, location)
         self._shared = _shared(schema)
 
     def place(self, placed: Sequence[Placed], first_id: int) -> None:
@@ -72,6 +73,10 @@ class Artifacts:
         rows = [(dataset_id,) for dataset_id in dataset_ids]
         for statement in self._drop:
             self._database.write_many(statement, rows)
+
+    def retime(self, dataset_id: int, mtime_ns: int) -> int:
+        """Change the time of files that are a dataset's alone, and skyfs's own; give how many."""
+        return self._database.write_many(self._retime, [(mtime_ns, dataset_id)])
 
     def shared(self, refs: Sequence[DatasetRef]) -> set[tuple[str, str]]:
         """Give (store, key) of files that hold other datasets than these too."""
@@ -191,6 +196,12 @@ def _held(location: sa.Table) -> sa.Select[Any]:
 def _counting_down(artifact: sa.Table, location: sa.Table) -> Statement:
     fewer = artifact.update().where(artifact.c.id.in_(_held(location)))
     return Statement(fewer.values(datasets=artifact.c.datasets - sa.literal_column("1")), ["a_dataset"])
+
+
+def _retiming(artifact: sa.Table, location: sa.Table) -> Statement:
+    own = artifact.c.owned & (artifact.c.datasets == sa.literal_column("1"))
+    changed = artifact.update().where(artifact.c.id.in_(_held(location)), own)
+    return Statement(changed.values(mtime_ns=sa.bindparam("a_time")), ["a_time", "a_dataset"])
 
 
 def _dropping(artifact: sa.Table, location: sa.Table) -> Statement:

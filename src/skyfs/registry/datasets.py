@@ -279,6 +279,21 @@ class Datasets:
                         _named(place, tuple(other[3 : 3 + tail])), found, "take that one out first"
                     )
 
+    def retime(self, ref: DatasetRef, mtime_ns: int) -> None:
+        """Say when the bytes of a dataset were made, in all stores.
+
+        Raises
+        ------
+        NotAllowed
+            When they are not skyfs's own, or lie in a file with others.
+        """
+        with self._database.transaction():
+            row = self._rows.of([ref])[0]
+            writable_run(_own_place(self._catalogue.current(), ref, row).collection)
+            if not self._artifacts.retime(row.id, mtime_ns):
+                found = "its file is not skyfs's own, or holds other datasets too"
+                raise NotAllowed(f"change the time of {ref}", found, "change that of the file")
+
     # -- remove ----------------------------------------------------------------------------------------
 
     def remove(self, refs: Iterable[DatasetRef]) -> list[UUID]:

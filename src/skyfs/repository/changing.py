@@ -146,6 +146,25 @@ class Changing(Base):
                 raise NotFound(f"remove {missing[0].type.name} {missing[0].data_id!r}", "it is gone already")
             self.writer.remove(list(found.values()))
 
+    def retime(self, ref: DatasetRef, mtime_ns: int) -> None:
+        """Say when the bytes of a dataset were made (UTC nanoseconds since 1970).
+
+        Raises
+        ------
+        NotAllowed
+            When its bytes are not skyfs's own, or are a part of a larger file; or when you are neither owner
+            of the RUN nor administrator.
+        Locked
+            When the RUN is locked.
+        """
+        held = self._in_memory(ref.type.name)
+        if held is not None:
+            held.repository.retime(ref, mtime_ns)
+            return
+        self._require_owner(ref.run, "change times in")
+        with self.transaction():
+            self.registry.datasets.retime(ref, mtime_ns)
+
     def remove_run(self, run: str, *, unlink: bool = False) -> None:
         """Remove a RUN with all its datasets.
 

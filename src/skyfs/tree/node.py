@@ -125,7 +125,7 @@ class Node:
     def inode(self) -> int:
         """A number that stays the same for this dataset or path, on every machine."""
         if self.named is None:
-            return inode_of(self.path.encode())
+            return inode_of(self.path.encode("utf-8", "surrogateescape"))
         names = "/".join((self.path.split("/")[-1 - len(self.inner)], *self.inner))
         return inode_of(self.named.resolved.ref.id.bytes + names.encode())
 

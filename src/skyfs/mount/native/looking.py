@@ -47,7 +47,7 @@ class Looking:
 
     def look_up(self, request: Request) -> bytes:
         try:
-            node, entry = self._nodes.entry(request.node, request.name())
+            node, entry = self._nodes.look_up(request.node, request.name(), request.caller())
         except Refusal as refusal:
             if refusal.errno == errno.ENOENT:
                 return answers.ABSENT
@@ -69,12 +69,10 @@ class Looking:
 
     def getattr(self, request: Request) -> bytes:
         flags, number = GETATTR_IN.unpack_from(request.body)
-        path = self._nodes.path(request.node)
-        if flags & GETATTR_FH:
-            found = self._operations.getattr(path, number)
-        else:
-            found = self._nodes.attributes(request.node)
-        return answers.attr_out(found, self._nodes.validity(path, found["st_mode"]))
+        if not flags & GETATTR_FH:
+            return answers.attr_out(*self._nodes.attributes(request.node))
+        found = self._operations.getattr("", number)
+        return answers.attr_out(found, self._nodes.validities.changing)
 
     def access(self, request: Request) -> bytes:
         (mode,) = ACCESS_IN.unpack_from(request.body)

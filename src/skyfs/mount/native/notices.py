@@ -31,30 +31,50 @@ class Epochs:
         return True
 
 
-class Watcher(threading.Thread):
-    """Calls something when a repository was changed, by whomever.
+class Renewal:
+    """Begins an epoch when the repository was changed. Safe from several threads.
 
     Parameters
     ----------
     changed
         Tells whether it was, since the last call.
+    begin
+        Begins an epoch.
     """
 
-    def __init__(self, changed: Callable[[], bool], act: Callable[[], object]) -> None:
-        super().__init__(name="skyfs-watcher", daemon=True)
+    def __init__(self, changed: Callable[[], bool], begin: Callable[[], object]) -> None:
         self._changed = changed
+        self._begin = begin
+        self._lock = threading.Lock()
+
+    def renew(self, moved: bool = False) -> None:  # noqa: FBT001, FBT002 - it is a callback
+        """Come back when the kernel takes nothing for true that it was told before a change.
+
+        ``moved``: whether there was one that the repository does not tell of.
+        """
+        with self._lock:
+            try:
+                is_new = self._changed()
+            except Exception:
+                log.exception("cannot tell whether the repository was changed")
+                is_new = True
+            if is_new or moved:
+                self._begin()
+
+
+class Watcher(threading.Thread):
+    """Does something several times a second, which must not fail."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__(name="skyfs-watcher", daemon=True)
         self._act = act
         self._ended = threading.Event()
 
     def run(self) -> None:
         while not self._ended.wait(POLL_S):
-            try:
-                if self._changed():
-                    self._act()
-            except Exception:
-                log.exception("cannot tell whether the repository was changed")
+            self._act()
 
     def end(self) -> None:
-        """Stop watching."""
+        """Stop."""
         self._ended.set()
         self.join()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from struct import Struct
 
+from ..caller import Caller
 from ..failures import Refusal
 
 MAJOR = 7
@@ -67,7 +68,6 @@ class Init:
     ASYNC_READ = 1 << 0
     ATOMIC_O_TRUNC = 1 << 3
     BIG_WRITES = 1 << 5
-    DONT_MASK = 1 << 6
     DO_READDIRPLUS = 1 << 13
     ASYNC_DIO = 1 << 15
     PARALLEL_DIROPS = 1 << 18
@@ -173,6 +173,10 @@ class Request:
         )
         self.body = message[IN_HEADER.size : length]
         self.undo: Callable[[], object] | None = None
+
+    def caller(self, umask: int = 0) -> Caller:
+        """Tell who asks."""
+        return Caller(self.pid, self.uid, self.gid, umask)
 
     def name(self, start: int = 0) -> str:
         """Give the name of a file that stands in the body from there on."""

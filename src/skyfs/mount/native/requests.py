@@ -11,6 +11,7 @@ from ..failures import Refusal
 from ..operations import Operations
 from .answers import Validities
 from .backing import Backings
+from .changes import Changes
 from .files import Files
 from .folders import Folders
 from .looking import Looking
@@ -21,11 +22,12 @@ log = logging.getLogger("skyfs.mount")
 
 Parts = tuple[bytes | memoryview, ...]
 
-_CHANGES = (
-    Opcode.SETATTR, Opcode.SYMLINK, Opcode.MKNOD, Opcode.MKDIR, Opcode.UNLINK, Opcode.RMDIR, Opcode.RENAME,
-    Opcode.RENAME2, Opcode.LINK, Opcode.WRITE, Opcode.SETXATTR, Opcode.REMOVEXATTR, Opcode.CREATE,
-    Opcode.FALLOCATE,
-)  # fmt: skip
+# Of what these do, the kernel knows only a part by itself.
+_CHANGING = frozenset({
+    Opcode.SETATTR, Opcode.MKNOD, Opcode.UNLINK, Opcode.RMDIR, Opcode.LINK, Opcode.FLUSH, Opcode.RELEASE,
+    Opcode.RENAME, Opcode.RENAME2,
+})  # fmt: skip
+_MOVING = frozenset({Opcode.RENAME, Opcode.RENAME2})
 
 
 class Requests:
@@ -33,22 +35,34 @@ class Requests:
 
     Whatever the bytes are, and whatever goes wrong inside, there is an answer with an errno.
 
+    Parameters
+    ----------
+    renew
+        Called before the answer to what may have changed something, with whether names moved.
+
     Attributes
     ----------
     nodes
         The nodes that the kernel knows.
     """
 
-    def __init__(self, operations: Operations, backings: Backings, validities: Validities) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        backings: Backings,
+        validities: Validities,
+        renew: Callable[[bool], object] = lambda _: None,
+    ) -> None:
         self.nodes = Nodes(operations, validities)
+        self._renew = renew if operations.writable else None
         looking = Looking(operations, self.nodes)
         files = Files(operations, self.nodes, backings)
         folders = Folders(operations, self.nodes)
         self._silent = looking.silent
-        refused: dict[int, Callable[[Request], bytes]] = dict.fromkeys(_CHANGES, _refuse)
+        changes = Changes(operations, self.nodes)
         self._handlers: Mapping[int, Callable[[Request], bytes]] = {
-            **refused,
             **looking.handlers,
+            **changes.handlers,
             **files.handlers,
             **folders.handlers,
             Opcode.DESTROY: lambda _: b"",
@@ -68,6 +82,8 @@ class Requests:
             return ()
         handler = self._handlers.get(request.opcode, _unknown)
         body = _attempt(handler, request)
+        if self._renew is not None and request.opcode in _CHANGING:
+            self._renew(request.opcode in _MOVING)
         return answer(request.unique, body) if isinstance(body, bytes) else answer(request.unique, error=body)
 
 
@@ -82,10 +98,6 @@ def _attempt(handler: Callable[[Request], bytes | None], request: Request) -> by
     except Exception:
         log.exception("request %d of node %d failed", request.opcode, request.node)
         return errno.EIO
-
-
-def _refuse(_: Request) -> bytes:
-    raise Refusal(errno.EROFS)
 
 
 def _unknown(_: Request) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import signal
 import threading
@@ -17,7 +16,7 @@ from ..serving import Serving
 from .answers import Validities
 from .backing import Backings, Device, why_not
 from .device import MAX_BYTES, Mounted, open_mount
-from .notices import Epochs, Watcher
+from .notices import Epochs, Renewal, Watcher
 from .protocol import (
     INIT_FLAGS2,
     INIT_IN,
@@ -33,10 +32,8 @@ from .protocol import (
 from .requests import Requests
 from .workers import Workers
 
-log = logging.getLogger("skyfs.mount")
-
 _FLAGS = (
-    Init.ASYNC_READ | Init.ATOMIC_O_TRUNC | Init.BIG_WRITES | Init.DONT_MASK | Init.DO_READDIRPLUS
+    Init.ASYNC_READ | Init.ATOMIC_O_TRUNC | Init.BIG_WRITES | Init.DO_READDIRPLUS
     | Init.ASYNC_DIO | Init.PARALLEL_DIROPS | Init.MAX_PAGES | Init.EXT | Init.PASSTHROUGH
 )  # fmt: skip
 _32_BITS = (1 << 32) - 1
@@ -125,12 +122,13 @@ class Session:
         epochs = Epochs(self._mounted.descriptor) if self._abilities.epochs else None
         has_epochs = epochs is not None and epochs.are_known
         self._operations.follow()
-        requests = Requests(
-            self._operations, Backings(None if reason else device), Validities.of(epochs=has_epochs)
-        )
+        renewal = Renewal(self._operations.look, epochs.begin if epochs is not None else bool)
+        backings = Backings(None if reason else device)
+        validities = Validities.of(epochs=has_epochs)
+        requests = Requests(self._operations, backings, validities, renewal.renew)
         self.requests = requests
         workers = Workers(self._mounted.descriptor, requests, self._operations.requests.add, self._ended.set)
-        watcher = Watcher(self._operations.look, epochs.begin if epochs is not None else bool)
+        watcher = Watcher(renewal.renew)
         watcher.start()
         with _signals(self._ended):
             workers.start()
@@ -197,4 +195,3 @@ def _signals(ended: threading.Event) -> Iterator[None]:
     finally:
         for name, handler in zip(names, before, strict=True):
             signal.signal(name, handler)
-    log.info("the mount ends")
