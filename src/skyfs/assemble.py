@@ -14,12 +14,15 @@ from types import MappingProxyType
 
 from . import index, storing
 from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
-from .errors import BadConfig, Exists, NotFound, StoreError, Unsupported
+from .errors import BadConfig, Exists, MissingPackage, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
 from .ingesting import IN_PLACE
+from .registry.place import Place, schema_for
 from .registry.registry import Registry
+from .registry.sqlite import SqliteFile
 from .repository import Repository
 from .repository.eliding import Elided
+from .storage_config import is_server, with_hidden_password
 from .stores.local import LocalStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
 
@@ -47,7 +50,8 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     universe
         Dimensions: a YAML file or what it holds; default: the Rubin data butler's.
     registry
-        File name of the SQLite database in the folder.
+        File name of the SQLite database in the folder; or ``postgresql://USER@HOST:PORT/DATABASE``, without a
+        password: libpq looks for it in its usual places (``PGPASSWORD``, ``~/.pgpass``, a service file).
     stores
         ``{"name": ..., "url": ..., "options": ...}`` of each store, as the section ``stores:`` of the
         configuration has them; default: the folder ``data``. For stores far away nothing is made.
@@ -56,7 +60,7 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     shared
         Whether other users may use it: permissions follow the umask, and nothing is registered by writing.
     options
-        More of the configuration: ``auto_register``, ``durability``, ``admins``, ``formats``.
+        More of the configuration: ``auto_register``, ``durability``, ``admins``, ``formats``, ``schema``.
 
     Raises
     ------
@@ -151,13 +155,16 @@ def locate(location: str | os.PathLike[str], environment: Environment) -> Path:
 
 
 def destroy(location: str | os.PathLike[str], *, environment: Environment | None = None) -> None:
-    """Delete a repository's folder with all that it holds, and take its name out of the index.
+    """Delete a repository's folder and registry with all that they hold, and take its name out of the index.
 
     What lies in stores outside the folder stays.
     """
     environment = environment or Environment.current()
     folder = locate(location, environment)
-    name = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME)).name
+    config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
+    name = config.name
+    if is_server(config.registry):
+        registry_place(folder, config).drop()
     shutil.rmtree(folder)
     if index.all_names(environment).get(name) == str(folder):
         index.remove(environment, name)
@@ -178,6 +185,8 @@ def _new_config(
     )
     if registry is not None:
         values["registry"] = registry
+        if is_server(registry):
+            values["schema"] = schema_for(str(values["name"]))
     if stores is not None:
         values["stores"] = [dict(store) for store in stores]
     return {**values, **options}
@@ -185,10 +194,15 @@ def _new_config(
 
 def _checked(folder: Path, given: Mapping[str, object]) -> Config:
     config = Config.from_mapping(given, "given to create")
-    if "/" in config.registry or config.registry.startswith("."):
-        raise BadConfig(
-            f"registry {config.registry!r}", "not a file name", "a SQLite file in the repository's folder"
-        )
+    if is_server(config.registry):
+        if with_hidden_password(config.registry) != config.registry:
+            shown = with_hidden_password(config.registry)
+            todo = "leave it out, and put it into ~/.pgpass, PGPASSWORD or a service file"
+            raise BadConfig(f"registry {shown!r}", "it has a password, which would be written down", todo)
+    elif "/" in config.registry or config.registry.startswith("."):
+        todo = "a SQLite file in the repository's folder, or postgresql://USER@HOST/DATABASE"
+        raise BadConfig(f"registry {config.registry!r}", "not a file name", todo)
+    registry_place(folder, config)
     for store in config.stores:
         storing.check(folder, store)
     return config
@@ -208,15 +222,43 @@ def _lay_out(
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
         for store in config.stores:
-            place = storing.local_folder(folder, store.url)
-            if place is not None:
-                place.mkdir(mode=mode, parents=True, exist_ok=True)
+            within = storing.local_folder(folder, store.url)
+            if within is not None:
+                within.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"create a repository at {str(folder)!r}", error.strerror or str(error)) from None
-    Registry.create(folder / config.registry, universe, durability=config.durability).close()
-    if not config.shared:
-        (folder / config.registry).chmod(0o600)
-    write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
+    place = registry_place(folder, config)
+    Registry.create(place, universe, durability=config.durability).close()
+    try:
+        if not config.shared and not is_server(config.registry):
+            (folder / config.registry).chmod(0o600)
+        write_yaml(folder / CONFIG_NAME, given, mode=0o644 if config.shared else 0o600)
+    except BaseException:
+        place.drop()
+        raise
+
+
+def registry_place(folder: Path, config: Config) -> Place:
+    """Tell where the registry of a repository is.
+
+    Raises
+    ------
+    BadConfig
+        When the configuration names no such place.
+    MissingPackage
+        When what it needs is not installed.
+    """
+    if not is_server(config.registry):
+        return SqliteFile(folder / config.registry)
+    from .registry.postgres.address import Address
+
+    address = Address.parse(config.registry, config.schema)
+    try:
+        from .registry.postgres.place import PostgresSchema
+    except ImportError as error:
+        todo = "pip install 'skyfs[postgresql]'"
+        raise MissingPackage("registries in PostgreSQL need psycopg", str(error), todo) from error
+    return PostgresSchema(address)
 
 
 def _open_folder(
@@ -224,7 +266,8 @@ def _open_folder(
 ) -> Repository:
     path = folder / CONFIG_NAME
     config = Config.from_mapping(read_yaml(path), str(path)).overriding(overrides, f"opening {str(folder)!r}")
-    registry = Registry.open(folder / config.registry, writable=writable, durability=config.durability)
+    place = registry_place(folder, config)
+    registry = Registry.open(place, writable=writable, durability=config.durability)
     opening = storing.Opening(folder, config, environment, writable=writable)
     stores = {store.name: opening.open(store) for store in config.stores}
     stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)

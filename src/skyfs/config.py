@@ -13,7 +13,7 @@ from typing import Literal
 import yaml
 
 from .errors import BadConfig
-from .storage_config import CacheConfig, StoreConfig, parse_cache, parse_stores
+from .storage_config import CacheConfig, StoreConfig, parse_cache, parse_stores, with_hidden_password
 
 CONFIG_NAME = "skyfs.yaml"
 REGISTRY_NAME = "registry.sqlite3"
@@ -43,7 +43,9 @@ class Config:
     name
         By which ``skyfs://NAME/`` opens it.
     registry
-        The registry's database file, relative to the repository.
+        The registry's database file, relative to the repository; or the URL of a PostgreSQL database.
+    schema
+        The schema of that database that the registry is in.
     stores
         In the order of reading; the first one is written to, unless their rules say otherwise.
     on_missing
@@ -67,7 +69,8 @@ class Config:
     """
 
     name: str
-    registry: str = REGISTRY_NAME
+    registry: str = field(default=REGISTRY_NAME, repr=False)  # it may hold a password
+    schema: str = ""
     stores: tuple[StoreConfig, ...] = (StoreConfig("local", "data"),)
     on_missing: OnMissing = "fetch"
     cache: CacheConfig = field(default_factory=CacheConfig)
@@ -126,12 +129,23 @@ class Config:
 
     def to_mapping(self) -> dict[str, object]:
         """Give what may be shown: all that the YAML file holds, but no credentials."""
-        values: dict[str, object] = {"skyfs": CONFIG_VERSION, "name": self.name, "registry": self.registry}
+        values: dict[str, object] = {
+            "skyfs": CONFIG_VERSION,
+            "name": self.name,
+            "registry": self.registry_shown,
+        }
+        if self.schema:
+            values["schema"] = self.schema
         values["stores"] = [store.to_mapping() for store in self.stores]
         values |= {"on_missing": self.on_missing, "cache": self.cache.to_mapping()}
         values |= {"auto_register": self.auto_register, "durability": self.durability, "shared": self.shared}
         values |= {"admins": list(self.admins), "formats": dict(self.formats)}
         return values
+
+    @property
+    def registry_shown(self) -> str:
+        """The registry, without a password."""
+        return with_hidden_password(self.registry)
 
     def annotated(self) -> str:
         """Give the active configuration as YAML, each value with where it comes from."""

@@ -23,6 +23,7 @@
     │  └─ Locked                    locked            PermissionError   EPERM
     ├─ StoreError                   store             OSError           EIO
     │  ├─ Transient                 transient         OSError           EIO
+    │  ├─ InDoubt                   in-doubt          OSError           EIO
     │  └─ WrongBytes                wrong-bytes       OSError           EIO
     ├─ VersionError                 version           ValueError        EINVAL
     ├─ MissingPackage               missing-package   ImportError       ENOSYS
@@ -202,6 +203,12 @@ class Transient(StoreError):
     """A store failed in a way that may pass: a timeout, a cut connection, a busy server."""
 
     code = "transient"
+
+
+class InDoubt(StoreError):
+    """The connection was lost while a change was committed: it is there as a whole, or not at all."""
+
+    code = "in-doubt"
 
 
 class WrongBytes(StoreError):

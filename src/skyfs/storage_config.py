@@ -126,6 +126,17 @@ def without_password(url: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
+def is_server(registry: str) -> bool:
+    """Tell whether a registry is on a server, not a file."""
+    return "://" in registry
+
+
+def with_hidden_password(url: str) -> str:
+    """Give a URL with a user name, but no password, wherever it may stand."""
+    shown = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", shown)
+
+
 def parse_stores(value: object, origin: str) -> tuple[StoreConfig, ...]:
     """Read the section ``stores:``; raises BadConfig."""
     stores = [_store(one, origin) for one in value] if isinstance(value, list) else []

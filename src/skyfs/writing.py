@@ -18,7 +18,7 @@ from uuid import UUID
 from .abc.source import ByteSource
 from .abc.store import Adoption, Batch, Content, Store
 from .capturing import capture
-from .errors import ReadOnly
+from .errors import InDoubt, ReadOnly
 from .filling import FileSource, Filler
 from .formats.catalog import Formats
 from .model.collection import Collection, CollectionKind
@@ -213,6 +213,9 @@ class Writer:
         self._local.unit = unit = Unit()
         try:
             yield unit
+        except InDoubt:
+            # The rows may be there: the journal keeps the bytes until recovery can ask.
+            raise
         except BaseException:
             unit.undo()
             raise

@@ -13,6 +13,7 @@ import pytest
 import skyfs
 from skyfs.model.region import box, circle, polygon
 from skyfs.repository import Repository
+from skyfs.testing.postgres_server import PostgresServer
 
 Record = dict[str, Any]
 DAY_NS = 86_400 * 10**9
@@ -49,11 +50,15 @@ def region(rng: random.Random) -> bytes:
     return polygon([(ra, low), (ra + 2 * size, dec), (ra, high)])
 
 
-@pytest.fixture(scope="session")
-def survey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survey]:
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def survey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survey]:
     """Give the survey; nobody changes it."""
     root: Path = tmp_path_factory.mktemp("survey") / "repo"
-    with skyfs.create(root, name=None) as repo:
+    registry = None
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        registry = server.url()
+    with skyfs.create(root, name=None, registry=registry) as repo:
         made = Survey(repo)
         rng = random.Random(20131102)  # noqa: S311 - no secret
         with repo.transaction():

@@ -1,16 +1,22 @@
-"""Registries in SQLite files for the tests of this folder."""
+"""Registries in SQLite files, and in schemas of PostgreSQL, for the tests of this folder."""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from skyfs.registry.place import Place
+from skyfs.registry.postgres.address import Address
+from skyfs.registry.postgres.place import PostgresSchema
 from skyfs.registry.registry import Registry
+from skyfs.testing.postgres_server import PostgresServer, read_tables
 from skyfs.testing.registry_rows import Row
 from skyfs.testing.registry_sky import Sky, default_universe
 
@@ -19,9 +25,9 @@ Reopen = Callable[..., Registry]
 universe = cache(default_universe)
 
 
-def create(path: Path) -> Registry:
+def create(place: Path | Place) -> Registry:
     """Make a registry of the default universe."""
-    return Registry.create(path, universe(), durability="process")
+    return Registry.create(place, universe(), durability="process")
 
 
 @cache
@@ -47,6 +53,48 @@ def read_table(path: Path, table: str) -> Sequence[Row]:
         return [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]  # noqa: S608 - our own names
     finally:
         connection.close()
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a registry is that several processes open, and a folder for what they tell one another."""
+
+    place: Path | Place
+    folder: Path
+
+    def open(self, *, writable: bool = True) -> Registry:
+        """Open it."""
+        return Registry.open(self.place, writable=writable, durability="process")
+
+    def read(self, table: str) -> Sequence[Row]:
+        """Read a table."""
+        if isinstance(self.place, Path):
+            return read_table(self.place, table)
+        assert isinstance(self.place, PostgresSchema)
+        return read_tables(self.place.address, table)[table]
+
+
+_numbers = count()
+
+
+@pytest.fixture
+def place(postgres: PostgresServer) -> Iterator[PostgresSchema]:
+    """A schema of its own, yet to be made."""
+    place = PostgresSchema(Address.parse(postgres.url(), f"registry_{next(_numbers)}"))
+    yield place
+    place.drop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def spot(request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
+    """An empty registry in each kind of database."""
+    if request.param == "sqlite":
+        found = Spot(tmp_path / "registry.sqlite3", tmp_path)
+        create(tmp_path / "registry.sqlite3").close()
+        return found
+    found = Spot(request.getfixturevalue("place"), tmp_path)
+    create(found.place).close()
+    return found
 
 
 @pytest.fixture

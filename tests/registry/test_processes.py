@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,25 @@ from skyfs.errors import Conflict, Exists, SkyfsError, StoreError
 from skyfs.model.collection import Collection, CollectionKind
 from skyfs.model.dataset import DatasetType
 from skyfs.registry.levels import LevelFilter
-from skyfs.registry.registry import Registry
 from skyfs.testing.registry_rows import violations
 from skyfs.testing.registry_sky import CAMERA, RUNS, Sky, visit_record
 
-from .conftest import read_table
+from .conftest import Spot
 
 _SECONDS = 60
 _spawn = multiprocessing.get_context("spawn")
 _fork = multiprocessing.get_context("fork")
 
 
-def _open(path: Path, *, writable: bool = True) -> Sky:
-    return Sky(Registry.open(path, writable=writable, durability="process"))
+@pytest.fixture
+def sky(spot: Spot) -> Iterator[Sky]:
+    registry = spot.open()
+    yield Sky.fill(registry)
+    registry.close()
+
+
+def _open(spot: Spot, *, writable: bool = True) -> Sky:
+    return Sky(spot.open(writable=writable))
 
 
 def _run(work: Callable[..., None], arguments: Sequence[tuple[object, ...]]) -> list[Any]:
@@ -52,9 +58,9 @@ def _run(work: Callable[..., None], arguments: Sequence[tuple[object, ...]]) -> 
     return answers
 
 
-def _register_all(path: Path, number: int, start: float, pipe: Connection) -> None:
+def _register_all(spot: Spot, number: int, start: float, pipe: Connection) -> None:
     """Register the same things as others at the same moment."""
-    sky = _open(path)
+    sky = _open(spot)
     errors = []
     time.sleep(max(0, start - time.time()))
     for count in range(15):
@@ -70,13 +76,13 @@ def _register_all(path: Path, number: int, start: float, pipe: Connection) -> No
         except Conflict as error:
             errors.append(str(error))
     sky.registry.close()
-    pipe.send((errors, sorted(_open(path, writable=False).registry.current().collections)))
+    pipe.send((errors, sorted(_open(spot, writable=False).registry.current().collections)))
 
 
-def test_the_same_is_registered_by_many(sky: Sky, path: Path) -> None:
+def test_the_same_is_registered_by_many(sky: Sky, spot: Spot) -> None:
     sky.registry.records.insert("detector", [{"instrument": CAMERA, "id": 2}])
     start = time.time() + 3
-    answers = _run(_register_all, [(path, number, start) for number in range(3)])
+    answers = _run(_register_all, [(spot, number, start) for number in range(3)])
     refused = [error for errors, _ in answers for error in errors]
     # One kind wins for each; who asked for the other is told.
     assert all(error.startswith("collection 'k/") for error in refused)
@@ -87,12 +93,12 @@ def test_the_same_is_registered_by_many(sky: Sky, path: Path) -> None:
         current.collections
     )
     assert len(list(sky.everything())) == 45
-    assert not violations(lambda table: read_table(path, table), sky.registry.universe)
+    assert not violations(spot.read, sky.registry.universe)
 
 
-def _write(path: Path, seed: int, n_pairs: int, pipe: Connection) -> None:
+def _write(spot: Spot, seed: int, n_pairs: int, pipe: Connection) -> None:
     """Insert and remove pairs of datasets, always both in one transaction."""
-    sky, rng, made = _open(path), random.Random(seed), 0  # noqa: S311 - not for secrets
+    sky, rng, made = _open(spot), random.Random(seed), 0  # noqa: S311 - not for secrets
     while made < n_pairs:
         run = f"pair/{seed}/{rng.randrange(5)}"
         try:
@@ -114,7 +120,7 @@ def _write(path: Path, seed: int, n_pairs: int, pipe: Connection) -> None:
             # The last one that closes takes the log into the file: readers go over to other ways of reading.
             sky.registry.close()
     sky.registry.close()
-    _done(path, seed).touch()
+    _done(spot, seed).touch()
     pipe.send(made)
 
 
@@ -122,14 +128,14 @@ def _tagged(run: str) -> Collection:
     return Collection(f"{run}/tagged", CollectionKind.TAGGED)
 
 
-def _done(path: Path, seed: int) -> Path:
-    return path.with_name(f"writer-{seed}-is-done")
+def _done(spot: Spot, seed: int) -> Path:
+    return spot.folder / f"writer-{seed}-is-done"
 
 
-def _watch(path: Path, seeds: Sequence[int], pipe: Connection) -> None:
+def _watch(spot: Spot, seeds: Sequence[int], pipe: Connection) -> None:
     """Read until all writers are done; tell what was wrong."""
-    sky, wrong, reads = _open(path, writable=False), [], 0
-    while not reads or not all(_done(path, seed).exists() for seed in seeds):
+    sky, wrong, reads = _open(spot, writable=False), [], 0
+    while not reads or not all(_done(spot, seed).exists() for seed in seeds):
         try:
             snapshot = sky.registry.current()
             where = [entry for name, entry in snapshot.collections.items() if name.startswith("pair/")]
@@ -146,25 +152,25 @@ def _watch(path: Path, seeds: Sequence[int], pipe: Connection) -> None:
     pipe.send((reads, wrong))
 
 
-def _play(path: Path, work: Callable[..., None], arguments: tuple[object, ...], pipe: Connection) -> None:
-    work(path, *arguments, pipe)
+def _play(spot: Spot, work: Callable[..., None], arguments: tuple[object, ...], pipe: Connection) -> None:
+    work(spot, *arguments, pipe)
 
 
-def test_readers_beside_writers_see_whole_transactions(sky: Sky, path: Path) -> None:
+def test_readers_beside_writers_see_whole_transactions(sky: Sky, spot: Spot) -> None:
     sky.registry.close()
     n_pairs = 40
     parts = [(_write, (1, n_pairs)), (_write, (2, n_pairs)), (_watch, ((1, 2),)), (_watch, ((1, 2),))]
-    answers = _run(_play, [(path, work, arguments) for work, arguments in parts])
+    answers = _run(_play, [(spot, work, arguments) for work, arguments in parts])
     assert answers[:2] == [n_pairs, n_pairs]
     for reads, wrong in answers[2:]:
         assert wrong == []
         assert reads > 0
-    assert not violations(lambda table: read_table(path, table), sky.registry.universe)
+    assert not violations(spot.read, sky.registry.universe)
 
 
-def test_a_child_has_connections_of_its_own(sky: Sky, path: Path) -> None:
+def test_a_child_has_connections_of_its_own(sky: Sky, spot: Spot) -> None:
     ref = sky.put("bias", detector=0)
-    reader = _open(path, writable=False)
+    reader = _open(spot, writable=False)
     assert reader.found("bias", RUNS)
     receiver, sender = _fork.Pipe(duplex=False)
 
@@ -183,7 +189,7 @@ def test_a_child_has_connections_of_its_own(sky: Sky, path: Path) -> None:
     assert process.exitcode == 0
     sky.registry.datasets.remove([ref])
     assert len(sky.found("bias", RUNS)) == len(reader.found("bias", RUNS)) == 2
-    assert not violations(lambda table: read_table(path, table), sky.registry.universe)
+    assert not violations(spot.read, sky.registry.universe)
     reader.registry.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 import skyfs
 from skyfs.repository import Repository
+from skyfs.testing.postgres_server import PostgresServer
 
+_numbers = count()
 NIGHT = 20131102
 EXPOSURES = (903334, 903336)
 
@@ -33,10 +36,14 @@ def define_camera(repo: Repository) -> None:
         repo.insert("visit", [{**common, "name": f"v{number}", "timespan": span}])
 
 
-@pytest.fixture
-def repo(tmp_path: Path) -> Iterator[Repository]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def repo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Repository]:
     """An empty repository of that camera, open for writing, with the types that the tests use."""
-    with skyfs.create(tmp_path / "sky", name="sky", options={"durability": "process"}) as repository:
+    options, registry = {"durability": "process"}, None
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        options["schema"], registry = f"sky_{next(_numbers)}", server.url()
+    with skyfs.create(tmp_path / "sky", name="sky", registry=registry, options=options) as repository:
         define_camera(repository)
         repository.register("metrics", ["exposure", "detector"], "Dict")
         repository.register("flat", ["detector", "physical_filter"], "Array", calibration=True)

@@ -45,7 +45,7 @@ def astropy_table() -> Table:
 # Of data frames that have no value in some row of a column, too.
 TABLES = {
     "rows": ROWS,
-    "generator": (dict(row) for row in ROWS),
+    "generator": lambda: (dict(row) for row in ROWS),
     "columns": COLUMNS,
     "numpy": {name: np.array(values, object if name == "who" else None) for name, values in COLUMNS.items()},
     "astropy": astropy_table(),
@@ -57,7 +57,9 @@ TABLES = {
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_tables_of_all_libraries_are_taken(repo: Repository, kind: str) -> None:
-    assert repo.attach("quality", TABLES[kind], on=["instrument", "visit"]) == 2
+    table = TABLES[kind]
+    given = table() if callable(table) else table
+    assert repo.attach("quality", given, on=["instrument", "visit"]) == 2
     assert list(repo.records("quality")) == ROWS
     assert [type(value) for value in next(iter(repo.records("quality"))).values()] == [
         str,

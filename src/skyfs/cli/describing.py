@@ -60,7 +60,7 @@ def _of_repository(repository: Repository) -> dict[str, object]:
         "root": str(repository.root),
         "skyfs": __version__,
         "universe": f"{universe.name} {universe.version} ({universe.namespace})",
-        "registry": f"{repository.config.registry}, {human(repository.registry.size_bytes())}",
+        "registry": f"{repository.config.registry_shown}, {human(repository.registry.size_bytes())}",
         "stores": ", ".join(f"{store.name}: {store.url}" for store in repository.config.stores),
         "collections": sum(kinds.values()),
         **{f"  {kind}": number for kind, number in sorted(kinds.items())},

@@ -45,6 +45,7 @@ STATUS: Mapping[str, int] = {
     "locked": FAILED,
     "store": FAILED,
     "transient": FAILED,
+    "in-doubt": FAILED,
     "wrong-bytes": FAILED,
     "version": FAILED,
     "missing-package": FAILED,

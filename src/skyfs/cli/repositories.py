@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     "--durability", type=click.Choice(["power", "process"]), help="What a finished put survives the loss of."
 )
 @click.option(
+    "--registry",
+    metavar="URL",
+    help="PostgreSQL database of the registry, postgresql://USER@HOST:PORT/DATABASE. Default: a SQLite file.",
+)
+@click.option("--schema", help="Schema of that database, made for it. Default: the repository's name.")
+@click.option(
     "--store",
     "stores",
     metavar="NAME=URL",
@@ -51,6 +57,7 @@ def init(  # noqa: PLR0913 - one for each option
     folder: str,
     name: str | None,
     shared: bool,
+    registry: str | None,
     universe: str | None,
     stores: tuple[str, ...],
     store_options: tuple[str, ...],
@@ -64,6 +71,7 @@ def init(  # noqa: PLR0913 - one for each option
         folder,
         name=name,
         shared=shared,
+        registry=registry,
         universe=universe,
         stores=_stores(stores, store_options),
         options=given,
@@ -78,7 +86,7 @@ def init(  # noqa: PLR0913 - one for each option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def destroy(session: Session, *, location: str, yes: bool) -> None:
-    """Delete the repository REPO with all that it holds, and take its name out of the index.
+    """Delete the repository REPO with all that it holds, its registry on a server too, and forget its name.
 
     Files that were ingested in place stay where they are.
     """

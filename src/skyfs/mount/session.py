@@ -43,7 +43,6 @@ __all__ = [
 log = logging.getLogger("skyfs.mount")
 
 _READ_AHEAD_KIB = 1024
-_LOG_INDEX_BYTES = 48
 
 
 class _Process(Protocol):
@@ -274,37 +273,15 @@ def _lines_of_others(begin: int) -> list[str]:
 
 
 def stamp_of(repository: Repository) -> Callable[[], object]:
-    """Give a function whose value changes with each commit: the state of the registry's files.
-
-    The log alone is not enough: it is synced after it was written, and readers see the commit after that.
-    """
-    database = repository.root / repository.config.registry
-    files = (str(database), f"{database}-wal")
+    """Give a function whose value changes with each commit; None when that is not known."""
 
     def stamp() -> object:
-        return (*(_state(path) for path in files), _commits(f"{database}-shm"))
+        try:
+            return repository.registry.state().token
+        except StoreError:  # the server of the registry cannot be asked
+            return None
 
     return stamp
-
-
-def _state(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-def _commits(path: str) -> bytes | None:
-    """Give the header of SQLite's index of its log, by which readers see commits (walformat.html, 2.1)."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        return os.pread(descriptor, _LOG_INDEX_BYTES, 0)
-    finally:
-        os.close(descriptor)
 
 
 def _raise_read_ahead(mounted: Mount) -> None:

@@ -224,4 +224,6 @@ def _shared(schema: Schema) -> sa.Select[Any]:
     joined = joined.join(folder, folder.c.id == artifact.c.folder_id)
     columns = (artifact.c.store_id, folder.c.text, artifact.c.name, artifact.c.datasets, sa.func.count())
     found = sa.select(*columns).select_from(joined).where(artifact.c.datasets > 1)
-    return found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True))).group_by(artifact.c.id)
+    return found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True))).group_by(
+        artifact.c.id, folder.c.text
+    )

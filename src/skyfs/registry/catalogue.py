@@ -18,6 +18,7 @@ from ..model.dimensions import DimensionGroup, Element
 from ..model.element import side_table
 from .database import Database
 from .schema import GroupTables, Schema
+from .statement import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Catalogue:
         self._snapshot: Snapshot | None = None
         self._reading = threading.Lock()
         meta = schema["meta"]
-        self._version = sa.select(meta.c.value).where(meta.c.key == "catalogue")
+        self._version = Selection(sa.select(meta.c.value).where(meta.c.key == "catalogue"))
         database.when_committed(self._committed)
 
     def current(self) -> Snapshot:
@@ -155,7 +156,7 @@ class Catalogue:
                     self._snapshot = kept
 
     def _read_version(self) -> int:
-        return int(self._database.read(self._version)[0][0])
+        return int(self._database.select(self._version)[0][0])
 
     def _read_committed(self) -> Snapshot:
         # Several statements; another process may commit between them. Then they are read again.

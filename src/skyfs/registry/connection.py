@@ -9,7 +9,7 @@ instead:
   copied the file.
 
 The last two see no locks of others. They are right as long as the files stay as they are;
-`Session.is_current` tells, after each read.
+`SqliteSession.is_current` tells, after each read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import os
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -27,12 +28,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .functions import define
+from .session import Session, Sink
+from .statement import Rendered, Rows
 
 BUSY_TIMEOUT_MS = 60_000
 # Kernels before 6.13 stamp files with the time of the last tick, up to 10 ms ago: two changes within one tick
 # look the same. A file is read without locks only when its last change is older than this.
 _SETTLED_NS = 20 * 10**6
 _CACHE_KIB = 65_536
+_ROWS_AT_ONCE = 20_000
 # Of each of a reader's connections, one for each thread that asks. The system has the pages too: with 10^6
 # datasets neither listings nor single lookups are faster by more.
 _READER_CACHE_KIB = 16_384
@@ -86,81 +90,99 @@ def _size_and_time(path: str) -> tuple[int, int] | None:
     return (found.st_size, found.st_mtime_ns) if found.st_size else None
 
 
-@dataclass(slots=True, eq=False)
-class Session:
-    """One connection; one thread at a time has it.
+class SqliteSession(Session):
+    """One connection to a SQLite file.
 
     Attributes
     ----------
     stamp
         Of a reader: how the files looked when it was opened. None for a writer.
-    stale
-        Whether its files were found changed.
-    seen
-        The state of the database that its version was read in, and what it said.
-    scratch
-        What is true only inside of the open transaction.
     """
 
-    path: Path
-    connection: Connection
-    stamp: Stamp | None = None
-    seen: tuple[int, int] | None = None
-    stale: bool = False
-    scratch: dict[str, object] = field(default_factory=dict)
-    pid: int = field(default_factory=os.getpid)
+    def __init__(self, path: Path, connection: Connection, stamp: Stamp | None = None) -> None:
+        super().__init__(connection)
+        self.path, self.stamp = path, stamp
+        self._stale = False
 
     @property
-    def raw(self) -> Any:  # noqa: ANN401 - a DBAPI connection
-        """The driver's connection."""
-        return self.connection.connection.dbapi_connection
+    def stale(self) -> bool:
+        """Whether its files were found changed."""
+        return self._stale
 
     @property
     def has_locks(self) -> bool:
         """Whether SQLite's own locks guard its reads."""
         return self.stamp is None or self.stamp.indexed != 0
 
-    def is_current(self) -> bool:
-        """Tell whether what it reads, or has just read, is what the files hold."""
+    def is_current(self, after: Exception | None = None) -> bool:  # noqa: ARG002 - it makes no difference here
         if self.stamp is None:
             return True
         try:
             now = Stamp.of(self.path)
         except FileNotFoundError:  # opening it again will say so
-            self.stale = True
+            self._stale = True
         else:
             same = now.indexed == self.stamp.indexed if self.stamp.indexed else now == self.stamp
-            self.stale = not same
-        return not self.stale
+            self._stale = not same
+        return not self._stale
 
-    def state(self) -> int:
-        """Give a number that changes when another connection commits."""
-        return int(self.raw.execute("PRAGMA data_version").fetchone()[0]) if self.has_locks else 0
+    @property
+    def in_transaction(self) -> bool:
+        # After some errors SQLite gives the transaction up by itself.
+        return bool(self.raw.in_transaction)
+
+    def begin(self) -> None:
+        self.raw.execute("BEGIN IMMEDIATE")
+
+    def command(self, text: str) -> None:
+        self.raw.execute(text)
+
+    def select(self, rendered: Rendered, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self.raw.execute(rendered.text, values).fetchall()
+        return found
+
+    def pour(self, rendered: Rendered, values: Sequence[object], sink: Sink) -> None:
+        cursor = self.raw.execute(rendered.text, values)
+        try:
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                sink.extend(rows)
+        finally:
+            cursor.close()
+
+    def write_many(self, rendered: Rendered, rows: Rows) -> int:
+        return int(self.raw.executemany(rendered.text, rows).rowcount)
+
+    def version(self, rendered: Rendered) -> int:
+        # This number changes when another connection commits.
+        state = int(self.raw.execute("PRAGMA data_version").fetchone()[0]) if self.has_locks else 0
+        if self.seen is None or self.seen[0] != state:
+            row = self.raw.execute(rendered.text, rendered.values({})).fetchone()
+            self.seen = (state, int(row[0]))
+        return self.seen[1]
 
     def close(self) -> None:
-        """Close the connection."""
         if self.stamp is not None and not self.has_locks and self.stamp.log is not None:
             # Closing any descriptor of a file drops the locks that this process has by others (POSIX), and
             # SQLite, which knows to wait, was told to take no locks here. The case is rare: it stays open.
             _kept.append(self)
             return
-        self.connection.close()
+        super().close()
 
 
-def open_writer(path: Path, *, durability: str, create: bool) -> Session:
+def open_writer(path: Path, *, durability: str, create: bool) -> SqliteSession:
     """Open a connection that writes; with ``create``, the file is made when it is new."""
     connection = _connect(path, "mode=rwc" if create else "mode=rw")
     pragmas = ["journal_mode=WAL"] if create else []
     _set_up(connection, [*pragmas, f"synchronous={'FULL' if durability == 'power' else 'NORMAL'}"])
-    return Session(path, connection)
+    return SqliteSession(path, connection)
 
 
-def open_memory(path: Path) -> Session:
+def open_memory(path: Path) -> SqliteSession:
     """Open a database in memory, which all connections of this process share by its name."""
-    return Session(path, _set_up(_connect(path, "vfs=memdb"), []))
+    return SqliteSession(path, _set_up(_connect(path, "vfs=memdb"), []))
 
 
-def open_reader(path: Path) -> Session:
+def open_reader(path: Path) -> SqliteSession:
     """Open a connection that writes nothing anywhere."""
     stamp = _settled(path)
     options, pragmas = "mode=ro&vfs=unix-none", ["locking_mode=EXCLUSIVE"]
@@ -168,7 +190,7 @@ def open_reader(path: Path) -> Session:
         options, pragmas = "mode=ro&immutable=1", []
     elif stamp.indexed:
         options, pragmas = "mode=ro&readonly_shm=1", []
-    return Session(path, _set_up(_connect(path, options), pragmas, _READER_CACHE_KIB), stamp)
+    return SqliteSession(path, _set_up(_connect(path, options), pragmas, _READER_CACHE_KIB), stamp)
 
 
 def _settled(path: Path) -> Stamp:

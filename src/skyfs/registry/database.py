@@ -3,78 +3,77 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import sqlalchemy as sa
 
-from ..errors import BadArgument, NotFound, ReadOnly, SkyfsError, StoreError
-from .connection import Session, open_memory, open_reader, open_writer
-from .functions import raised
-from .statement import AnyRow, Selection, Statement
+from ..errors import ReadOnly, StoreError
+from .session import Session, Sink
+from .statement import AnyRow, Language, Selection, Statement
 
 # Rows of a batch are handed to the driver in pieces of this many, so that memory stays flat.
 _CHUNK_ROWS = 20_000
-# A reader without locks starts again when a writer came between; so many times in a row is no coincidence.
-_MAX_ATTEMPTS = 100
 
 Params = Mapping[str, object]
 Committed = Callable[[Mapping[str, object]], None]
 _T = TypeVar("_T")
 _NO_PARAMS: Params = {}
-# Connections of parent processes. Closing them in a child would drop the parent's locks.
+# Connections of parent processes. Closing them in a child would drop the parent's locks, or end its session.
 _inherited: list[object] = []
 
 
-class Sink(Protocol):
-    """What takes rows."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which state a registry is in.
 
-    def clear(self) -> None:
-        """Forget all rows."""
-
-    def extend(self, rows: Sequence[tuple[Any, ...]], /) -> None:
-        """Take some more."""
-
-
-class Database:
-    """A SQLite database.
-
-    Reading methods give all their rows at once, so that no idle cursor pins the write-ahead log. Safe from
-    several threads, and after a fork (outside of a transaction).
-
-    Parameters
+    Attributes
     ----------
-    path
-        The database file.
-    writable
-        When False nothing is ever written, no ``-wal`` and no ``-shm`` file either.
-    durability
-        ``power``: a commit survives loss of power; ``process``: it survives the death of the process.
-    in_memory
-        Whether it lives in the memory of this process, while it is open; ``path`` is only its name then.
+    token
+        Two states with the same one are the same, when they are settled.
+    changed_ns
+        When it came about, in nanoseconds since 1970.
+    settled
+        False when what is committed next may leave the token as it is.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        writable: bool,
-        durability: str = "power",
-        create: bool = False,
-        in_memory: bool = False,
-    ) -> None:
-        if not create and not path.is_file():
-            raise NotFound(f"no registry {str(path)!r}", todo="create a repository with: skyfs init DIR")
-        self.path = path
+    token: object
+    changed_ns: int
+    settled: bool = True
+
+
+class Clash(Exception):
+    """A row breaks a constraint; the caller knows what it means."""
+
+
+class Database(ABC):
+    """A database with one registry.
+
+    Reading methods give all their rows at once, so that no idle cursor holds what others need. Safe from
+    several threads, and after a fork (outside of a transaction).
+
+    Attributes
+    ----------
+    name
+        By which messages name it: no credentials are in it.
+    writable
+        When False nothing is ever written.
+    """
+
+    language: ClassVar[Language]
+    foreign: ClassVar[tuple[type[Exception], ...]]
+    """Errors of the driver, of SQLAlchemy and of binding values."""
+    max_attempts: ClassVar[int]
+    """So many times a read begins again when its session was found stale."""
+
+    def __init__(self, name: str, *, writable: bool) -> None:
+        self.name = name
         self.writable = writable
-        self._durability = durability
-        self._create = create
-        self._in_memory = in_memory
         self._listeners: list[Committed] = []
         self._reset()
 
@@ -84,6 +83,32 @@ class Database:
         self._local = threading.local()
         self._writing = threading.Lock()
 
+    # -- what each kind of database knows --------------------------------------------------------------
+
+    @abstractmethod
+    def _open(self) -> Session:
+        """Connect."""
+
+    @abstractmethod
+    def _translated(self, asked: str, error: Exception) -> Exception:
+        """Give our error, or `Clash`, for a foreign one."""
+
+    @abstractmethod
+    def is_none(self, error: StoreError) -> bool:
+        """Tell whether an error of the first read says that there is no registry, or a damaged one."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Tell which state is committed."""
+
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """Give the size of the registry."""
+
+    @abstractmethod
+    def about_rows(self, table: sa.Table) -> float:
+        """Tell about how many rows a table has, without counting them."""
+
     # -- reading ---------------------------------------------------------------------------------------
 
     def read(self, statement: sa.Executable, params: Params = _NO_PARAMS) -> Sequence[AnyRow]:
@@ -92,38 +117,28 @@ class Database:
 
     def select(self, selection: Selection, params: Params = _NO_PARAMS) -> list[tuple[Any, ...]]:
         """Run a compiled SELECT and give all its rows."""
-        values = selection.values(params)
-        return self._read(lambda session: session.raw.execute(selection.text, values).fetchall())
+        rendered = selection.rendered(self.language)
+        values = rendered.values(params)
+        return self._read(lambda session: session.select(rendered, values))
 
     def stream(self, selection: Selection, params: Params, sink: Sink) -> None:
         """Run a compiled SELECT and hand its rows on, some at a time, without holding them.
 
-        When a writer of a database that is read without locks came between, ``sink`` is cleared and all
-        begins again.
+        ``sink`` is cleared whenever all begins again.
         """
-        values = selection.values(params)
+        rendered = selection.rendered(self.language)
+        values = rendered.values(params)
 
         def pour(session: Session) -> None:
             sink.clear()
-            cursor = session.raw.execute(selection.text, values)
-            try:
-                while rows := cursor.fetchmany(_CHUNK_ROWS):
-                    sink.extend(rows)
-            finally:
-                cursor.close()
+            session.pour(rendered, values, sink)
 
         self._read(pour)
 
-    def version(self, statement: sa.Executable) -> int:
-        """Give the number that ``statement`` selects; it is run only when something was committed since."""
-
-        def seen(session: Session) -> int:
-            state = session.state()
-            if session.seen is None or session.seen[0] != state:
-                session.seen = (state, int(session.connection.execute(statement).scalar_one()))
-            return session.seen[1]
-
-        return self._read(seen)
+    def version(self, selection: Selection) -> int:
+        """Give the number that ``selection`` gives; it may be run only when something was committed since."""
+        rendered = selection.rendered(self.language)
+        return self._read(lambda session: session.version(rendered))
 
     @property
     def scratch(self) -> dict[str, object] | None:
@@ -134,29 +149,18 @@ class Database:
         held = self._held()
         return None if held is None else held.scratch
 
-    def size_bytes(self) -> int:
-        """Give the size of the database, write-ahead log left out."""
-
-        def size(session: Session) -> int:
-            pages, each = (
-                session.raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
-            )
-            return int(pages * each)
-
-        return self._read(size)
-
     def _read(self, ask: Callable[[Session], _T]) -> _T:
-        for _ in range(_MAX_ATTEMPTS):
+        for _ in range(self.max_attempts):
             with self._session() as session:
                 try:
                     answer = ask(session)
-                except _FOREIGN as error:
-                    if session.is_current():
+                except self.foreign as error:
+                    if session.is_current(error) or session is self._held():
                         self._fail("read", error)
                     continue
                 if session.is_current():
                     return answer
-        raise StoreError(f"read the registry {str(self.path)!r}", "it changes all the time", "try again")
+        raise StoreError(f"read the registry {self.name!r}", "it changes all the time", "try again")
 
     # -- writing ---------------------------------------------------------------------------------------
 
@@ -169,24 +173,23 @@ class Database:
         Raises
         ------
         ReadOnly
-            When the registry was opened for reading, or its file cannot be written.
+            When the registry was opened for reading, or cannot be written.
         StoreError
             When another process writes all the time, or the disk is full; nothing is changed then.
         """
         if not self.writable:
-            raise ReadOnly(f"registry {str(self.path)!r}", "opened for reading", "open it with writable=True")
+            raise ReadOnly(f"registry {self.name!r}", "opened for reading", "open it with writable=True")
         held = self._held()
         if held is not None:
             with self._savepoint(held):
                 yield
             return
-        with self._session() as session, self._writing:
+        with self._writing, self._begun() as session:
             try:
-                self._run(session, "BEGIN IMMEDIATE")
                 self._local.session = session
                 yield
                 self._check_open(session)
-                self._run(session, "COMMIT")
+                self._commit(session)
             except BaseException:
                 _roll_back(session)
                 raise
@@ -195,6 +198,26 @@ class Database:
                 scratch, session.scratch = session.scratch, {}
         for listener in self._listeners:
             listener(scratch)
+
+    @contextmanager
+    def _begun(self) -> Iterator[Session]:
+        """Lend a connection with an open transaction."""
+        for _ in range(self.max_attempts):
+            with self._session() as session:
+                try:
+                    session.begin()
+                except self.foreign as error:
+                    if session.is_current(error):
+                        self._fail("begin to write to", error)
+                    continue
+                yield session
+                return
+        raise StoreError(
+            f"write to the registry {self.name!r}", "the connection is lost each time", "try again"
+        )
+
+    def _commit(self, session: Session) -> None:
+        self._run(session, "COMMIT")
 
     @contextmanager
     def _savepoint(self, session: Session) -> Iterator[None]:
@@ -208,9 +231,9 @@ class Database:
         except BaseException:
             session.scratch, session.seen = before, None
             # Some errors (a full disk) end the whole transaction.
-            if session.raw.in_transaction:
-                session.raw.execute("ROLLBACK TO nested")
-                session.raw.execute("RELEASE nested")
+            if session.in_transaction:
+                session.command("ROLLBACK TO nested")
+                session.command("RELEASE nested")
             raise
         self._run(session, "RELEASE nested")
 
@@ -227,21 +250,20 @@ class Database:
         connection = self._writer().connection
         try:
             return connection.execute(statement, params).rowcount
-        except _FOREIGN as error:
+        except self.foreign as error:
             self._fail("write to", error)
 
     def write_many(self, statement: Statement, rows: Sequence[tuple[object, ...]]) -> int:
         """Run a statement for each row, inside of a transaction; give the number of rows touched.
 
-        A row that breaks a constraint raises the driver's IntegrityError; the caller knows what it means.
+        A row that breaks a constraint raises `Clash`; some of the rows may be there then.
         """
-        touched = 0
+        rendered, touched = statement.rendered(self.language), 0
         for start in range(0, len(rows), _CHUNK_ROWS):
-            some = rows[start : start + _CHUNK_ROWS]
-            raw = self._writer().raw
+            session = self._writer()
             try:
-                touched += raw.executemany(statement.text, some).rowcount
-            except _FOREIGN as error:
+                touched += session.write_many(rendered, rows[start : start + _CHUNK_ROWS])
+            except self.foreign as error:
                 self._fail("write to", error)
         return touched
 
@@ -251,7 +273,7 @@ class Database:
             connection = self._writer().connection
             try:
                 table.create(connection, checkfirst=True)
-            except _FOREIGN as error:
+            except self.foreign as error:
                 self._fail("write to", error)
 
     def undefine(self, table: sa.Table) -> None:
@@ -259,7 +281,7 @@ class Database:
         connection = self._writer().connection
         try:
             table.drop(connection)
-        except _FOREIGN as error:
+        except self.foreign as error:
             self._fail("write to", error)
 
     def close(self) -> None:
@@ -279,10 +301,8 @@ class Database:
             return
         try:
             session = self._take()
-        except _FOREIGN as error:
+        except self.foreign as error:
             self._fail("open", error)
-        except FileNotFoundError:
-            raise NotFound(f"no registry {str(self.path)!r}", "it is gone") from None
         try:
             yield session
         finally:
@@ -301,13 +321,6 @@ class Database:
             pass
         return self._open()
 
-    def _open(self) -> Session:
-        if self._in_memory:
-            return open_memory(self.path)
-        if self.writable:
-            return open_writer(self.path, durability=self._durability, create=self._create)
-        return open_reader(self.path)
-
     def _held(self) -> Session | None:
         """Give the connection of this thread's transaction."""
         if self._pid != os.getpid():
@@ -319,55 +332,30 @@ class Database:
     def _writer(self) -> Session:
         held = self._held()
         if held is None:
-            raise StoreError(f"write to the registry {str(self.path)!r}", "outside of a transaction")
+            raise StoreError(f"write to the registry {self.name!r}", "outside of a transaction")
         self._check_open(held)
         return held
 
     def _check_open(self, session: Session) -> None:
-        # After some errors SQLite gives the transaction up by itself; what follows would be committed alone.
-        if session.pid != os.getpid() or not session.raw.in_transaction:
+        # What follows an error that ended the transaction would be committed alone.
+        if session.pid != os.getpid() or not session.is_sound:
             found = "the transaction is over: an error in it was passed by, or the process has forked"
-            raise StoreError(f"write to the registry {str(self.path)!r}", found, "begin it again")
+            raise StoreError(f"write to the registry {self.name!r}", found, "begin it again")
 
     def _run(self, session: Session, command: str) -> None:
         try:
-            session.raw.execute(command)
-        except _FOREIGN as error:
+            session.command(command)
+        except self.foreign as error:
             self._fail(command, error)
 
     def _fail(self, what: str, error: Exception) -> NoReturn:
-        """Raise our error for one of SQLite, SQLAlchemy or of binding values."""
-        own = raised()
-        if own is not None:
-            raise own from None
+        """Raise our error for a foreign one."""
         original = getattr(error, "orig", None) or error
-        if isinstance(original, sqlite3.IntegrityError):
-            raise original from None
-        raise _translated(f"{what} the registry {str(self.path)!r}", original) from original
-
-
-# Values that cannot be bound (numbers over 64 bits, text that is no UTF-8) come as errors of Python.
-_FOREIGN = (sa.exc.DBAPIError, sqlite3.Error, OverflowError, UnicodeEncodeError)
-_BUSY, _READONLY, _FULL = 5, 8, 13
-
-
-def _translated(asked: str, error: Exception) -> SkyfsError:
-    # SQLite's extended codes carry the primary one in their lowest byte.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if isinstance(error, OverflowError | UnicodeEncodeError) or code == 0:
-        return BadArgument(
-            asked, f"a value cannot be stored: {error}", "text is UTF-8, numbers are of 64 bits"
-        )
-    if code == _READONLY:
-        return ReadOnly(asked, str(error), "check the permissions of its file and folder")
-    if code == _BUSY:
-        return StoreError(asked, str(error), "another process is writing; try again")
-    if code == _FULL:
-        return StoreError(asked, str(error), "free the disk")
-    return StoreError(asked, str(error), "try again, and check disk and file")
+        found = self._translated(f"{what} the registry {self.name!r}", original)
+        raise found from (original if isinstance(found, StoreError) else None)
 
 
 def _roll_back(session: Session) -> None:
     session.seen = None
-    if session.pid == os.getpid() and session.raw.in_transaction:
-        session.raw.rollback()
+    if session.pid == os.getpid() and session.in_transaction:
+        session.command("ROLLBACK")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from .artifacts import Artifacts
 from .captured import Captured, Values
 from .catalogue import Catalogue, CollectionEntry, Snapshot, TypeEntry
 from .collections import writable_run
-from .database import Database
+from .database import Clash, Database
 from .dataset_rows import DatasetRow, DatasetRows
 from .members import Levels, Members, Place, Row
 from .record_rows import bounds, timespan
@@ -136,7 +135,7 @@ class Datasets:
         try:
             self._database.write_many(self._insert_dataset, new)
             inserted = self._members.insert(place, members, stored=stored)
-        except sqlite3.IntegrityError:
+        except Clash:
             inserted = -1
         if inserted != len(rows):
             self._explain_clash(place, rows, ids, first)

@@ -27,10 +27,10 @@ def define(connection: sqlite3.Connection) -> None:
         The region of a pixel.
     """
     functions: dict[str, Callable[..., Any]] = {
-        "skyfs_overlaps": _overlaps,
-        "skyfs_cells": _cells,
-        "skyfs_pixels": _pixels,
-        "skyfs_region": _region,
+        "skyfs_overlaps": overlap,
+        "skyfs_cells": cells_of,
+        "skyfs_pixels": pixels_of,
+        "skyfs_region": region_of,
     }
     for name, function in functions.items():
         n_arguments = 1 if name == "skyfs_cells" else 2
@@ -62,7 +62,8 @@ def _reporting(function: Callable[..., Any]) -> Callable[..., Any]:
 
 # Two regions that share several cells are compared for each of these.
 @lru_cache(maxsize=16_384)
-def _overlaps(a: bytes, b: bytes) -> int:
+def overlap(a: bytes, b: bytes) -> int:
+    """Tell whether two encoded regions overlap."""
     return int(_exact_test()(a, b))
 
 
@@ -74,14 +75,16 @@ def _exact_test() -> Callable[[bytes, bytes], bool]:
 
 
 @lru_cache(maxsize=4096)
-def _cells(region: bytes) -> str:
+def cells_of(region: bytes) -> str:
+    """Give the cells of a region."""
     from ..model.region_cells import covering
 
     return json.dumps([cell * 2 + own for cell, own in covering(region)])
 
 
 @lru_cache(maxsize=256)
-def _pixels(name: str, region: bytes) -> str:
+def pixels_of(name: str, region: bytes) -> str:
+    """Give the pixels that overlap a region; raises InvalidQuery when they are too many."""
     from ..model.pixels import pixels
 
     try:
@@ -91,7 +94,8 @@ def _pixels(name: str, region: bytes) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _region(name: str, pixel: int) -> bytes | None:
+def region_of(name: str, pixel: int) -> bytes | None:
+    """Give the region of a pixel."""
     from ..model.pixels import pixel_region
 
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from ..model.dataid import Value
 from ..model.timespan import Timespan
 from .catalogue import TypeEntry
+from .constructs import Spelled
 from .record_rows import bounds
 from .schema import Schema
 from .statement import Selection
@@ -23,6 +25,7 @@ from .statement import Selection
 _HEAD = ("type_id", "collection_id", "stored")
 _MAX_KEPT = 1_000
 _LONGEST_PATTERN = 1_000
+_MOST_RANGES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,30 @@ class Scope:
         ]
         return [*conditions, _among(table.c.stored, [sa.literal_column(str(value)) for value in stored])]
 
+    def ranges(self, table: sa.FromClause) -> list[list[sa.ColumnElement[bool]]]:
+        """Give the conditions on each type, collection and kind by itself; none when there are many."""
+        types, collections, stored = self.shape()
+        if types * collections * len(self.stored) > _MOST_RANGES:
+            return []
+        heads = product(
+            _each(table.c.type_id, types),
+            _each(table.c.collection_id, collections),
+            (str(one) for one in stored),
+        )
+        return [
+            [*of_type, *of_collection, table.c.stored == sa.literal_column(kind)]
+            for of_type, of_collection, kind in heads
+        ]
+
+
+def _each(column: sa.ColumnElement[int], count: int) -> list[list[sa.ColumnElement[bool]]]:
+    """Give the conditions for each of the bound values by itself; what is there twice counts once."""
+    bound: list[sa.BindParameter[int]] = [
+        sa.bindparam(f"{column.key}_{i}", type_=column.type) for i in range(count)
+    ]
+    again = [[], *([one != before] for before, one in pairwise(bound))]
+    return [[column == one, *more] for one, more in zip(bound, again, strict=True)]
+
 
 def _padded_size(ids: Sequence[int]) -> int:
     """Round the length up to a power of two: few statements serve all lengths."""
@@ -166,7 +193,7 @@ class Statements:
             self._kept_file = self._file_with_parts()
         return self._kept_file
 
-    def _keep(self, key: tuple[object, ...], statement: sa.Select[Any]) -> Selection:
+    def _keep(self, key: tuple[object, ...], statement: sa.Select[Any] | Spelled) -> Selection:
         if len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
         self._kept[key] = found = Selection(statement)
@@ -192,13 +219,17 @@ class Statements:
     def _members(self, entry: TypeEntry, count: int) -> sa.Select[Any]:
         table, dataset, levels = entry.tables.member, self._schema["dataset"], entry.group.levels
         each = [
-            sa.select(*(sa.bindparam(f"{name}_{n}", type_=table.c[name].type).label(name) for name in levels))
+            sa.select(
+                sa.literal_column(kind).label("stored"),
+                *(sa.bindparam(f"{name}_{n}", type_=table.c[name].type).label(name) for name in levels),
+            )
             for n in range(count)
+            for kind in ("0", "1")
         ]
         wanted = sa.union_all(*each).cte("wanted")
         same = [table.c[name] == sa.bindparam(name) for name in _HEAD[:2]]
-        same += [table.c.stored.in_([sa.literal_column("0"), sa.literal_column("1")])]
-        same += [table.c[name] == wanted.c[name] for name in levels]
+        same += [table.c[name] == wanted.c[name] for name in ("stored", *levels)]
+        # Both kinds are asked for by themselves: among several values PostgreSQL may not go along the key.
         # An outer join keeps the order: each of those wanted is sought in the table, not the other way round.
         joined = wanted.outerjoin(table, sa.and_(*same)).outerjoin(
             dataset, dataset.c.id == table.c.dataset_id
@@ -221,33 +252,50 @@ class Statements:
 
     def _datasets(
         self, entry: TypeEntry, scope: Scope, filters: LevelFilter, *, valid: bool, after: bool
-    ) -> sa.Select[Any]:
-        table, dataset = _table(entry, valid=valid), self._schema["dataset"]
-        levels, validity = entry.group.levels, (("begin_ns", "end_ns") if valid else ())
-        source: sa.FromClause = table
+    ) -> sa.Select[Any] | Spelled:
+        table, levels = _table(entry, valid=valid), entry.group.levels
+        more = _later(table, levels, filters, valid=valid, after=after)
         if is_scattered(levels, filters):
             above = self._prefixes(entry, scope, filters, len(levels) - 1, valid=valid)
             same = [table.c[name] == above.c[name] for name in (*_HEAD, *levels[:-1])]
-            source = above.join(table, sa.and_(*same))
-            conditions = _conditions(table, levels[-1:], filters)
-        else:
-            conditions = [*scope.conditions(table), *_conditions(table, levels, filters)]
-        if valid and filters.span is not None:
-            conditions += [
-                table.c.begin_ns < sa.bindparam("span_end"),
-                table.c.end_ns > sa.bindparam("span_begin"),
-            ]
-        if after:
-            names = free(levels, filters, valid=valid)
-            row = [table.c[name] for name in names]
-            last: list[sa.BindParameter[Any]] = [sa.bindparam(f"after_{name}") for name in names]
-            conditions.append(sa.tuple_(*row) > sa.tuple_(*last))
-        columns = [table.c[name] for name in (*_HEAD, *levels, *validity)]
-        order = [table.c[name] for name in (*_HEAD, *levels, *validity[:1])]
+            more = [*same, *_conditions(table, levels[-1:], filters), *more]
+            usual = self._page(table, levels, above.join(table, sa.and_(*more)), valid=valid)
+            each = _of_each(table, more)
+            return Spelled(usual, self._page(each, levels, above.join(each, sa.true()), valid=valid))
+        more = [*_conditions(table, levels, filters), *more]
+        usual = self._page(table, levels, table, valid=valid).where(*scope.conditions(table), *more)
+        ranges = scope.ranges(table)
+        if len(ranges) < 2:
+            return usual
+        pages = [self._page(table, levels, table, valid=valid).where(*one, *more) for one in ranges]
+        return Spelled(usual, self._merged(pages, len(_HEAD) + len(levels) + valid))
+
+    def _page(
+        self,
+        table: sa.FromClause,
+        levels: Sequence[str],
+        source: sa.FromClause,
+        *,
+        valid: bool,
+    ) -> sa.Select[Any]:
+        dataset, artifact_id = self._schema["dataset"], self._schema["location"].c.artifact_id
+        key = [table.c[name] for name in (*_HEAD, *levels, *(("begin_ns",) if valid else ()))]
+        columns = [*key, *((table.c.end_ns,) if valid else ()), *self._place_columns()]
         joined = self._with_places(source.join(dataset, dataset.c.id == table.c.dataset_id))
-        found = sa.select(*columns, *self._place_columns()).select_from(joined).where(*conditions)
+        found = sa.select(*columns).select_from(joined)
         # SQLite finds all in this order; nothing is sorted.
-        return found.order_by(*order, self._schema["location"].c.artifact_id).limit(sa.bindparam("limit"))
+        return found.order_by(*key, artifact_id).limit(sa.bindparam("limit"))
+
+    def _merged(self, pages: Sequence[sa.Select[Any]], n_key: int) -> sa.Select[Any]:
+        """Ask for one range of the key after the other, and give the first page of all.
+
+        Where a column of the key has several values, PostgreSQL before 17 cannot follow the key, and goes
+        through all of a collection where it knows too little about it.
+        """
+        tie = self._schema["location"].c.artifact_id.label("tie")
+        some = sa.union_all(*(page.add_columns(tie) for page in pages)).subquery("pages")
+        *columns, last = some.c
+        return sa.select(*columns).order_by(*columns[:n_key], last).limit(sa.bindparam("limit"))
 
     def _place_columns(self) -> Sequence[sa.ColumnElement[Any]]:
         dataset, artifact, location, folder = (self._schema[name] for name in _PLACES)
@@ -286,6 +334,30 @@ class Statements:
         for index, level in enumerate(entry.group.levels[:depth]):
             above = _next_level(table, above, level, filters, index)
         return above
+
+
+def _later(
+    table: sa.Table, levels: Sequence[str], filters: LevelFilter, *, valid: bool, after: bool
+) -> list[sa.ColumnElement[bool]]:
+    """Give the conditions on validity, and on what comes after the last page."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if valid and filters.span is not None:
+        conditions += [
+            table.c.begin_ns < sa.bindparam("span_end"),
+            table.c.end_ns > sa.bindparam("span_begin"),
+        ]
+    if after:
+        names = free(levels, filters, valid=valid)
+        row = [table.c[name] for name in names]
+        last: list[sa.BindParameter[Any]] = [sa.bindparam(f"after_{name}") for name in names]
+        conditions.append(sa.tuple_(*row) > sa.tuple_(*last))
+    return conditions
+
+
+def _of_each(table: sa.Table, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.FromClause:
+    """Look rows up for each of those before: PostgreSQL would rather go through the whole table once."""
+    # An offset keeps the planner from joining in its own way.
+    return sa.select(table).where(*conditions).offset(sa.literal_column("0")).lateral("each_one")
 
 
 _PLACES = ("dataset", "artifact", "location", "symbol")

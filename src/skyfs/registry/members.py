@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from ..model.collection import CollectionKind
 from ..model.dataid import Value
@@ -54,7 +54,7 @@ class Members:
         self._database = database
         self._summary = schema["summary"]
         self._kept: dict[tuple[object, ...], Statement] = {}
-        self._finding: dict[sa.Table, sa.Select[Any]] = {}
+        self._finding: dict[sa.Table, sa.CompoundSelect[Any]] = {}
         self._more, self._none, self._none_left = _counting(self._summary)
         self._held = sa.select(self._summary.c.stored).where(
             *(self._summary.c[name] == sa.bindparam(name) for name in _PLACE)
@@ -64,7 +64,7 @@ class Members:
     def insert(self, place: Place, rows: Sequence[Row], *, stored: int) -> int:
         """Insert members, but for those whose data ID (at an overlapping time) is there; give their number.
 
-        Of many rows for a RUN, one that is there may raise the driver's IntegrityError instead.
+        Of many rows for a RUN, one that is there may raise `Clash` instead.
         """
         if not rows:
             return 0
@@ -89,16 +89,17 @@ class Members:
 
     def cut(self, place: Place, levels: Mapping[str, Value], span: tuple[int, int]) -> int:
         """Take a range of time out of the validity of members; give how many of them it met."""
+        return sum(self._cut(place, levels, span, stored) for stored in (0, 1))
+
+    def _cut(self, place: Place, levels: Mapping[str, Value], span: tuple[int, int], stored: int) -> int:
         table, (begin, end), (type_id, collection_id) = place.table, span, place.ids
-        met = [table.c.type_id == type_id, table.c.collection_id == collection_id]
-        met += [table.c.stored.in_((0, 1)), *(table.c[name] == value for name, value in levels.items())]
+        met = [table.c.type_id == type_id, table.c.collection_id == collection_id, table.c.stored == stored]
+        met += [table.c[name] == value for name, value in levels.items()]
         met += [table.c.begin_ns < end, table.c.end_ns > begin]
         rows = self._database.read(sa.select(table).where(*met))
         self._database.write(table.delete().where(*met))
-        for stored in (0, 1):
-            some = [row for row in rows if row.stored == stored]
-            self._count(place, stored, -len(some))
-            self.insert(place, list(_left(some, span)), stored=stored)
+        self._count(place, stored, -len(rows))
+        self.insert(place, list(_left(rows, span)), stored=stored)
         return len(rows)
 
     def store(self, place: Place, row: Row) -> int:
@@ -112,8 +113,9 @@ class Members:
         """Delete all members."""
         table = place.table
         type_id, collection_id = place.ids
-        same = [table.c.type_id == type_id, table.c.collection_id == collection_id]
-        self._database.write(table.delete().where(*same, table.c.stored.in_((0, 1))))
+        for stored in (0, 1):
+            same = [table.c.type_id == type_id, table.c.collection_id == collection_id]
+            self._database.write(table.delete().where(*same, table.c.stored == stored))
         self._database.write_many(self._none, [(*place.ids, stored) for stored in (0, 1)])
 
     def _count(self, place: Place, stored: int, change: int) -> None:
@@ -142,7 +144,8 @@ class Members:
         """Give the members that stand in the way of one: same data ID, overlapping validity."""
         table, names = place.table, _names(place.table)
         if table not in self._finding:
-            self._finding[table] = sa.select(table).where(*_same_data_id(table, place.entry))
+            found = [sa.select(table).where(*_same_data_id(table, place.entry, kind)) for kind in _KINDS]
+            self._finding[table] = sa.union_all(*found)
         params = dict(zip(names, (*place.ids, 0, *member), strict=True))
         return self._database.read(self._finding[table], params)
 
@@ -155,6 +158,9 @@ class Members:
 
 _PLACE = ("type_id", "collection_id")
 _HEAD = (*_PLACE, "stored")
+# Declared and stored; asked for by themselves, because among several values PostgreSQL before 17 may go
+# through all members of a collection.
+_KINDS = ("0", "1")
 _SUMMARY = tuple(f"a_{name}" for name in _HEAD)
 
 
@@ -168,7 +174,7 @@ def _elsewhere(collection: sa.Table, summary: sa.Table) -> sa.Select[Any]:
 def _counting(summary: sa.Table) -> tuple[Statement, Statement, Statement]:
     """Give what changes a number, what forgets it, and what forgets it when nothing is left."""
     bound: dict[str, Any] = {name: sa.bindparam(f"a_{name}") for name in (*_HEAD, "datasets")}
-    # The same in the dialects of SQLite and PostgreSQL.
+    # SQLite's dialect renders it the same.
     new = insert(summary).values(**bound)
     more = new.on_conflict_do_update(
         index_elements=list(_HEAD), set_={"datasets": summary.c.datasets + new.excluded.datasets}
@@ -193,8 +199,8 @@ def _names(table: sa.Table) -> list[str]:
     return [f"a_{column.name}" for column in table.c]
 
 
-def _same_data_id(table: sa.FromClause, entry: TypeEntry) -> list[sa.ColumnElement[bool]]:
-    """Match the members that may not stand beside a bound one.
+def _same_data_id(table: sa.FromClause, entry: TypeEntry, stored: str) -> list[sa.ColumnElement[bool]]:
+    """Match the members, stored or declared, that may not stand beside a bound one.
 
     (The primary key alone would let one declared and one stored stand side by side: listings need ``stored``
     in front of the levels.)
@@ -203,14 +209,10 @@ def _same_data_id(table: sa.FromClause, entry: TypeEntry) -> list[sa.ColumnEleme
         table.c[name] == sa.bindparam(f"a_{name}")
         for name in ("type_id", "collection_id", *entry.group.levels)
     ]
-    same.append(_either(table))
+    same.append(table.c.stored == sa.literal_column(stored))
     if "begin_ns" in table.c:
         same += [table.c.begin_ns < sa.bindparam("a_end_ns"), table.c.end_ns > sa.bindparam("a_begin_ns")]
     return same
-
-
-def _either(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    return table.c.stored.in_([sa.literal_column("0"), sa.literal_column("1")])
 
 
 def _inserting(table: sa.Table, entry: TypeEntry) -> Statement:
@@ -218,10 +220,9 @@ def _inserting(table: sa.Table, entry: TypeEntry) -> Statement:
         sa.bindparam(name, type_=column.type) for name, column in zip(_names(table), table.c, strict=True)
     ]
     other = table.alias("other")
-    free = ~sa.exists().select_from(other).where(*_same_data_id(other, entry))
-    return Statement(
-        table.insert().inline().from_select(table.c.keys(), sa.select(*bound).where(free)), _names(table)
-    )
+    free = [~sa.exists().select_from(other).where(*_same_data_id(other, entry, kind)) for kind in _KINDS]
+    new = sa.select(*bound).where(*free)
+    return Statement(table.insert().inline().from_select(table.c.keys(), new), _names(table))
 
 
 def _adding(table: sa.Table, _: TypeEntry) -> Statement:

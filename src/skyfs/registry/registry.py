@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from uuid import uuid4
 
 import sqlalchemy as sa
 
-from ..errors import BadDefinition, Exists, StoreError, VersionError
+from ..errors import BadDefinition, StoreError, VersionError
 from ..model.dimensions import Universe
 from .captured import Captured
 from .catalogue import Catalogue, Snapshot
 from .collections import Collections
-from .database import Database
+from .database import Database, State
 from .dataids import DataIds
 from .datasets import Datasets
 from .holdings import Holdings
 from .leaves import Leaves
 from .lookup import Lookup
+from .place import Place
 from .provenance import Provenance
 from .queries.queries import Queries
 from .records import Records
 from .schema import SCHEMA_VERSION, Schema
 from .sides import Sides
+from .sqlite import SqliteFile, in_memory
 from .statement import Statement
 from .symbols import Symbols
 
@@ -82,8 +81,8 @@ class Registry:
         self.queries = Queries(database, schema)
 
     @classmethod
-    def create(cls, path: Path, universe: Mapping[str, object], *, durability: str) -> Registry:
-        """Create the registry of a new repository.
+    def create(cls, place: Path | Place, universe: Mapping[str, object], *, durability: str) -> Registry:
+        """Create the registry of a new repository; a path is that of a SQLite file.
 
         Raises
         ------
@@ -94,38 +93,37 @@ class Registry:
         """
         parsed = Universe.from_mapping(universe)
         text = _as_json(universe)
-        _reserve(path)
-        database = Database(path, writable=True, durability=durability, create=True)
+        place = _place(place)
+        database = place.create(durability=durability)
         try:
             _lay_out(database, parsed, text)
         except BaseException:
             database.close()
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
+            place.drop()
             raise
         return cls(database, parsed)
 
     @classmethod
     def in_memory(cls, universe: Universe) -> Registry:
         """Create an empty registry that lives in the memory of this process until it is closed."""
-        database = Database(Path(f"/skyfs-{uuid4().hex}"), writable=True, create=True, in_memory=True)
+        database = in_memory()
         _lay_out(database, universe, "{}")
         return cls(database, universe)
 
     @classmethod
-    def open(cls, path: Path, *, writable: bool, durability: str) -> Registry:
-        """Open a registry.
+    def open(cls, place: Path | Place, *, writable: bool, durability: str) -> Registry:
+        """Open a registry; a path is that of a SQLite file.
 
         Raises
         ------
         NotFound
             When there is none.
         VersionError
-            When the file is no registry, is damaged, or has a schema that this version does not know.
+            When it is no registry, is damaged, or has a schema that this version does not know.
         StoreError
             When it cannot be read.
         """
-        database = Database(path, writable=writable, durability=durability)
+        database = _place(place).open(writable=writable, durability=durability)
         try:
             return cls(database, _universe(database))
         except BaseException:
@@ -150,6 +148,10 @@ class Registry:
         """Whether it was opened for writing."""
         return self._database.writable
 
+    def state(self) -> State:
+        """Tell which state is committed: of two that are the same nothing was changed in between."""
+        return self._database.state()
+
     def size_bytes(self) -> int:
         """Give the size of the database."""
         return self._database.size_bytes()
@@ -171,15 +173,8 @@ def _lay_out(database: Database, universe: Universe, text: str) -> None:
         database.write_many(Statement.insert(schema["meta"]), list(meta.items()))
 
 
-def _reserve(path: Path) -> None:
-    """Make the file, so that of two processes that create the same registry one fails."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except FileExistsError:
-        todo = "open the repository, or choose another place"
-        raise Exists(f"registry {str(path)!r}", "it is there already", todo) from None
-    except OSError as error:
-        raise StoreError(f"create the registry {str(path)!r}", error.strerror or str(error)) from None
+def _place(place: Path | Place) -> Place:
+    return SqliteFile(place) if isinstance(place, Path) else place
 
 
 def _as_json(universe: Mapping[str, object]) -> str:
@@ -191,15 +186,15 @@ def _as_json(universe: Mapping[str, object]) -> str:
 
 def _universe(database: Database) -> Universe:
     """Read the dimensions of a registry, when its schema is the one we know."""
-    where = repr(str(database.path))
+    where = repr(database.name)
     try:
         rows = database.read(sa.text("SELECT key, value FROM meta"))
         meta: dict[str, str] = {row[0]: row[1] for row in rows}
     except StoreError as error:
-        if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _NO_REGISTRY:
+        if not database.is_none(error):
             raise
         raise VersionError(
-            f"{where} is no registry of skyfs, or damaged", error.found, "name another file"
+            f"{where} is no registry of skyfs, or damaged", error.found, "name another one"
         ) from None
     if meta.get("schema") != str(SCHEMA_VERSION):
         found = f"schema {meta.get('schema')!r}, this skyfs knows {SCHEMA_VERSION}"
@@ -208,7 +203,3 @@ def _universe(database: Database) -> Universe:
         return Universe.from_mapping(json.loads(meta["universe"]))
     except (KeyError, TypeError, ValueError) as error:
         raise VersionError(f"registry {where}", f"its universe is damaged: {error}", "restore it") from None
-
-
-# No table "meta", damaged pages, another kind of file.
-_NO_REGISTRY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -33,6 +33,7 @@ from sqlalchemy.engine import Dialect
 
 from ..errors import BadDefinition
 from ..model.dimensions import Column, DimensionGroup, Element, Universe
+from .constructs import TEXT, Exactly
 
 SCHEMA_VERSION = 3
 
@@ -61,13 +62,17 @@ class Number(sa.types.UserDefinedType[float]):
         """Give the type's name in SQL."""
         return "NUMERIC"
 
+    def bind_expression(self, bindvalue: sa.BindParameter[float]) -> sa.ColumnElement[float]:
+        """Send all digits."""
+        return Exactly(bindvalue)
 
-_COLUMN_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
-    "int": sa.BigInteger,
-    "float": sa.Float,
-    "string": sa.Text,
-    "bool": sa.Boolean,
-    "bytes": Bytes,
+
+_COLUMN_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "int": sa.BigInteger(),
+    "float": sa.Float(),
+    "string": TEXT,
+    "bool": sa.Boolean(),
+    "bytes": Bytes(),
 }
 # SQLite gives an alias of the rowid only to a column declared INTEGER.
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -169,35 +174,33 @@ def _declare_names(metadata: sa.MetaData) -> None:
     sa.Table(
         "meta",
         metadata,
-        sa.Column("key", sa.Text, primary_key=True),
-        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("key", TEXT, primary_key=True),
+        sa.Column("value", TEXT, nullable=False),
     )
-    sa.Table(
-        "symbol", metadata, sa.Column("id", _Id, primary_key=True), sa.Column("text", sa.Text, unique=True)
-    )
+    sa.Table("symbol", metadata, sa.Column("id", _Id, primary_key=True), sa.Column("text", TEXT, unique=True))
     sa.Table(
         "dimension_group",
         metadata,
         sa.Column("id", _Id, primary_key=True),
-        sa.Column("dimensions", sa.Text, nullable=False, unique=True),
+        sa.Column("dimensions", TEXT, nullable=False, unique=True),
     )
     sa.Table(
         "dataset_type",
         metadata,
         sa.Column("id", _Id, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("name", TEXT, nullable=False, unique=True),
         _key("group_id"),
-        sa.Column("storage_class", sa.Text, nullable=False),
+        sa.Column("storage_class", TEXT, nullable=False),
         sa.Column("calibration", sa.Boolean, nullable=False),
         sa.Column("immutable", sa.Boolean, nullable=False),
-        sa.Column("capture", sa.Text, nullable=False),
+        sa.Column("capture", TEXT, nullable=False),
     )
     sa.Table(
         "attachment",
         metadata,
-        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("name", TEXT, primary_key=True),
         # The element that its rows are records of, as JSON.
-        sa.Column("definition", sa.Text, nullable=False),
+        sa.Column("definition", TEXT, nullable=False),
     )
 
 
@@ -206,11 +209,11 @@ def _declare_collections(metadata: sa.MetaData) -> None:
         "collection",
         metadata,
         sa.Column("id", _Id, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False, unique=True),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("name", TEXT, nullable=False, unique=True),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("owner", TEXT, nullable=False),
         sa.Column("locked", sa.Boolean, nullable=False),
-        sa.Column("doc", sa.Text, nullable=False),
+        sa.Column("doc", TEXT, nullable=False),
         # RUNs are many, the others few: what a dataset is tagged in is looked for in those alone.
         sa.Index("collection_kinds", "kind"),
         # Who still has the catalogue of a moment ago must not take a new collection for one that was removed.
@@ -241,7 +244,7 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         # Milliseconds since 1970, UTC.
         sa.Column("created_ms", sa.BigInteger, nullable=False),
         # The required values as a JSON list without its brackets: the way back from an id to its members.
-        sa.Column("data_id", sa.Text, nullable=False),
+        sa.Column("data_id", TEXT, nullable=False),
     )
     sa.Table(
         "captured",
@@ -250,7 +253,7 @@ def _declare_datasets(metadata: sa.MetaData) -> None:
         sa.Column("name_id", _Id),
         # One of the two: numbers and texts compare with their own kind only. Of true and false both.
         sa.Column("number", Number),
-        sa.Column("text", sa.Text),
+        sa.Column("text", TEXT),
         sa.PrimaryKeyConstraint("dataset_id", "name_id"),
         sqlite_with_rowid=False,
     )
@@ -264,7 +267,7 @@ def _declare_places(metadata: sa.MetaData) -> None:
         _key("store_id"),
         # No folder and no name: the key is what the template makes of the dataset.
         sa.Column("folder_id", _Id),
-        sa.Column("name", sa.Text),
+        sa.Column("name", TEXT),
         _key("extension_id"),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("mtime_ns", sa.BigInteger, nullable=False),
@@ -283,6 +286,7 @@ def _declare_places(metadata: sa.MetaData) -> None:
             "store_id",
             unique=True,
             sqlite_where=sa.text("parts"),
+            postgresql_where=sa.text("parts"),
         ),
     )
     sa.Table(
@@ -316,7 +320,7 @@ def _declare_places(metadata: sa.MetaData) -> None:
 
 def _membership(name: str, group: DimensionGroup, validity: tuple[str, ...]) -> sa.Table:
     levels = [
-        sa.Column(level, sa.BigInteger if kind is int else sa.Text, nullable=False)
+        sa.Column(level, sa.BigInteger if kind is int else TEXT, nullable=False)
         for level, kind in zip(group.levels, group.types, strict=True)
     ]
     key = ["type_id", "collection_id", "stored", *group.levels, *validity[:1]]
@@ -355,8 +359,8 @@ def _record_table(element: Element, universe: Universe) -> sa.Table:
 
 
 def _column(column: Column) -> sa.Column[object]:
-    return sa.Column(column.name, _COLUMN_TYPES[column.type](), nullable=column.nullable)
+    return sa.Column(column.name, _COLUMN_TYPES[column.type], nullable=column.nullable)
 
 
 def _dimension_column(universe: Universe, name: str, *, nullable: bool = False) -> sa.Column[object]:
-    return sa.Column(name, _COLUMN_TYPES[universe.element(name).key.type](), nullable=nullable)
+    return sa.Column(name, _COLUMN_TYPES[universe.element(name).key.type], nullable=nullable)

@@ -244,6 +244,19 @@ class TransactionSuite:
             assert len(reader.found("new", ["u/new"])) == 1
             assert _says(reader.registry) == _says(sky.registry)
 
+    def test_the_state_is_another_one_after_each_commit(self, sky: Sky, reopen: Reopen) -> None:
+        other = reopen(writable=False)
+        seen = [other.state().token]
+        for detector in (0, 1, 20):
+            with sky.registry.transaction():
+                sky.put("bias", detector=detector)
+                # What is not committed is nobody else's.
+                assert other.state().token == seen[-1]
+            seen.append(other.state().token)
+            assert seen[-1] not in seen[:-1]
+            assert list(sky.everything())
+            assert other.state().token == seen[-1]
+
     def test_each_sees_what_the_other_has_done(self, sky: Sky, reopen: Reopen) -> None:
         other, reader = Sky(reopen(writable=True)), Sky(reopen(writable=False))
         pairs = [(sky, other), (other, sky)]

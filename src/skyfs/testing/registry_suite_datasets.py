@@ -321,7 +321,10 @@ class DatasetSuite:
         group = sky.registry.universe.group(["detector"])
         captured = DatasetType("captured", group, "Dict", capture=(("a", "json:/a"),))
         sky.registry.collections.register(captured)
-        values: Values = [("a", 2.5), ("b", "x'"), ("c", True), ("d", -(2**63)), ("e", ""), ("f", False)]
+        texts: Values = [("b", "x'"), ("e", "")]
+        flags: Values = [("c", True), ("f", False)]
+        numbers: Values = [("a", 2.5), ("d", -(2**63)), ("g", 0.1 + 0.2), ("h", 1e300), ("i", 5e-324)]
+        values: Values = [*texts, *flags, *numbers, ("j", 2**63 - 1)]
         refs = [sky.ref("captured", detector=number) for number in (0, 1)]
         new = [NewDataset(refs[0], (location(refs[0]),), (), values), NewDataset(refs[1])]
         sky.registry.datasets.insert(new)

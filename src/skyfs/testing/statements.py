@@ -34,7 +34,7 @@ def statements_run() -> Iterator[list[str]]:
 
 def _noting(method: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
     def call(database: Database, selection: Selection, *arguments: object) -> object:
-        seen.append(selection.text)
+        seen.append(selection.rendered(database.language).text)
         return method(database, selection, *arguments)
 
     return call

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -11,22 +10,19 @@ from dataclasses import dataclass
 
 from ..model.element import Element
 from ..model.paths import split_leaf
+from ..registry.database import State
 from ..repository import Repository
 from .node import Content
 from .record_tables import EXTENSIONS, write_records
 
 KEPT_BYTES = 64 * 2**20
-# A commit this soon after another may leave the registry's files with the same time and size.
-_TICK_NS = 50_000_000
-
-_Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A file as it was when the registry's files looked like ``stamp``."""
+    """A file as it was in the registry's state ``token``."""
 
-    stamp: _Stamp
+    token: object
     data: bytes
     mtime_ns: int
 
@@ -36,8 +32,6 @@ class RecordFiles:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        database = str(repository.root / repository.config.registry)
-        self._files = (database, f"{database}-wal")
         self._kept: OrderedDict[str, _Made] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -63,26 +57,24 @@ class RecordFiles:
 
     def _file(self, element: Element, extension: str) -> tuple[bytes, int]:
         """Give the bytes, and when they became so."""
-        name, stamp = element.name + extension, tuple(map(_state, self._files))
+        name, state = element.name + extension, self._repository.registry.state()
         # What a transaction sees is nobody else's.
         if self._repository.registry.in_transaction:
             return write_records(self._repository, element, extension), time.time_ns()
         with self._lock:
             known = self._kept.get(name)
-        if known is not None and known.stamp == stamp:
+        if known is not None and known.token == state.token:
             return known.data, known.mtime_ns
-        made = self._made(element, extension, stamp)
+        made = self._made(element, extension, state)
         if known is not None and known.data == made.data:
             # Something else was committed: to whoever has the file open it stays the same.
-            made = _Made(stamp, known.data, known.mtime_ns)
+            made = _Made(made.token, known.data, known.mtime_ns)
         self._keep(name, made)
         return made.data, made.mtime_ns
 
-    def _made(self, element: Element, extension: str, stamp: _Stamp) -> _Made:
-        now_ns, changed_ns = time.time_ns(), max(one[2] for one in stamp if one is not None)
-        settled = not 0 <= now_ns - changed_ns < _TICK_NS
+    def _made(self, element: Element, extension: str, state: State) -> _Made:
         data = write_records(self._repository, element, extension)
-        return _Made(stamp if settled else (), data, changed_ns)
+        return _Made(state.token if state.settled else object(), data, state.changed_ns)
 
     def _keep(self, name: str, made: _Made) -> None:
         with self._lock:
@@ -90,11 +82,3 @@ class RecordFiles:
             self._kept.move_to_end(name)
             while len(self._kept) > 1 and sum(len(one.data) for one in self._kept.values()) > KEPT_BYTES:
                 self._kept.popitem(last=False)
-
-
-def _state(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns

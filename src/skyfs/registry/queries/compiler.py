@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ...errors import InvalidQuery
 from ...model.query import Binary, Call, Expression, In, IsNull, Literal, Name, Pair, Range, Time, Unary
+from ..constructs import ITEMS, TEXT, Arithmetic, Glob, Quotient, Remainder
 from ..schema import MAX_NS, MIN_NS
 from .names import Vocabulary
 from .shape import kind_of, slots
@@ -51,18 +52,11 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "%": lambda a, b: a % b,
-    # True division, of integers too.
-    "/": lambda a, b: sa.cast(a, sa.Float) / sa.cast(b, sa.Float),
-}
-_BOUND = {
+_ARITHMETIC = ("+", "-", "*", "/", "%")
+_BOUND: Mapping[str, Callable[[], sa.types.TypeEngine[Any]]] = {
     "int": sa.BigInteger,
     "float": sa.Float,
-    "string": sa.Text,
+    "string": lambda: TEXT,
     "time": sa.BigInteger,
     "timespan": sa.BigInteger,
 }
@@ -183,7 +177,14 @@ class Compiler:
         a, b = self._number(left), self._number(right)
         whole = operator != "/" and a.kind == b.kind == "int"
         # Half of the numbers of SQL are integers in disguise: a float column may hold 2.0 as 2.
-        return Term("int" if whole else "float", _ARITHMETIC[operator](a.sql, b.sql))
+        match operator:
+            case "/":
+                found: _Column = Quotient(a.sql, b.sql)
+            case "%":
+                found = Remainder(a.sql, b.sql)
+            case _:
+                found = Arithmetic(operator, a.sql, b.sql, whole=whole)
+        return Term("int" if whole else "float", found)
 
     # -- conditions ------------------------------------------------------------------------------------
 
@@ -250,9 +251,7 @@ class Compiler:
             raise self._fail(
                 arguments[0], f"{_article(column.kind)} where a text is wanted", "GLOB matches texts"
             )
-        # SQL's own "[" has a meaning that ours has not.
-        pattern = sa.func.replace(self.term(arguments[1]).sql, "[", "[[]")
-        return _boolean(column.sql.op("GLOB", is_comparison=True)(pattern))
+        return _boolean(Glob(column.sql, self.term(arguments[1]).sql))
 
     # -- IN --------------------------------------------------------------------------------------------
 
@@ -290,7 +289,7 @@ class Compiler:
                 item, f"{_article(kind)} cannot be one of {own.kind} values", _advice(own, value)
             )
         if value.kind.startswith("many "):
-            items = sa.func.json_each(value.sql).table_valued("value")
+            items = ITEMS[kind](value.sql).table_valued("value")
             return own.sql.in_(sa.select(items.c.value))
         return _boolean(own.sql == value.sql)
 
@@ -302,7 +301,10 @@ class Compiler:
             sa.bindparam(f"{name}{end}", type_=sa.BigInteger()) for end in ("", "_last", "_step")
         )
         inside = sa.and_(subject.sql >= first, subject.sql <= last)
-        return inside if item.step == 1 else sa.and_(inside, (subject.sql - first) % step == 0)
+        if item.step == 1:
+            return inside
+        steps = Remainder(Arithmetic("-", subject.sql, first, whole=subject.kind == "int"), step)
+        return sa.and_(inside, steps == sa.literal_column("0"))
 
 
 def check(condition: Expression, vocabulary: Vocabulary) -> None:
@@ -331,7 +333,9 @@ def _end(span: Term) -> _Column:
 
 
 def _as_span(term: Term) -> Term:
-    return term if term.kind == "timespan" else Term("timespan", term.sql, term.sql + 1)
+    if term.kind == "timespan":
+        return term
+    return Term("timespan", term.sql, Arithmetic("+", term.sql, sa.literal_column("1"), whole=True))
 
 
 def _is_null(node: Expression) -> bool:

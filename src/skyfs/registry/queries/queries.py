@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ...model.collection import CollectionKind
 from ...model.dimensions import Element
 from ..catalogue import CollectionEntry, TypeEntry
+from ..constructs import UNLIMITED
 from ..database import Database
 from ..schema import Schema
 from ..statement import Selection
@@ -22,7 +23,6 @@ from .spool import Spool
 
 PAGE_ROWS = 20_000
 _MAX_KEPT = 1_000
-_ALL = -1
 _MANY_ROWS = 10**7
 # Columns of a row before its levels.
 _HEAD = 3
@@ -118,7 +118,7 @@ class Queries:
 
     def _spooled(self, question: Question, what: Hashable, select: Any, limit: int | None) -> Iterator[Row]:  # noqa: ANN401
         prepared = self._prepare((what, *_shape(question)), lambda: (select(self._plan(question)), False))
-        params = _params(question) | {"limit": _ALL if limit is None else limit}
+        params = _params(question) | {"limit": UNLIMITED if limit is None else limit}
         spool = Spool()
         self._database.stream(prepared.selection, params, spool)
         for rows in spool.pages():
@@ -162,7 +162,9 @@ class Queries:
             yield from self._pages(prepare, params, limit, len(_keys(entry, part)))
             return
         spool = Spool()
-        self._database.stream(prepared.selection, params | {"limit": _ALL if limit is None else limit}, spool)
+        self._database.stream(
+            prepared.selection, params | {"limit": UNLIMITED if limit is None else limit}, spool
+        )
         yield from spool.pages()
 
     def _pages(
@@ -214,10 +216,8 @@ class Queries:
         return found
 
     def _record_rows(self, element: Element) -> float:
-        """Tell about how many records an element has: rows are numbered as they come."""
-        table = self._schema.records(element)
-        rows = self._database.read(sa.select(sa.func.max(sa.literal_column("rowid"))).select_from(table))
-        return float(rows[0][0] or 1)
+        """Tell about how many records an element has."""
+        return max(1.0, self._database.about_rows(self._schema.records(element)))
 
 
 def _shape(question: Question) -> tuple[Hashable, ...]:
@@ -291,7 +291,7 @@ def _datasets(
     found = sa.select(*columns, *labelled).select_from(plan.source()).where(*conditions)
     found = found.distinct() if plan.distinct else found
     by: list[sa.ColumnElement[Any]] = [
-        column.desc() if down else column for column, (_, down) in zip(labelled, order, strict=True)
+        _directed(column, down=down) for column, (_, down) in zip(labelled, order, strict=True)
     ]
     if by or paged:
         by += [members.c[name] for name in _keys(entry, part)]
@@ -306,12 +306,12 @@ def _not_earlier(plan: Plan, part: Part, entry: TypeEntry) -> list[sa.ColumnElem
         other = (entry.tables.valid if valid else entry.tables.member).alias(f"e_{index}")
         same = [other.c[name] == members.c[name] for name in ("type_id", *entry.group.levels)]
         same.append(other.c.collection_id == sa.bindparam(f"earlier_{index}", type_=sa.BigInteger()))
-        same.append(other.c.stored.in_([sa.literal_column("0"), sa.literal_column("1")]))
         spans = plan.spans() or ([(members.c.begin_ns, members.c.end_ns)] if part.valid else [])
         if valid:
             for begin, end in spans:
                 same += [other.c.begin_ns < end, begin < other.c.end_ns]
-        found.append(~sa.exists().where(*same))
+        kinds = [other.c.stored == sa.literal_column(kind) for kind in ("0", "1")]
+        found += [~sa.exists().where(*same, kind) for kind in kinds]
     return found
 
 
@@ -322,15 +322,20 @@ def _ordered(
     identity: Sequence[sa.ColumnElement[Any]] = (),
 ) -> sa.Select[Any]:
     order = plan.order(question.order)
-    by: list[sa.ColumnElement[Any]] = [column.desc() if down else column for column, down in order]
+    by: list[sa.ColumnElement[Any]] = [_directed(column, down=down) for column, down in order]
     conditions = plan.conditions()
     found = sa.select(*columns).select_from(plan.source()).where(*conditions)
     identity = [column for column in identity or columns if column is not _ONE]
     if plan.distinct:
         # What is sorted by may be of other dimensions: of several values any one.
-        by = [sa.func.min(column).desc() if down else sa.func.min(column) for column, down in order]
+        by = [_directed(sa.func.min(column), down=down) for column, down in order]
         found = found.group_by(*identity) if identity else found.distinct()
     return found.order_by(*by, *identity).limit(sa.bindparam("limit"))
+
+
+def _directed(column: sa.ColumnElement[Any], *, down: bool) -> sa.ColumnElement[Any]:
+    """Sort by a column; what has no value is less than any, whatever the database thinks of it."""
+    return column.desc().nulls_last() if down else column.asc().nulls_first()
 
 
 def _counted(plan: Plan, identity: Iterable[sa.ColumnElement[Any]]) -> sa.Select[Any]:

@@ -7,28 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from ...model.dimensions import Element
+from ..constructs import Integers, Then
 from ..schema import Schema
 from .joins import Step, record_columns
 
 _Column = sa.ColumnElement[Any]
-
-
-class _Then(sa.sql.selectable.Join):
-    """``a CROSS JOIN b``: SQLite goes through the tables in the order given."""
-
-    inherit_cache = True
-
-
-@compiles(_Then)
-def _render(join: _Then, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as SQLAlchemy calls it
-    options["asfrom"] = True
-    left = compiler.process(join.left, **options)
-    right = compiler.process(join.right, **options)
-    return f"{left} CROSS JOIN {right}"
 
 
 @dataclass(slots=True)
@@ -55,7 +40,7 @@ class Tables:
 
     def add(self, table: sa.FromClause) -> None:
         """Go through a table, for each row so far."""
-        self.source = table if self.source is None else _Then(self.source, table, sa.true())
+        self.source = table if self.source is None else Then(self.source, table, sa.true())
 
     def add_left(self, element: Element) -> None:
         """Join the records of an element where there are some."""
@@ -81,7 +66,7 @@ class Tables:
     def add_pixels(self, name: str, step: Step) -> None:
         """Join the pixels that overlap a region."""
         if step.via is not None:
-            found = sa.func.json_each(sa.func.skyfs_pixels(name, self.regions[step.via]))
+            found = Integers(sa.func.skyfs_pixels(name, self.regions[step.via]))
             pixels = found.table_valued(sa.column("value", sa.BigInteger), name=f"p_{name}")
             self.add(pixels)
             self.agree({name: pixels.c.value})
@@ -121,7 +106,7 @@ class Tables:
 
     def _add_cells(self, element: Element, region: _Column) -> None:
         """Find candidates: records whose regions share a cell of the sphere with one."""
-        cells = sa.func.json_each(sa.func.skyfs_cells(region)).table_valued(
+        cells = Integers(sa.func.skyfs_cells(region)).table_valued(
             sa.column("value", sa.BigInteger), name=f"c_{element.name}"
         )
         index = self.schema.overlaps(element).alias(f"o_{element.name}")

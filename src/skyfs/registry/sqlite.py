@@ -1,0 +1,175 @@
+"""A registry in a SQLite file, or in the memory of this process."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import ClassVar
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError
+from .connection import SqliteSession, open_memory, open_reader, open_writer
+from .database import Clash, Database, State
+from .functions import raised
+from .statement import Language
+
+_TICK_NS = 50_000_000
+_LOG_INDEX_BYTES = 48
+_indexes: dict[tuple[str, int], int] = {}
+_BUSY, _READONLY, _FULL = 5, 8, 13
+# No table "meta", damaged pages, another kind of file.
+_NO_REGISTRY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class SqliteDatabase(Database):
+    """A SQLite database.
+
+    Parameters
+    ----------
+    path
+        The database file.
+    writable
+        When False nothing is ever written, no ``-wal`` and no ``-shm`` file either.
+    durability
+        ``power``: a commit survives loss of power; ``process``: it survives the death of the process.
+    in_memory
+        Whether it lives in the memory of this process, while it is open; ``path`` is only its name then.
+    """
+
+    language = Language(sqlite.dialect(paramstyle="numeric"), re.compile(r":(\d+)"), "?")
+    # Values that cannot be bound (numbers over 64 bits, text that is no UTF-8) come as errors of Python.
+    foreign = (sa.exc.DBAPIError, sqlite3.Error, OverflowError, UnicodeEncodeError)
+    # A reader without locks starts again when a writer came between; so often in a row is no coincidence.
+    max_attempts: ClassVar[int] = 100
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        writable: bool,
+        durability: str = "power",
+        create: bool = False,
+        in_memory: bool = False,
+    ) -> None:
+        if not create and not path.is_file():
+            raise NotFound(f"no registry {str(path)!r}", todo="create a repository with: skyfs init DIR")
+        super().__init__(str(path), writable=writable)
+        self.path = path
+        self._durability = durability
+        self._create = create
+        self._in_memory = in_memory
+
+    def state(self) -> State:
+        found = [_look(path) for path in (self.name, f"{self.name}-wal")]
+        changed_ns = max((one[2] for one in found if one is not None), default=0)
+        # The log alone is not enough: it is synced after it was written, and readers see a commit after that.
+        # Two changes within one tick of the kernel's clock leave the same times.
+        token = (*found, _commits(f"{self.name}-shm"))
+        return State(token, changed_ns, settled=not 0 <= time.time_ns() - changed_ns < _TICK_NS)
+
+    def size_bytes(self) -> int:
+        """Give the size of the database, write-ahead log left out."""
+        pages, each = (self.read(sa.text(f"PRAGMA {name}"))[0][0] for name in ("page_count", "page_size"))
+        return int(pages * each)
+
+    def about_rows(self, table: sa.Table) -> float:
+        # Rows are numbered as they come.
+        rows = self.read(sa.select(sa.func.max(sa.literal_column("rowid"))).select_from(table))
+        return float(rows[0][0] or 0)
+
+    def is_none(self, error: StoreError) -> bool:
+        return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _NO_REGISTRY
+
+    def _open(self) -> SqliteSession:
+        if self._in_memory:
+            return open_memory(self.path)
+        try:
+            if self.writable:
+                return open_writer(self.path, durability=self._durability, create=self._create)
+            return open_reader(self.path)
+        except FileNotFoundError:
+            raise NotFound(f"no registry {self.name!r}", "it is gone") from None
+
+    def _translated(self, asked: str, error: Exception) -> Exception:
+        own = raised()
+        if own is not None:
+            return own
+        if isinstance(error, sqlite3.IntegrityError):
+            return Clash(str(error))
+        # SQLite's extended codes carry the primary one in their lowest byte.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if isinstance(error, OverflowError | UnicodeEncodeError) or code == 0:
+            return BadArgument(
+                asked, f"a value cannot be stored: {error}", "text is UTF-8, numbers are of 64 bits"
+            )
+        if code == _READONLY:
+            return ReadOnly(asked, str(error), "check the permissions of its file and folder")
+        if code == _BUSY:
+            return StoreError(asked, str(error), "another process is writing; try again")
+        if code == _FULL:
+            return StoreError(asked, str(error), "free the disk")
+        return StoreError(asked, str(error), "try again, and check disk and file")
+
+
+class SqliteFile:
+    """Where the registry of a repository is: a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self, *, durability: str) -> SqliteDatabase:
+        """Make the file, so that of two processes that create the same registry one fails."""
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            todo = "open the repository, or choose another place"
+            raise Exists(f"registry {str(self.path)!r}", "it is there already", todo) from None
+        except OSError as error:
+            what = f"create the registry {str(self.path)!r}"
+            raise StoreError(what, error.strerror or str(error)) from None
+        return SqliteDatabase(self.path, writable=True, durability=durability, create=True)
+
+    def open(self, *, writable: bool, durability: str) -> SqliteDatabase:
+        """Open it; raises NotFound."""
+        return SqliteDatabase(self.path, writable=writable, durability=durability)
+
+    def drop(self) -> None:
+        """Delete it."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+
+def _look(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _commits(path: str) -> bytes | None:
+    """Give the header of SQLite's index of its log, by which readers see commits (walformat.html, 2.1).
+
+    A descriptor is never closed: all locks that SQLite has on the file in this process would go with it.
+    """
+    found = _look(path)
+    if found is None:
+        return None
+    kept = _indexes.get((path, found[0]))
+    if kept is None:
+        try:
+            kept = _indexes.setdefault((path, found[0]), os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError:
+            return None
+    return os.pread(kept, _LOG_INDEX_BYTES, 0)
+
+
+def in_memory() -> SqliteDatabase:
+    """Make a database in the memory of this process."""
+    return SqliteDatabase(Path(f"/skyfs-{uuid4().hex}"), writable=True, create=True, in_memory=True)
