@@ -381,7 +381,7 @@ def machine() -> str:
 def end(*_: object) -> None:
     """Unmount and clean up on an end from outside; once, since `timeout` sends it twice."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(1)
+    sys.exit("ended by SIGTERM")
 
 
 def main() -> None:
