@@ -147,14 +147,14 @@ class Content:
             for path in paths:
                 path.write_bytes(os.urandom(size))
             if taken:
-                self._take_in(paths, name, far=far and not self.no_server)
+                self._take_in(paths, name, far=far)
             self._made.add(name)
         return count
 
     def _take_in(self, paths: list[Path], name: str, *, far: bool) -> None:
         with skyfs.open(self.near, writable=True) as repo:
             repo.ingest([_arrival(path) for path in paths], name, run="r", mode="direct")
-        if far:
+        if far and not self.no_server:
             self._be_local()
             with skyfs.open(self.far, writable=True) as repo:
                 repo.ingest([_arrival(path) for path in paths], name, run="r", mode="link")
