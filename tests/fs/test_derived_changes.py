@@ -85,7 +85,7 @@ def test_new_records_show_at_once_and_nothing_else_changes_a_file(
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the registry for unchanged when its files are, however young they are."""
-    monkeypatch.setattr(records, "_TICK_NS", 0)
+    monkeypatch.setattr("skyfs.registry.sqlite._TICK_NS", 0)
 
 
 @pytest.mark.usefixtures("settled")

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 import sqlalchemy as sa
 
 from ..errors import ReadOnly, StoreError
+from . import forking
 from .session import Session, Sink
 from .statement import AnyRow, Language, Selection, Statement
 
@@ -299,15 +300,16 @@ class Database(ABC):
         if held is not None:
             yield held
             return
-        try:
-            session = self._take()
-        except self.foreign as error:
-            self._fail("open", error)
-        try:
-            yield session
-        finally:
-            if session.pid == os.getpid():
-                self._idle.append(session)
+        with forking.passed():
+            try:
+                session = self._take()
+            except self.foreign as error:
+                self._fail("open", error)
+            try:
+                yield session
+            finally:
+                if session.pid == os.getpid():
+                    self._idle.append(session)
 
     def _take(self) -> Session:
         try:

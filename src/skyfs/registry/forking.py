@@ -1,0 +1,58 @@
+"""Forking between the calls of a database's library, not within one.
+
+SQLite's locks inside of a process stay as they are in a child: one that another thread holds at that moment
+is held there for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# A thread in a long transaction holds nothing most of the time: it is not waited for longer than that.
+_PATIENCE_S = 0.5
+
+
+class _Gate:
+    """Counts the threads inside; while one forks, no other goes in."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside: dict[int, int] = {}
+        self._forking = 0
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        own = threading.get_ident()
+        with self._changed:
+            # Who is inside already must come out again before anybody forks.
+            while self._forking and own not in self._inside:
+                self._changed.wait(_PATIENCE_S)
+            self._inside[own] = self._inside.get(own, 0) + 1
+        changed, inside = self._changed, self._inside
+        try:
+            yield
+        finally:
+            with changed:
+                inside[own] -= 1
+                if not inside[own]:
+                    del inside[own]
+                changed.notify_all()
+
+    def close(self) -> None:
+        own = threading.get_ident()
+        with self._changed:
+            self._forking += 1
+            self._changed.wait_for(lambda: not self._inside.keys() - {own}, _PATIENCE_S)
+
+    def open(self) -> None:
+        with self._changed:
+            self._forking -= 1
+            self._changed.notify_all()
+
+
+_gate = _Gate()
+passed = _gate.passed
+os.register_at_fork(before=_gate.close, after_in_parent=_gate.open, after_in_child=_gate.__init__)  # type: ignore[misc]
