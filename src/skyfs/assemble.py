@@ -77,10 +77,7 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     config = _checked(folder, given)
     Formats.load(config.formats)
     dimensions = _universe(universe)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        todo = "choose another folder"
-        raise Exists(f"create a repository at {str(folder)!r}", "it exists and is not empty", todo)
-    made = not folder.exists()
+    made = _require_free(folder)
     try:
         _lay_out(folder, config, given, dimensions)
         if name is not None:
@@ -91,6 +88,14 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
             folder.mkdir(exist_ok=True)
         raise
     return _open_folder(folder, environment, writable=True)
+
+
+def _require_free(folder: Path) -> bool:
+    """Refuse a folder that holds something; tell whether there is none yet."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        todo = "choose another folder"
+        raise Exists(f"create a repository at {str(folder)!r}", "it exists and is not empty", todo)
+    return not folder.exists()
 
 
 def open_repository(

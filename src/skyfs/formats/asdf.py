@@ -77,14 +77,15 @@ class Asdf(Format):
 
     def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
         """Write a section of the image or array, or the rows and columns of the table, that are named."""
-        from .whole_cut import cut_table, is_section
+        from .table_cut import cut_whole
+        from .whole_cut import is_section
 
         with _opened(source) as tree:
             part: object
             if is_section(selectors):
                 part = _section(tree, selectors)
             else:
-                part = cut_table(cast("Table", _of_class(tree, "Table")), selectors, ".asdf")
+                part = cut_whole(cast("Table", _of_class(tree, "Table")), selectors, ".asdf")
         self.write(part, file, {})
 
     def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:

@@ -85,7 +85,8 @@ class Hdf5(Format):
     def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
         """Write a section of the image or only array, or the rows and columns of the table that are named."""
         from .hdf5_table import read_table
-        from .whole_cut import cut_table, is_section
+        from .table_cut import cut_whole
+        from .whole_cut import is_section
 
         with Tolerance(), open_file(source, part=True) as opened:
             part: object
@@ -94,7 +95,7 @@ class Hdf5(Format):
 
                 part = read_section(opened, selectors)
             else:
-                part = cut_table(read_table(opened), selectors, self.extensions[0])
+                part = cut_whole(read_table(opened), selectors, self.extensions[0])
         self.write(part, file, {})
 
     def read_component(self, source: ByteSource, storage_class: str, component: str) -> object:

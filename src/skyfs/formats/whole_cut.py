@@ -1,4 +1,4 @@
-"""Parts of files that hold one array, image or table, whose format has no coordinates of its own."""
+"""Sections of images in files whose format knows nothing of coordinates."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from skyfs.errors import Unsupported
 from skyfs.model.selectors import Section, Selector, parse_selectors
 
 from .array_part import section_slices
 from .buffer import Buffer
 from .fits import Fits
-from .table_cut import cut_whole
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
-    from astropy.table import Table
 
 
 def is_section(selectors: Sequence[Selector]) -> bool:
@@ -60,19 +57,3 @@ def _stepped(image: CCDData, steps: Sequence[int]) -> CCDData:
         fits.cut(Buffer(whole.getvalue()), parse_selectors(f"[{','.join(axes)}]"), cut)
         part.wcs = cast("CCDData", fits.read(Buffer(cut.getvalue()), "Image")).wcs
     return part
-
-
-def cut_table(value: Table, selectors: Sequence[Selector], extension: str) -> Table:
-    """Give the rows and columns of a table.
-
-    Raises
-    ------
-    BadArgument
-        When there is no such column, or the filter does not fit.
-    Unsupported
-        When a selector is about images or HDUs.
-    """
-    if is_section(selectors):
-        found = f"this {extension!r} file is a table"
-        raise Unsupported(f"selector {''.join(map(str, selectors))}", found, "[col a;b][a > 1]")
-    return cut_whole(value, selectors, extension)

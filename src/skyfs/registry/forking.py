@@ -43,14 +43,15 @@ class _Gate:
 
     def close(self) -> None:
         own = threading.get_ident()
-        with self._changed:
-            self._forking += 1
-            self._changed.wait_for(lambda: not self._inside.keys() - {own}, _PATIENCE_S)
+        # It is held while the process forks, lest another thread holds it for ever in the child.
+        self._changed.acquire()
+        self._forking += 1
+        self._changed.wait_for(lambda: not self._inside.keys() - {own}, _PATIENCE_S)
 
     def open(self) -> None:
-        with self._changed:
-            self._forking -= 1
-            self._changed.notify_all()
+        self._forking -= 1
+        self._changed.notify_all()
+        self._changed.release()
 
 
 _gate = _Gate()
