@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from .errors import BadPath, IsDirectory, NotAllowed, NotDirectory, ReadOnly
+from .errors import BadDataId, BadPath, IsDirectory, NotAllowed, NotDirectory, NotFound, ReadOnly
 from .globbing import find
 from .model.collection import CollectionKind
-from .model.dataset import DatasetRef
+from .model.dataset import DatasetRef, Resolved
 from .model.paths import Address, split_leaf
 from .model.quoting import extension_at_end
 from .planning import Target
@@ -39,12 +40,12 @@ class Editor:
         """
         target = self.target(address, replace=replace)
         draft = self.holder(target).writer.draft(target, check=True)
-        old = draft.plan.old
-        if old is not None and old.locations:
-            stored = self._tree.node(target.run, old, Address()).path
-            if stored != str(address):
+        if draft.plan.old is not None:
+            try:
+                self._require_spelling(address, target, draft.plan.old)
+            except NotAllowed:
                 draft.discard()
-                raise _other_spelling("replace", address, stored)
+                raise
         return draft
 
     def remove(
@@ -151,7 +152,15 @@ class Editor:
         target = target_of(address, replace=replace)
         self._refuse_insides(address)
         self._refuse_folders(address, target)
+        if replace:
+            with suppress(NotFound, BadDataId):  # nothing is there that could be replaced
+                self._require_spelling(address, target, self.repository.resolver.dataset(address).resolved)
         return target
+
+    def _require_spelling(self, address: Address, target: Target, old: Resolved) -> None:
+        stored = self._tree.node(target.run, old, Address()).path if old.locations else str(address)
+        if stored != str(address):
+            raise _other_spelling("replace", address, stored)
 
     def holder(self, target: Target) -> Repository:
         """Give the repository that takes a dataset: of types that are kept in memory, the one there.

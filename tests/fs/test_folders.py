@@ -273,3 +273,14 @@ def test_transactions_take_folders(fs: SkyFileSystem, fetched: Path) -> None:
         fs.copy("/r", "/v", recursive=True)
     for run in "stuv":
         assert [number(fs, path.replace("/r/", f"/{run}/")) for path in [*CUBES, ATLAS]] == [0, 1, 2, 7]
+
+
+def test_only_the_stored_spelling_is_replaced(
+    fs: SkyFileSystem, tmp_path: Path, refused: Callable[..., None]
+) -> None:
+    other = METRICS[0].removesuffix(".json") + ".yaml"
+    (tmp_path / "m.yaml").write_text("a: 4\n")
+    local = str(tmp_path / "m.yaml")
+    match = "only the stored spelling"
+    refused(NotAllowed, match, fs.put, [local, local], [other, "/s/note.yaml"], replace=True)
+    refused(NotAllowed, match, fs.copy, [METRICS[1]] * 2, [other, "/s/metrics.json"], replace=True)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -101,3 +106,35 @@ def test_entry_points_name_it() -> None:
 
     assert [point.load() for point in entry_points(group="fsspec.specs", name="skyfs")] == [SkyFileSystem]
     assert fsspec.get_filesystem_class("skyfs") is SkyFileSystem
+
+
+# -- beside other processes ------------------------------------------------------------------------------
+
+HOLD = """
+import sys
+import skyfs
+repo = skyfs.open(sys.argv[1], writable=True)
+repo.put({"a": 2}, "m", run="other")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_it_writes_after_it_has_read_while_another_process_may_write(tmp_path: Path) -> None:
+    with skyfs.create(tmp_path / "sky") as repo:
+        repo.register("m", [], "Dict")
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "sky")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        fs = SkyFileSystem(repo=str(tmp_path / "sky"), skip_instance_cache=True)
+        reader = SkyFileSystem(repo=str(tmp_path / "sky"), writable=False, skip_instance_cache=True)
+        assert fs.ls("/", detail=False) == reader.ls("/", detail=False) == ["/other"]
+        with ThreadPoolExecutor(4) as threads:
+            # Some read while the first writer comes.
+            reading = [threads.submit(reader.cat, "/other/m.json") for _ in range(200)]
+            fs.pipe_file("/mine/m.json", b'{"a": 3}')
+            assert {json.loads(one.result())["a"] for one in reading} == {2}
+        assert reader.cat("/mine/m.json") == b'{"a": 3}'
+        other.communicate("")
+    assert other.returncode == 0

@@ -29,6 +29,7 @@ from sqlalchemy.engine import Connection
 
 from .functions import define
 from .session import Session, Sink
+from .sharing import Key, key_of, sharing
 from .statement import Rendered, Rows
 
 BUSY_TIMEOUT_MS = 60_000
@@ -97,17 +98,22 @@ class SqliteSession(Session):
     ----------
     stamp
         Of a reader: how the files looked when it was opened. None for a writer.
+    key
+        By which it shares the log's index with others of this process; None when it does not.
     """
 
-    def __init__(self, path: Path, connection: Connection, stamp: Stamp | None = None) -> None:
+    def __init__(
+        self, path: Path, connection: Connection, stamp: Stamp | None = None, key: Key | None = None
+    ) -> None:
         super().__init__(connection)
-        self.path, self.stamp = path, stamp
+        self.path, self.stamp, self.key = path, stamp, key
         self._stale = False
 
     @property
     def stale(self) -> bool:
-        """Whether its files were found changed."""
-        return self._stale
+        """Whether its files were found changed, or a writer of this process waits for it to be closed."""
+        waits = self.key is not None and self.stamp is not None and sharing.is_awaited(self.key)
+        return self._stale or waits
 
     @property
     def has_locks(self) -> bool:
@@ -167,14 +173,19 @@ class SqliteSession(Session):
             _kept.append(self)
             return
         super().close()
+        if self.key is not None and self.pid == os.getpid():
+            sharing.closed(self.key, writer=self.stamp is None)
+            self.key = None
 
 
 def open_writer(path: Path, *, durability: str, create: bool) -> SqliteSession:
     """Open a connection that writes; with ``create``, the file is made when it is new."""
-    connection = _connect(path, "mode=rwc" if create else "mode=rw")
+    key = key_of(path)
     pragmas = ["journal_mode=WAL"] if create else []
-    _set_up(connection, [*pragmas, f"synchronous={'FULL' if durability == 'power' else 'NORMAL'}"])
-    return SqliteSession(path, connection)
+    pragmas.append(f"synchronous={'FULL' if durability == 'power' else 'NORMAL'}")
+    with sharing.writer(key):
+        connection = _set_up(_connect(path, "mode=rwc" if create else "mode=rw"), pragmas)
+        return SqliteSession(path, connection, key=key)
 
 
 def open_memory(path: Path) -> SqliteSession:
@@ -185,11 +196,14 @@ def open_memory(path: Path) -> SqliteSession:
 def open_reader(path: Path) -> SqliteSession:
     """Open a connection that writes nothing anywhere."""
     stamp = _settled(path)
+    if stamp.log is not None and stamp.indexed:
+        key = key_of(path)
+        with sharing.reader(key):
+            connection = _set_up(_connect(path, "mode=ro&readonly_shm=1"), [], _READER_CACHE_KIB)
+            return SqliteSession(path, connection, stamp, key)
     options, pragmas = "mode=ro&vfs=unix-none", ["locking_mode=EXCLUSIVE"]
     if stamp.log is None:
         options, pragmas = "mode=ro&immutable=1", []
-    elif stamp.indexed:
-        options, pragmas = "mode=ro&readonly_shm=1", []
     return SqliteSession(path, _set_up(_connect(path, options), pragmas, _READER_CACHE_KIB), stamp)
 
 

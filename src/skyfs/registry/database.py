@@ -309,7 +309,13 @@ class Database(ABC):
                 yield session
             finally:
                 if session.pid == os.getpid():
-                    self._idle.append(session)
+                    self._take_back(session)
+
+    def _take_back(self, session: Session) -> None:
+        if session.stale:
+            session.close()
+        else:
+            self._idle.append(session)
 
     def _take(self) -> Session:
         try:

@@ -17,6 +17,7 @@ from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError
 from .connection import SqliteSession, open_memory, open_reader, open_writer
 from .database import Clash, Database, State
 from .functions import raised
+from .sharing import sharing
 from .statement import Language
 
 _TICK_NS = 50_000_000
@@ -64,6 +65,8 @@ class SqliteDatabase(Database):
         self._durability = durability
         self._create = create
         self._in_memory = in_memory
+        if not writable:
+            sharing.keep(self)
 
     def state(self) -> State:
         found = [_look(path) for path in (self.name, f"{self.name}-wal")]
