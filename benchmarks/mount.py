@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ sys.path.insert(0, str(HERE / "sides"))
 
 from mount_content import BIG, MIB, Content, make_large, served  # noqa: E402 - found by the line above
 from mount_figures import ENGINES, Section  # noqa: E402
-from mount_sides import Side, by_daemon, by_root, by_user, sides  # noqa: E402
+from mount_sides import Side, by_daemon, by_root, by_user, sides, single_pages  # noqa: E402
 
 FEW, MANY, SMALL, COPIED = 10**4, 10**5, 5000, 1000
 ENTRIES = 10**6
@@ -59,11 +59,17 @@ class Bench:
     rounds: int
     patience_s: float
 
-    def section(self, title: str, measure: Measure, skip: Mapping[str, str] | None = None) -> Section:
-        """Let all sides take turns; whoever fails is left out, and the reason told."""
+    def section(
+        self,
+        title: str,
+        measure: Measure,
+        skip: Mapping[str, str] | None = None,
+        more: Sequence[Side] = (),
+    ) -> Section:
+        """Let all sides, and ``more``, take turns; whoever fails is left out, and the reason told."""
         section = Section(title, reasons=dict(skip or {}))
         for turn in range(self.rounds):
-            for side in self.sides:
+            for side in (*self.sides, *more):
                 if not (side.missing or side.name in section.reasons):
                     self._turn(section, side, measure, turn)
         return section
@@ -119,9 +125,8 @@ def seconds(*command: str | Path, longest_s: float = LONGEST_S) -> float:
 def read(bench: Bench) -> Iterator[Section]:
     """Read one huge file, through and here and there."""
     size = bench.content.need_big()
-    yield bench.section(
-        f"Reading a file of {size // MIB} MiB", partial(_read, bench.content.files / BIG, size)
-    )
+    measure = partial(_read, bench.content.files / BIG, size)
+    yield bench.section(f"Reading a file of {size // MIB} MiB", measure, more=[single_pages(bench.content)])
 
 
 def _read(original: Path, size: int, side: Side, _: int) -> Mapping[str, float]:
@@ -266,6 +271,7 @@ def copy(bench: Bench) -> Iterator[Section]:
     """Copy small files in."""
     content = bench.content
     count = content.need("copy", COPIED, SMALL_BYTES, taken=False)
+    content.be_remote()
     unwritable = "a daemon without privilege writes as the other does"
     skip = {side.name: unwritable for side in bench.sides if side.name == ENGINES[1]}
     yield bench.section(

@@ -20,7 +20,7 @@ import skyfs
 from skyfs.ingesting import IngestFile
 from skyfs.testing.servers import free_port, s3_server
 
-BUCKET = "bench"
+BUCKET, FAR_BUCKET = "bench", "far"
 MIB = 1 << 20
 # In the run's folder of each tree.
 BIG = "big/instrument=C"
@@ -158,7 +158,7 @@ class Content:
             self._be_local()
             with skyfs.open(self.far, writable=True) as repo:
                 repo.ingest([_arrival(path) for path in paths], name, run="r", mode="link")
-            self._be_remote()
+            self.be_remote()
             self._list(paths)
         self._made.add(name)
 
@@ -175,8 +175,10 @@ class Content:
     def _be_local(self) -> None:
         self._configure({"name": "far", "url": str(self._served / "far")})
 
-    def _be_remote(self) -> None:
-        self._configure({"name": "far", "url": "s3://far", "options": dict(self.options)})
+    def be_remote(self) -> None:
+        """Let the far repository be on S3, if there is a server."""
+        if not self.no_server:
+            self._configure({"name": "far", "url": f"s3://{FAR_BUCKET}", "options": dict(self.options)})
 
     def _configure(self, store: Mapping[str, object]) -> None:
         path = self.far / "skyfs.yaml"
@@ -233,6 +235,7 @@ def served(content: Content) -> Iterator[None]:
         return
     with s3_server() as moto:
         moto.bucket(BUCKET)
+        moto.bucket(FAR_BUCKET)
         with _nginx(program, content.folder / "nginx", content.folder / "served", moto.endpoint) as endpoint:
             content.endpoint = endpoint
             yield

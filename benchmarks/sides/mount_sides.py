@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from mount_content import BUCKET, Content
+from mount_content import BIG, BUCKET, Content
 
 from skyfs.mount.serving import EngineName
 from skyfs.mount.session import MountOptions, start
@@ -74,6 +74,22 @@ def sides(content: Content) -> list[Side]:
         *_ours(content),
         *_peers(content),
     ]
+
+
+def single_pages(content: Content) -> Side:
+    """Give the huge file in a filesystem that keeps it in single pages, as the kernel does all of FUSE."""
+    folder = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+
+    @contextmanager
+    def copied(_: bool) -> Iterator[Mounted]:  # noqa: FBT001
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            target = Path(name) / BIG
+            target.parent.mkdir()
+            shutil.copyfile(content.files / BIG, target)
+            yield Mounted(Path(name), None)
+
+    missing = "" if folder.is_dir() else f"there is no {folder}"
+    return Side("tmpfs, in single pages", "floor", copied, missing=missing)
 
 
 def _ours(content: Content) -> list[Side]:

@@ -147,6 +147,15 @@ def test_waiting_for_a_process_that_fails(tmp_path: Path) -> None:
         wait_until_mounted(tmp_path, process)
 
 
+def test_a_long_log_is_set_aside(empty: Repository, mounting: Mounting) -> None:
+    log_file().write_bytes(b"earlier\n" + bytes(5 << 20))
+    folder = mounting.folder()
+    start(empty.root, folder)
+    unmount(folder)
+    assert "mounted" in log_file().read_text()
+    assert log_file().with_name("mount.log.1").read_bytes().startswith(b"earlier\n")
+
+
 # -- what stops it ---------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,7 @@ __all__ = [
 
 log = logging.getLogger("skyfs.mount")
 
+_LOG_BYTES = 4 << 20
 _READ_AHEAD_KIB = 1024
 
 
@@ -144,6 +145,7 @@ def start(
     request = {"location": os.fspath(location), "folder": where, "options": asdict(options)}
     receiver, sender = os.pipe()
     try:
+        _set_aside_long_log()
         with open(log_file(), "ab") as log_to:
             begin = log_to.tell()
             subprocess.run(
@@ -195,6 +197,13 @@ def log_file() -> Path:
     folder = Path(platformdirs.user_state_dir("skyfs"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder / "mount.log"
+
+
+def _set_aside_long_log() -> None:
+    """Begin the log anew when it is long; daemons that run already go on in the old one, beside it."""
+    log_to = log_file()
+    if log_to.exists() and log_to.stat().st_size > _LOG_BYTES:
+        log_to.replace(log_to.with_name(f"{log_to.name}.1"))
 
 
 def run_daemon(arguments: Sequence[str]) -> None:
