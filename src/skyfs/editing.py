@@ -150,6 +150,7 @@ class Editor:
     def target(self, address: Address, *, replace: bool = False) -> Target:
         """Read a path as what is to be written; what the tree has in its way is refused, as in `draft`."""
         target = target_of(address, replace=replace)
+        self._tree.require_among(f"write {str(address)!r}", target.run)
         self._refuse_insides(address)
         self._refuse_folders(address, target)
         if replace:

@@ -64,6 +64,18 @@ def test_echo_into_a_new_dataset(empty: Repository, folder: Path) -> None:
     assert os.listdir(folder / "r") == ["metrics"]
 
 
+def test_writing_where_only_some_collections_are_shown(empty: Repository, mounting: Mounting) -> None:
+    folder = mounting.start(empty, MountOptions(writable=True, collections=("u/me",)))
+    (folder / "u/me/one").mkdir(parents=True)
+    (folder / "u/me/one/summary.json").write_text('{"a": 1}')
+    (folder / "elsewhere").mkdir()
+    with pytest.raises(PermissionError):
+        (folder / "elsewhere/summary.json").write_text('{"a": 1}')
+    assert [ref.run for ref in empty.query("summary", collections="*")] == ["u/me/one"]
+    refused = os.getxattr(folder / "elsewhere", "user.skyfs.refused").decode()
+    assert "only u/me and what is below is shown here" in refused
+
+
 def test_a_program_prints_into_it(empty: Repository, folder: Path) -> None:
     (folder / METRICS).parent.mkdir(parents=True)
     with (folder / METRICS).open("wb") as file:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..abc.source import ByteSource
-from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotDirectory, NotFound
+from ..errors import Ambiguous, BadDataId, IsDirectory, NoBytes, NotAllowed, NotDirectory, NotFound
 from ..formats.buffer import Buffer
 from ..model.collection import CollectionKind
 from ..model.dataid import Value
@@ -315,9 +315,19 @@ class Tree:
     def collections(self, snapshot: Snapshot) -> list[CollectionEntry]:
         """Give the collections that are shown."""
         entries = snapshot.collections.values()
-        if self._visible is None:
-            return list(entries)
-        return [one for one in entries if any(is_below(one.collection.name, name) for name in self._visible)]
+        return [one for one in entries if self._is_visible(one.collection.name)]
+
+    def require_among(self, what: str, collection: str) -> None:
+        """Refuse what is done to a collection that is not shown.
+
+        Raises
+        ------
+        NotAllowed
+            When only others are shown here.
+        """
+        if not self._is_visible(collection):
+            names = ", ".join(self._visible or ())
+            raise NotAllowed(what, f"only {names} and what is below is shown here", "use a path there")
 
     def type_folder(self, address: Address) -> Node | None:
         """Give the folder at or below a dataset type that an address names; None when it is empty."""
@@ -373,8 +383,11 @@ class Tree:
         return self.repository.reader.stored(named.resolved, named.extension, named.component) is not None
 
     def _require_visible(self, collection: str, address: Address) -> None:
-        if self._visible is not None and not any(is_below(collection, name) for name in self._visible):
+        if not self._is_visible(collection):
             raise NotFound(f"nothing at {str(address)!r}", "only some collections are shown here")
+
+    def _is_visible(self, collection: str) -> bool:
+        return self._visible is None or any(is_below(collection, name) for name in self._visible)
 
     def _require_shown(self, shown: Shown, named: Named, address: Address) -> None:
         if shown is self._everything:
