@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, Protocol
 
 from ..errors import BadContent, VersionError
 from .dataset import Part
@@ -87,7 +87,14 @@ def parse(text: str | bytes, where: str) -> Line:
         raise BadContent(f"{where}, {name}", _reason(error), "the manifest is damaged, or is none") from None
 
 
-def read_lines(file: IO[bytes], origin: str) -> Iterator[Line]:
+class Lines(Protocol):
+    """What lines are read from: a file, or a stream."""
+
+    def readline(self, size: int, /) -> bytes:
+        """Give a line, or as much of it as ``size`` allows."""
+
+
+def read_lines(file: Lines, origin: str) -> Iterator[Line]:
     """Read all lines of a file, one at a time; raises as `parse`, also for a last line that is cut."""
     number = 0
     while text := file.readline(MAX_LINE_BYTES + 1):

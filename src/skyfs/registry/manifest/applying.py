@@ -128,7 +128,7 @@ class Applier:
         if there is None:
             self._registry.collections.register(wanted)
             self.applied.types += 1
-        elif there.type != wanted and (self._conflict != "skip" or there.group != group):
+        elif there.type != wanted and (self._conflict not in ("skip", "newest") or there.group != group):
             self._registry.collections.register(wanted)
 
     def _collection(self, line: CollectionLine) -> None:
@@ -149,7 +149,7 @@ class Applier:
 
     def _chain(self, name: str, children: tuple[str, ...], *, new: bool) -> None:
         there = self._registry.current().collection(name).collection.children
-        if there == children or (self._conflict == "skip" and not new):
+        if there == children or (self._conflict in ("skip", "newest") and not new):
             return
         if not new and there and self._conflict == "fail":
             found = f"it is {', '.join(there)}; the manifest says {', '.join(children) or 'nothing'}"
@@ -172,7 +172,7 @@ class Applier:
             return
         element = self._element(line.element)
         records: Sequence[Mapping[str, object]] = from_line(element, line)
-        if self._conflict == "skip":
+        if self._conflict in ("skip", "newest"):
             records = self._registry.records.unrecorded(element, records)
         replaces = self._conflict == "replace"
         self.applied.records += self._registry.records.insert(element, records, replace=replaces)

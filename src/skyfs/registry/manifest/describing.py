@@ -51,14 +51,15 @@ class Description:
     ----------
     repository
         The name that the header has.
-    more
-        What else the header says.
+    keys
+        Whether keys of files are given that follow from the template too.
     """
 
-    def __init__(self, registry: Registry, repository: str, **more: object) -> None:
+    def __init__(self, registry: Registry, repository: str, *, keys: bool = False) -> None:
         self._registry = registry
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._header = Header(repository, at, more)
+        self._header = Header(repository, at)
+        self._all_keys = keys
         self._keys = DefaultKeys()
 
     def everything(self) -> Iterator[Line]:
@@ -128,7 +129,7 @@ class Description:
         return DatasetRow(one.ref.id, detail.created_ms, values, detail.inputs, detail.captured, files)
 
     def _file(self, ref: DatasetRef, place: Location) -> FileRow:
-        key = None if follows(ref, place, self._keys) else place.key
+        key = None if not self._all_keys and follows(ref, place, self._keys) else place.key
         what = (place.extension, place.size, place.mtime_ns, place.sha256, place.owned)
         return FileRow(place.store, key, *what, place.component, place.part)
 
