@@ -117,15 +117,15 @@ def _by_file(placed: Sequence[Placed]) -> dict[tuple[str, str], _File]:
             file.has_parts |= place.part is not None
     for (_, key), file in files.items():
         # No path is stored when it follows from the template.
-        if len(file.placed) > 1 or not _follows(file.placed[0], keys):
+        if len(file.placed) > 1 or not follows(file.placed[0][1], file.placed[0][2], keys):
             file.folder, _, file.name = key.rpartition("/")
             # What a store's own template names says nothing of its dataset: recovery finds it by its name.
             file.by_name |= file.placed[0][2].owned and id_in_key(key) is None
     return files
 
 
-def _follows(placed: Placed, keys: DefaultKeys) -> bool:
-    _, ref, place = placed
+def follows(ref: DatasetRef, place: Location, keys: DefaultKeys) -> bool:
+    """Tell whether a key is what the template makes of the dataset."""
     try:
         if place.component is not None:
             return place.key == default_key(ref, place.extension, place.component)

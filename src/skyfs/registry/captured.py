@@ -44,7 +44,7 @@ class Captured:
     def of(self, dataset_id: UUID) -> dict[str, Scalar]:
         """Give the values of a dataset by name."""
         rows = self._database.read(self._select, {"uuid": dataset_id.bytes})
-        return {row[0]: _value(row[1], row[2]) for row in rows}
+        return {row[0]: value_of(row[1], row[2]) for row in rows}
 
 
 def _of_dataset(schema: Schema) -> sa.Select[Any]:
@@ -61,7 +61,8 @@ def _columns(value: Scalar) -> tuple[float | None, str | None]:
     return (None, value) if isinstance(value, str) else (value, None)
 
 
-def _value(number: float | None, text: str | None) -> Scalar:
+def value_of(number: float | None, text: str | None) -> Scalar:
+    """Give the value that two columns hold."""
     if number is None:
         return text or ""
     return bool(number) if text is not None else number

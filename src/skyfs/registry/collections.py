@@ -85,6 +85,22 @@ class Collections:
         self._catalogue.bump(lambda version: snapshot.added(entry, version))
         return entry
 
+    def set(self, wanted: Collection) -> None:
+        """Make a collection, or give the one that is there this owner and these words about it.
+
+        Raises
+        ------
+        Conflict
+            When the name is taken by a collection of another kind.
+        """
+        with self._database.transaction():
+            there = self.create(replace(wanted, children=()))
+            if (there.collection.owner, there.collection.doc) != (wanted.owner, wanted.doc):
+                table = self._schema["collection"]
+                changed = table.update().where(table.c.id == there.id)
+                self._database.write(changed.values(owner=wanted.owner, doc=wanted.doc))
+                self._catalogue.bump()
+
     def set_chain(self, name: str, children: Sequence[str]) -> None:
         """Give a CHAINED collection its search order, making the collection when it is new.
 

@@ -32,12 +32,13 @@ from .symbols import Symbols
 
 @dataclass(frozen=True, slots=True)
 class NewDataset:
-    """A dataset to insert; without locations it is declared."""
+    """A dataset to insert; without locations it is declared, without a time it is made now."""
 
     ref: DatasetRef
     locations: tuple[Location, ...] = ()
     inputs: tuple[UUID, ...] = ()
     captured: Values = ()
+    created_ms: int | None = None
 
 
 class Datasets:
@@ -80,7 +81,8 @@ class Datasets:
                 place = Place(snapshot.type(type_name), writable_run(snapshot.collection(run)))
                 rows = [dataset.ref.data_id.row for dataset in some]
                 ids = [dataset.ref.id.bytes for dataset in some]
-                first, first_artifact = self._insert_rows(place, rows, ids, stored=stored)
+                times = [dataset.created_ms for dataset in some]
+                first, first_artifact = self._insert_rows(place, rows, ids, times, stored=stored)
                 self._insert_places(list(enumerate(some, first)), first_artifact)
 
     def declare(
@@ -91,7 +93,7 @@ class Datasets:
         Many more than memory holds are declared in several calls within one transaction.
         """
         with self._database.transaction():
-            self._insert_rows(Place(entry, writable_run(run)), rows, ids, stored=0)
+            self._insert_rows(Place(entry, writable_run(run)), rows, ids, [None] * len(ids), stored=0)
 
     def store(self, dataset: NewDataset) -> None:
         """Give bytes to a declared dataset: all its memberships become visible.
@@ -120,7 +122,13 @@ class Datasets:
             self._insert_places([(row.id, dataset)], self._next_ids()[1])
 
     def _insert_rows(
-        self, place: Place, rows: Sequence[Levels], ids: Sequence[bytes], *, stored: int
+        self,
+        place: Place,
+        rows: Sequence[Levels],
+        ids: Sequence[bytes],
+        times: Sequence[int | None],
+        *,
+        stored: int,
     ) -> tuple[int, int]:
         """Insert datasets and their memberships in the RUN; give the first id, and the next of artifacts."""
         first, first_artifact = self._next_ids()
@@ -128,8 +136,8 @@ class Datasets:
         texts = _data_id_texts(place.entry, rows)
         head = place.ids
         new = [
-            (number, uuid, *head, now, text)
-            for number, (uuid, text) in enumerate(zip(ids, texts, strict=True), first)
+            (number, uuid, *head, now if made is None else made, text)
+            for number, (uuid, text, made) in enumerate(zip(ids, texts, times, strict=True), first)
         ]
         members = [(*row, number) for number, row in enumerate(rows, first)]
         try:

@@ -73,7 +73,7 @@ class Records:
                 self._regions.add(element, new)
         return len(new)
 
-    def select(self, element_name: str, conditions: Mapping[str, object]) -> Iterator[_Row]:
+    def select(self, named: str | Element, conditions: Mapping[str, object]) -> Iterator[_Row]:
         """Give records in order of their identity, those whose columns equal all ``conditions``.
 
         They are read in pages, while they are iterated over.
@@ -83,12 +83,26 @@ class Records:
         BadDefinition
             When a column is unknown, or a value ill-typed.
         """
-        element = self._universe.element(element_name)
+        element = self._universe.element(named) if isinstance(named, str) else named
         table = self._recorded_table(element)
         order = [table.c[name] for name in element.identity]
         matching = [self._matching(element, table, name, value) for name, value in conditions.items()]
         statement = sa.select(table).where(*matching).order_by(*order).limit(_PAGE_ROWS)
         return self._pages(element, statement, sa.tuple_(*order))
+
+    def having(self, element: Element, names: Sequence[str], keys: Iterable[_Key]) -> Iterator[_Row]:
+        """Give the records, or rows of a side table, that have one of ``keys`` in the columns ``names``."""
+        for row in self._read_keys(element, names, keys, self._table(element).c.keys()):
+            yield from_row(element, row)
+
+    def unrecorded(self, element: Element, records: Iterable[Record]) -> list[Record]:
+        """Give those of records, or of rows of a side table, whose identity nothing has."""
+        listed = list(records)
+        table = self._recorded_table(element)
+        rows = [to_row(self._universe, table, element, record) for record in listed]
+        there = self._existing(element, rows)
+        keys = [tuple([row[name] for name in element.identity]) for row in rows]
+        return [record for key, record in zip(keys, listed, strict=True) if key not in there]
 
     def columns(self, element: Element) -> list[str]:
         """Give the names of an element's columns as users know them."""

@@ -17,6 +17,7 @@ from .collections import Collections
 from .database import Database, State
 from .dataids import DataIds
 from .datasets import Datasets
+from .details import Details
 from .holdings import Holdings
 from .leaves import Leaves
 from .lookup import Lookup
@@ -56,6 +57,8 @@ class Registry:
         Lists folders of datasets as bare rows.
     provenance
         Tells what datasets were made from.
+    details
+        Tells what else is kept of datasets.
     queries
         Answers questions.
     holdings
@@ -77,6 +80,7 @@ class Registry:
         self.lookup = Lookup(database, schema, catalogue, symbols, self.data_ids)
         self.leaves = Leaves(database, schema, symbols)
         self.provenance = Provenance(database, schema)
+        self.details = Details(database, schema)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
 
@@ -137,6 +141,12 @@ class Registry:
     def transaction(self) -> AbstractContextManager[None]:
         """Run the body as one transaction: all of it or nothing."""
         return self._database.transaction()
+
+    def universe_mapping(self) -> Mapping[str, object]:
+        """Give what the YAML of the universe holds."""
+        rows = self._database.read(sa.text("SELECT value FROM meta WHERE key = 'universe'"))
+        found: Mapping[str, object] = json.loads(rows[0][0])
+        return found
 
     @property
     def in_transaction(self) -> bool:

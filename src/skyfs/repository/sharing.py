@@ -1,0 +1,205 @@
+"""Sharing datasets with other repositories."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from ..errors import BadArgument, NotFound, StoreError
+from .base import Base, Collections
+from .naming import collections_named, types_named
+
+if TYPE_CHECKING:
+    from ..model.manifest_line import Line
+    from ..registry.manifest.arriving import Applied, OnConflict
+    from ..sharing.selecting import Selection
+
+Done = Callable[[int], None]
+CHOICES = ("fail", "skip", "replace", "newest")
+
+
+class Sharing(Base):
+    """Exports datasets, takes exports in, and sends datasets to other repositories."""
+
+    def export(  # noqa: PLR0913 - what to choose, and where to
+        self,
+        file: str | os.PathLike[str] | IO[bytes],
+        types: str | Iterable[str] | None = None,
+        *,
+        collections: Collections = None,
+        where: str | None = None,
+        bind: Mapping[str, object] | None = None,
+        files: bool | None = None,
+        done: Done = lambda _: None,
+        **data_id: object,
+    ) -> int:
+        """Write datasets, with all that belongs to them, to a file or stream.
+
+        With them go the records and rows of side tables about them, tags, validity ranges, chains, captured
+        values, and the ids of what they were made from. Nothing is held in memory but the ids.
+
+        Parameters
+        ----------
+        file
+            A path that ends in ``.tar`` (bytes too) or ``.jsonl`` (no bytes), or an open binary file. What
+            lies under a path is replaced when the export is whole.
+        types, collections
+            Names or globs; default: all.
+        where, bind, **data_id
+            Conditions, as of `query`.
+        files
+            Whether bytes go along; default: as the path says, for an open file yes.
+        done
+            Is told of bytes that were written.
+
+        Returns
+        -------
+        int
+            How many datasets.
+
+        Raises
+        ------
+        NotFound, StoreError, BadContent
+            When bytes cannot be read, or are not what the registry says.
+        """
+        from ..sharing.deliveries import FromStores
+        from ..sharing.exporting import export_archive, export_lines
+
+        chosen = self._selection(types, collections, where, bind, data_id)
+        with _written(file) as (target, with_bytes):
+            if files is False or (files is None and not with_bytes):
+                return export_lines(self.described(chosen), target)
+            return export_archive(self.described(chosen, keys=True), FromStores(self.stores), target, done)
+
+    def import_manifest(
+        self,
+        file: str | os.PathLike[str] | IO[bytes],
+        *,
+        on_conflict: OnConflict = "fail",
+        done: Done = lambda _: None,
+    ) -> Applied:
+        """Take in what `export` wrote: all of it, or nothing.
+
+        Datasets keep their ids; what is there already is no change. Datasets that come without bytes are
+        declared, until they come with bytes. New RUNs belong to you.
+
+        Parameters
+        ----------
+        file
+            A path, or an open binary file, which is read from where it stands and need not be seekable.
+        on_conflict
+            When something else is there: ``fail``; ``skip`` keeps what is there; ``replace`` takes what
+            comes; ``newest`` takes of datasets what was made later, and keeps all else.
+        done
+            Is told of bytes that have come.
+
+        Raises
+        ------
+        Conflict, Exists
+            When something else is there, and that is to fail.
+        BadContent
+            When it is damaged, cut, hostile, or no export.
+        WrongBytes
+            When bytes are not what the manifest says.
+        """
+        from ..model.manifest import read_lines
+        from ..sharing.deliveries import FromArchive
+        from ..sharing.exporting import open_archive
+        from ..sharing.intake import Intake
+
+        if on_conflict not in CHOICES:
+            raise BadArgument(f"on_conflict={on_conflict!r}", "no such", f"one of {', '.join(CHOICES)}")
+        intake = Intake(self.registry, self.writer, on_conflict, self.user)
+        with _opened(file) as (source, origin), tempfile.TemporaryFile() as spool:
+            first = source.read(1)
+            whole = _Joined(first, source)
+            if first == b"{":
+                return intake.refer(read_lines(whole, origin), {})
+            archive = open_archive(whole, origin, spool)
+            return intake.bring(read_lines(spool, f"{origin}, manifest"), FromArchive(archive, origin), done)
+
+    def described(self, chosen: Selection, *, keys: bool = False) -> Iterator[Line]:
+        """Give the lines of what is chosen; with ``keys``, those of all files are spelled out."""
+        from ..registry.manifest.describing import Description
+
+        description = Description(self.registry, self.name, keys=keys)
+        if chosen.is_everything:
+            return description.everything()
+        return description.chosen(chosen.ids(self.registry), chosen.named(self.registry))
+
+    def _selection(
+        self,
+        types: str | Iterable[str] | None,
+        collections: Collections,
+        where: str | None,
+        bind: Mapping[str, object] | None,
+        data_id: Mapping[str, object],
+    ) -> Selection:
+        from ..sharing.selecting import Selection
+
+        known = self.registry.current()
+        named = None
+        if collections is not None:
+            listed = [collections] if isinstance(collections, str) else list(collections)
+            named = collections_named(known, listed)
+        return Selection(None if types is None else types_named(known, types), named, where, bind, data_id)
+
+
+class _Joined:
+    """A stream of which the first byte was read."""
+
+    def __init__(self, first: bytes, rest: IO[bytes]) -> None:
+        self._first, self._rest = first, rest
+
+    def read(self, size: int) -> bytes:
+        first, self._first = self._first[:size], self._first[size:]
+        return first + self._rest.read(size - len(first))
+
+    def readline(self, size: int) -> bytes:
+        first, self._first = self._first[:size], self._first[size:]
+        return first + self._rest.readline(size - len(first))
+
+
+@contextmanager
+def _written(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[IO[bytes], bool]]:
+    """Open the target, and tell whether its name asks for bytes; a path is there when all is."""
+    if not isinstance(file, str | os.PathLike):
+        yield file, True
+        return
+    path = os.path.abspath(os.fspath(file))
+    if not path.endswith((".tar", ".jsonl")):
+        raise BadArgument(f"export to {path!r}", "the name tells no format", ".tar has bytes, .jsonl none")
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=os.path.dirname(path), prefix=".export.", delete=False
+        ) as target:
+            try:
+                yield target, path.endswith(".tar")
+                target.flush()
+                os.fsync(target.fileno())
+                os.chmod(target.name, 0o644)
+                os.replace(target.name, path)
+            except BaseException:
+                os.unlink(target.name)
+                raise
+    except FileNotFoundError as error:
+        raise NotFound(f"export to {path!r}", "its folder does not exist") from error
+
+
+@contextmanager
+def _opened(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[IO[bytes], str]]:
+    if not isinstance(file, str | os.PathLike):
+        yield file, str(getattr(file, "name", "the stream"))
+        return
+    path = os.fspath(file)
+    try:
+        opened = open(path, "rb")  # noqa: SIM115 - errors of opening alone are translated
+    except FileNotFoundError:
+        raise NotFound(f"import {path!r}", "no such file") from None
+    except OSError as error:
+        raise StoreError(f"import {path!r}", error.strerror or str(error)) from None
+    with opened:
+        yield opened, os.path.basename(path)

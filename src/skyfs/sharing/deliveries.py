@@ -1,0 +1,91 @@
+"""Where the bytes of arriving datasets come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+
+from ..abc.store import Expected, Store
+from ..errors import BadContent, NotFound
+from ..model.manifest_line import FileRow
+from .archive import ArchiveReader
+from .travelling import digest_of, size_of
+
+_COPY_BYTES = 1 << 22
+
+
+class Deliveries(ABC):
+    """Gives the files that travel, in the order of the manifest."""
+
+    @abstractmethod
+    def pieces(self, name: str, file: FileRow) -> Iterator[bytes]:
+        """Give the bytes of the next file, some at a time.
+
+        Raises
+        ------
+        BadContent
+            When another file comes than the manifest says, or of another size.
+        NotFound, StoreError
+            When it cannot be read.
+        """
+
+    @abstractmethod
+    def pass_by(self, name: str, file: FileRow) -> None:
+        """Leave the next file out."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Refuse what comes after the last file."""
+
+
+class FromArchive(Deliveries):
+    """Files of an archive."""
+
+    def __init__(self, archive: ArchiveReader, origin: str) -> None:
+        self._archive = archive
+        self._origin = origin
+
+    def pieces(self, name: str, file: FileRow) -> Iterator[bytes]:
+        self.pass_by(name, file)
+        yield from self._archive.pieces()
+
+    def pass_by(self, name: str, file: FileRow) -> None:
+        member = self._archive.next()
+        if member is None or (member.name, member.size) != (name, size_of(file)):
+            found = "nothing" if member is None else f"{member.name!r} of {member.size} bytes"
+            wanted = f"the manifest says {name!r} of {size_of(file)} bytes"
+            raise BadContent(f"read {self._origin}", f"{found} comes; {wanted}", "export it again")
+
+    def end(self) -> None:
+        member = self._archive.next()
+        if member is not None:
+            found = f"{member.name!r} comes, of which the manifest says nothing"
+            raise BadContent(f"read {self._origin}", found, "export it again")
+
+
+class FromStores(Deliveries):
+    """Files in the stores of another repository; ``keys`` gives those that follow from the template."""
+
+    def __init__(self, stores: Mapping[str, Store]) -> None:
+        self._stores = stores
+
+    def pieces(self, name: str, file: FileRow) -> Iterator[bytes]:
+        store = self._stores.get(file.store)
+        if store is None or file.key is None:
+            raise NotFound(f"read {name} from store {file.store!r}", "the repository has no such store")
+        expected = Expected(size_of(file), digest_of(file))
+        with closing(store.open(file.key, expected)) as source:
+            if source.size != expected.size:
+                found = f"{source.size} bytes, the registry says {expected.size}"
+                raise BadContent(
+                    f"read {file.key!r} from store {file.store!r}", found, "skyfs check finds more"
+                )
+            for start in range(0, source.size, _COPY_BYTES):
+                yield source.read(start, min(start + _COPY_BYTES, source.size))
+
+    def pass_by(self, name: str, file: FileRow) -> None:
+        """Nothing comes that is not asked for."""
+
+    def end(self) -> None:
+        """Nothing comes that is not asked for."""
