@@ -17,6 +17,7 @@ from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
 from .errors import BadConfig, Exists, MissingPackage, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
 from .ingesting import IN_PLACE
+from .registry.changelog import Logs
 from .registry.place import Place, schema_for
 from .registry.registry import Registry
 from .registry.sqlite import SqliteFile
@@ -233,7 +234,8 @@ def _lay_out(
     except OSError as error:
         raise StoreError(f"create a repository at {str(folder)!r}", error.strerror or str(error)) from None
     place = registry_place(folder, config)
-    Registry.create(place, universe, durability=config.durability).close()
+    logs = Logs(folder, config.name)
+    Registry.create(place, universe, durability=config.durability, logs=logs).close()
     try:
         if not config.shared and not is_server(config.registry):
             (folder / config.registry).chmod(0o600)
@@ -272,7 +274,8 @@ def _open_folder(
     path = folder / CONFIG_NAME
     config = Config.from_mapping(read_yaml(path), str(path)).overriding(overrides, f"opening {str(folder)!r}")
     place = registry_place(folder, config)
-    registry = Registry.open(place, writable=writable, durability=config.durability)
+    logs = Logs(folder, config.name)
+    registry = Registry.open(place, writable=writable, durability=config.durability, logs=logs)
     opening = storing.Opening(folder, config, environment, writable=writable)
     stores = {store.name: opening.open(store) for store in config.stores}
     stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)

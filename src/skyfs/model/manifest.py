@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, NoReturn, Protocol
 
 from ..errors import BadContent, VersionError
+from .capture import Scalar
 from .dataset import Part
 from .manifest_line import (
     VERSION,
@@ -175,8 +176,13 @@ def _datasets(line: DatasetsLine) -> object:
 
 def _dataset(row: DatasetRow) -> list[object]:
     inputs = [str(one) for one in row.inputs]
-    captured = {name: _scalar(value) for name, value in row.captured} or None
+    captured = captured_json(row.captured) or None
     return [str(row.id), row.created_ms, row.values, inputs, captured, [_file(file) for file in row.files]]
+
+
+def captured_json(values: Iterable[tuple[str, Scalar]]) -> dict[str, object]:
+    """Give captured values as JSON has them."""
+    return {name: _scalar(value) for name, value in values}
 
 
 def _scalar(value: object) -> object:
@@ -186,10 +192,11 @@ def _scalar(value: object) -> object:
 
 def _file(row: FileRow) -> list[object]:
     where = [row.store, row.key, row.extension, row.size, row.mtime_ns, _hex(row.sha256), row.owned]
-    return [*where, row.component, None if row.part is None else _part(row.part)]
+    return [*where, row.component, None if row.part is None else part_json(row.part)]
 
 
-def _part(part: Part) -> list[object]:
+def part_json(part: Part) -> list[object]:
+    """Give a part of a file as JSON has it."""
     return [part.hdu, part.head, part.start, part.file_size, _hex(part.file_sha256)]
 
 

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from ..errors import Conflict, Locked, NotAllowed
 from ..model.collection import Collection, CollectionKind, check_collection_name
 from ..model.dataset import DatasetType
+from ..model.manifest_line import DropLine
 from .catalogue import Catalogue, CollectionEntry, Snapshot, TypeEntry
 from .database import Database
+from .recording import Recorder
 from .schema import Schema
 from .statement import Statement
 
@@ -20,10 +22,11 @@ from .statement import Statement
 class Collections:
     """Changes to the catalogue. Each call is a transaction, or part of the caller's."""
 
-    def __init__(self, database: Database, schema: Schema, catalogue: Catalogue) -> None:
+    def __init__(self, database: Database, schema: Schema, catalogue: Catalogue, recorder: Recorder) -> None:
         self._database = database
         self._schema = schema
         self._catalogue = catalogue
+        self._recorder = recorder
         self._insert_chain = Statement.insert(schema["chain"])
 
     def current(self) -> Snapshot:
@@ -48,6 +51,7 @@ class Collections:
                 self._check_free(dataset_type.name)
                 self._insert_type(dataset_type, self._group_id(dataset_type))
                 self._catalogue.bump()
+                self._recorder.type(dataset_type)
                 known = self.current().type(dataset_type.name)
                 self._database.define([known.tables.member, known.tables.valid])
             return known
@@ -83,6 +87,7 @@ class Collections:
         (row,) = self._database.read(sa.select(table.c.id).where(table.c.name == collection.name))
         entry = CollectionEntry(row[0], replace(collection, children=()))
         self._catalogue.bump(lambda version: snapshot.added(entry, version))
+        self._recorder.collection(entry.collection)
         return entry
 
     def set(self, wanted: Collection) -> None:
@@ -100,6 +105,7 @@ class Collections:
                 changed = table.update().where(table.c.id == there.id)
                 self._database.write(changed.values(owner=wanted.owner, doc=wanted.doc))
                 self._catalogue.bump()
+                self._recorder.collection(self.current().collection(wanted.name).collection)
 
     def set_chain(self, name: str, children: Sequence[str]) -> None:
         """Give a CHAINED collection its search order, making the collection when it is new.
@@ -119,6 +125,7 @@ class Collections:
             self._database.write_many(self._insert_chain, rows)
             self._catalogue.bump()
             self.current().flatten([name])
+            self._recorder.collection(self.current().collection(name).collection)
 
     def edit_chain(self, name: str, change: Callable[[tuple[str, ...]], Sequence[str]]) -> None:
         """Give a CHAINED collection the children that ``change`` makes of those it has.
@@ -151,6 +158,7 @@ class Collections:
             table = self._schema["collection"]
             self._database.write(table.update().where(table.c.id == entry.id).values(locked=locked))
             self._catalogue.bump()
+            self._recorder.collection(replace(entry.collection, locked=locked))
 
     def remove(self, name: str, *, unlink: bool = False) -> None:
         """Remove a collection that holds no dataset any more.
@@ -171,6 +179,7 @@ class Collections:
             )
             self._database.write(table.delete().where(table.c.id == entry.id))
             self._catalogue.bump()
+            self._recorder.add(DropLine(name))
 
     def _check_removable(self, entry: CollectionEntry, *, unlink: bool) -> None:
         name = entry.collection.name

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from ..errors import ReadOnly, StoreError
+from ..errors import InDoubt, ReadOnly, SkyfsError, StoreError
 from . import forking
 from .session import Session, Sink
 from .statement import AnyRow, Language, Selection, Statement
@@ -48,6 +48,22 @@ class State:
     settled: bool = True
 
 
+class Watcher(Protocol):
+    """What is told of each transaction, with its scratch."""
+
+    def committing(self, scratch: dict[str, object]) -> None:
+        """Be told right before the commit; an error ends the transaction."""
+
+    def failed(self, scratch: Mapping[str, object]) -> None:
+        """Be told that it was not committed."""
+
+    def ended(self) -> None:
+        """Be told that it is over."""
+
+    def close(self) -> None:
+        """Be told that the database is closed."""
+
+
 class Clash(Exception):
     """A row breaks a constraint; the caller knows what it means."""
 
@@ -76,6 +92,7 @@ class Database(ABC):
         self.name = name
         self.writable = writable
         self._listeners: list[Committed] = []
+        self._watchers: list[Watcher] = []
         self._reset()
 
     def _reset(self) -> None:
@@ -190,13 +207,21 @@ class Database(ABC):
                 self._local.session = session
                 yield
                 self._check_open(session)
+                for watcher in self._watchers:
+                    watcher.committing(session.scratch)
                 self._commit(session)
-            except BaseException:
+            except BaseException as error:
+                open_still = session.in_transaction
                 _roll_back(session)
+                # What interrupts the process may come when the commit is over.
+                if open_still or (isinstance(error, SkyfsError) and not isinstance(error, InDoubt)):
+                    self._tell_failed(session.scratch)
                 raise
             finally:
                 self._local.session = None
                 scratch, session.scratch = session.scratch, {}
+                for watcher in self._watchers:
+                    watcher.ended()
         for listener in self._listeners:
             listener(scratch)
 
@@ -216,6 +241,10 @@ class Database(ABC):
         raise StoreError(
             f"write to the registry {self.name!r}", "the connection is lost each time", "try again"
         )
+
+    def _tell_failed(self, scratch: Mapping[str, object]) -> None:
+        for watcher in self._watchers:
+            watcher.failed(scratch)
 
     def _commit(self, session: Session) -> None:
         self._run(session, "COMMIT")
@@ -241,6 +270,10 @@ class Database(ABC):
     def when_committed(self, listener: Committed) -> None:
         """Have ``listener`` called with the scratch of each transaction, once it is committed."""
         self._listeners.append(listener)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have ``watcher`` told of each transaction."""
+        self._watchers.append(watcher)
 
     def forget_version(self) -> None:
         """Have `version` read anew, inside of a transaction that has changed it."""
@@ -288,6 +321,8 @@ class Database(ABC):
     def close(self) -> None:
         """Close the connections."""
         if self._pid == os.getpid():
+            for watcher in self._watchers:
+                watcher.close()
             while self._idle:
                 self._idle.pop().close()
 

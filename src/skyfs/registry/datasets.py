@@ -16,6 +16,7 @@ from ..errors import Conflict, Exists, NotAllowed
 from ..model.collection import CollectionKind
 from ..model.dataid import DataId, Value
 from ..model.dataset import DatasetRef, Location
+from ..model.manifest_line import ClearLine
 from ..model.timespan import Timespan
 from .artifacts import Artifacts
 from .captured import Captured, Values
@@ -25,6 +26,7 @@ from .database import Clash, Database
 from .dataset_rows import DatasetRow, DatasetRows
 from .members import Levels, Members, Place, Row
 from .record_rows import bounds, timespan
+from .recording import Head, Recorder
 from .schema import Schema
 from .statement import Statement
 from .symbols import Symbols
@@ -41,12 +43,36 @@ class NewDataset:
     created_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Bare:
+    """Datasets of one type and RUN as they go into the database; ``texts`` are their required values."""
+
+    place: Place
+    rows: Sequence[Levels]
+    ids: Sequence[bytes]
+    times: Sequence[int]
+    texts: Sequence[str]
+
+    @property
+    def head(self) -> Head:
+        """What the change log says of all of them."""
+        return Head(self.place.entry.type.name, self.place.collection.collection.name)
+
+
 class Datasets:
     """Changes to datasets. Each call is a transaction, or part of the caller's."""
 
-    def __init__(self, database: Database, schema: Schema, catalogue: Catalogue, symbols: Symbols) -> None:
+    def __init__(
+        self,
+        database: Database,
+        schema: Schema,
+        catalogue: Catalogue,
+        symbols: Symbols,
+        recorder: Recorder,
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
+        self._recorder = recorder
         self._artifacts = Artifacts(database, schema, symbols)
         self._captured = Captured(database, schema, symbols)
         self._members = Members(database, schema)
@@ -81,9 +107,12 @@ class Datasets:
                 place = Place(snapshot.type(type_name), writable_run(snapshot.collection(run)))
                 rows = [dataset.ref.data_id.row for dataset in some]
                 ids = [dataset.ref.id.bytes for dataset in some]
-                times = [dataset.created_ms for dataset in some]
-                first, first_artifact = self._insert_rows(place, rows, ids, times, stored=stored)
+                now = _now_ms()
+                times = [now if dataset.created_ms is None else dataset.created_ms for dataset in some]
+                bare = _Bare(place, rows, ids, times, _data_id_texts(place.entry, rows))
+                first, first_artifact = self._insert_rows(bare, stored=stored)
                 self._insert_places(list(enumerate(some, first)), first_artifact)
+                self._recorder.datasets(bare.head, bare.texts, times, some)
 
     def declare(
         self, entry: TypeEntry, run: CollectionEntry, rows: Sequence[Levels], ids: Sequence[bytes]
@@ -93,7 +122,10 @@ class Datasets:
         Many more than memory holds are declared in several calls within one transaction.
         """
         with self._database.transaction():
-            self._insert_rows(Place(entry, writable_run(run)), rows, ids, [None] * len(ids), stored=0)
+            place, times = Place(entry, writable_run(run)), [_now_ms()] * len(ids)
+            bare = _Bare(place, rows, ids, times, _data_id_texts(entry, rows))
+            self._insert_rows(bare, stored=0)
+            self._recorder.declared(bare.head, bare.texts, times, ids)
 
     def store(self, dataset: NewDataset) -> None:
         """Give bytes to a declared dataset: all its memberships become visible.
@@ -120,25 +152,15 @@ class Datasets:
             for other in self._members.elsewhere(snapshot, place.entry):
                 self._members.store(other, (*levels, row.id))
             self._insert_places([(row.id, dataset)], self._next_ids()[1])
+            head = Head(dataset.ref.type.name, dataset.ref.run)
+            self._recorder.datasets(head, _data_id_texts(place.entry, [levels]), [_now_ms()], [dataset])
 
-    def _insert_rows(
-        self,
-        place: Place,
-        rows: Sequence[Levels],
-        ids: Sequence[bytes],
-        times: Sequence[int | None],
-        *,
-        stored: int,
-    ) -> tuple[int, int]:
+    def _insert_rows(self, bare: _Bare, *, stored: int) -> tuple[int, int]:
         """Insert datasets and their memberships in the RUN; give the first id, and the next of artifacts."""
         first, first_artifact = self._next_ids()
-        now = time.time_ns() // 10**6
-        texts = _data_id_texts(place.entry, rows)
-        head = place.ids
-        new = [
-            (number, uuid, *head, now if made is None else made, text)
-            for number, (uuid, text, made) in enumerate(zip(ids, texts, times, strict=True), first)
-        ]
+        place, rows, ids, head = bare.place, bare.rows, bare.ids, bare.place.ids
+        columns = zip(ids, bare.times, bare.texts, strict=True)
+        new = [(number, uuid, *head, time, text) for number, (uuid, time, text) in enumerate(columns, first)]
         members = [(*row, number) for number, row in enumerate(rows, first)]
         try:
             self._database.write_many(self._insert_dataset, new)
@@ -192,8 +214,10 @@ class Datasets:
         """
         with self._database.transaction():
             collection = _of_kind(self._catalogue.current(), collection_name, CollectionKind.TAGGED)
-            for (place, stored), members in self._sorted(refs, collection).items():
+            wanted = list(refs)
+            for (place, stored), members in self._sorted(wanted, collection).items():
                 self._add(place, members, stored=stored)
+            self._recorder.tagged(collection_name, wanted)
 
     def certify(self, refs: Iterable[DatasetRef], collection_name: str, span: Timespan) -> None:
         """Add calibration datasets to a CALIBRATION collection for a range of time.
@@ -210,11 +234,13 @@ class Datasets:
         range_ns = bounds(span)
         with self._database.transaction():
             collection = _of_kind(self._catalogue.current(), collection_name, CollectionKind.CALIBRATION)
-            for (place, stored), members in self._sorted(refs, collection).items():
+            wanted = list(refs)
+            for (place, stored), members in self._sorted(wanted, collection).items():
                 if not place.entry.type.calibration:
                     what = f"certify {place.entry.type.name}"
                     raise NotAllowed(what, "it is no calibration type", "register it with calibration=True")
                 self._add(place, [(*row[:-1], *range_ns, row[-1]) for row in members], stored=stored)
+            self._recorder.certified(collection_name, wanted, span)
 
     def decertify(
         self, type_name: str, collection_name: str, span: Timespan, levels: Mapping[str, Value]
@@ -226,7 +252,10 @@ class Datasets:
         with self._database.transaction():
             snapshot = self._catalogue.current()
             collection = _of_kind(snapshot, collection_name, CollectionKind.CALIBRATION)
-            return self._members.cut(Place(snapshot.type(type_name), collection), levels, bounds(span))
+            met = self._members.cut(Place(snapshot.type(type_name), collection), levels, bounds(span))
+            if met:
+                self._recorder.decertified(collection_name, type_name, span, levels)
+            return met
 
     def untag(self, refs: Iterable[DatasetRef], collection_name: str) -> None:
         """Take datasets out of a TAGGED collection; those that are not in it are passed by."""
@@ -243,6 +272,7 @@ class Datasets:
                     members.setdefault(place, []).append((*ref.data_id.row, row.id))
             for place, some in members.items():
                 self._members.delete(place, some)
+            self._recorder.tagged(collection_name, wanted, out=True)
 
     def clear(self, collection_name: str) -> None:
         """Take all datasets out of a collection that is no RUN."""
@@ -253,6 +283,7 @@ class Datasets:
                 raise NotAllowed(f"clear {collection_name!r}", "it is a RUN", "remove its datasets")
             for place in self._members.types(snapshot, collection):
                 self._members.clear(place)
+            self._recorder.add(ClearLine(collection_name))
 
     def _sorted(
         self, refs: Iterable[DatasetRef], collection: CollectionEntry
@@ -301,6 +332,7 @@ class Datasets:
             if not self._artifacts.retime(row.id, mtime_ns):
                 found = "its file is not skyfs's own, or holds other datasets too"
                 raise NotAllowed(f"change the time of {ref}", found, "change that of the file")
+            self._recorder.retimed(ref, mtime_ns)
 
     # -- remove ----------------------------------------------------------------------------------------
 
@@ -329,7 +361,9 @@ class Datasets:
                 self._captured.drop([row.id for row in rows])
             for statement in self._delete:
                 self._database.write_many(statement, [(row.id,) for row in rows])
-        return [ref.id for ref in wanted]
+            removed = [ref.id for ref in wanted]
+            self._recorder.removed(removed)
+        return removed
 
     def _remove_members(self, snapshot: Snapshot, place: Place, members: Sequence[Row]) -> None:
         writable_run(place.collection)
@@ -348,6 +382,10 @@ class Datasets:
     def _next_ids(self) -> tuple[int, int]:
         dataset, artifact = self._database.read(self._last_ids)[0]
         return (dataset or 0) + 1, (artifact or 0) + 1
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 10**6
 
 
 def _last_ids(schema: Schema) -> sa.Select[Any]:

@@ -51,7 +51,7 @@ def to_row(universe: Universe, table: sa.Table, element: Element, record: Record
 
 def from_row(element: Element, row: AnyRow) -> dict[str, object]:
     """Give a row as its user knows it: own key by its column's name, the timespan as one value."""
-    return _known(element, row._asdict())
+    return known(element, row._asdict())
 
 
 def from_values(element: Element, table: sa.Table, row: Sequence[Any]) -> dict[str, object]:
@@ -61,10 +61,12 @@ def from_values(element: Element, table: sa.Table, row: Sequence[Any]) -> dict[s
         name: bool(value) if value is not None and isinstance(column.type, sa.Boolean) else value
         for (name, column), value in zip(columns, row, strict=True)
     }
-    return _known(element, found)
+    return known(element, found)
 
 
-def _known(element: Element, found: dict[str, Any]) -> dict[str, object]:
+def known(element: Element, row: Mapping[str, Any]) -> dict[str, object]:
+    """Give plain values of all columns as their user knows them."""
+    found = dict(row)
     if element.is_dimension:
         found = {element.key.name if name == element.name else name: value for name, value in found.items()}
     if element.temporal:

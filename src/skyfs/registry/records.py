@@ -12,7 +12,8 @@ from ..model.dataid import Value
 from ..model.dimensions import Element, Universe
 from ..model.timespan import Timespan
 from .database import Database
-from .record_rows import Record, from_row, from_values, plain, timespan, to_row
+from .record_rows import Record, from_row, from_values, known, plain, timespan, to_row
+from .recording import Recorder
 from .regions import Regions
 from .schema import Schema
 from .statement import AnyRow, Selection, Statement
@@ -33,8 +34,9 @@ class Records:
     replaced, and what was null), so both are remembered.
     """
 
-    def __init__(self, database: Database, schema: Schema) -> None:
+    def __init__(self, database: Database, schema: Schema, recorder: Recorder) -> None:
         self._database = database
+        self._recorder = recorder
         self._schema = schema
         self._universe: Universe = schema.universe
         self._known: dict[str, dict[_Key, _Implied]] = {}
@@ -69,6 +71,7 @@ class Records:
             statement = self._insert_statement(table)
             columns = table.c.keys()
             self._database.write_many(statement, [tuple([row[name] for name in columns]) for row in new])
+            self._record(element, new)
             if element.spatial:
                 self._regions.add(element, new)
         return len(new)
@@ -297,6 +300,10 @@ class Records:
 
     # -- writing ---------------------------------------------------------------------------------------
 
+    def _record(self, element: Element, rows: Sequence[_Row]) -> None:
+        if self._recorder.on:
+            self._recorder.records(element, [known(element, row) for row in rows])
+
     def _add_parents(self, element: Element, rows: Sequence[Record]) -> None:
         """Check that what the records name is recorded; add what needs nothing beyond its key."""
         for name in dict.fromkeys((*element.requires, *element.implies)):
@@ -353,6 +360,7 @@ class Records:
         columns: list[str] = table.c.keys()
         values = [new[name] for name in columns]
         self._database.write_many(self._update_statement(element, table), [(*values, *key)])
+        self._record(element, [new])
         if element.spatial and old["region"] != new["region"]:
             self._regions.drop(element, [old])
             self._regions.add(element, [new])

@@ -13,6 +13,7 @@ from ..errors import BadDefinition, StoreError, VersionError
 from ..model.dimensions import Universe
 from .captured import Captured
 from .catalogue import Catalogue, Snapshot
+from .changelog import ChangeLog, Logs
 from .collections import Collections
 from .database import Database, State
 from .dataids import DataIds
@@ -24,6 +25,7 @@ from .lookup import Lookup
 from .place import Place
 from .provenance import Provenance
 from .queries.queries import Queries
+from .recording import Recorder
 from .records import Records
 from .schema import SCHEMA_VERSION, Schema
 from .sides import Sides
@@ -65,17 +67,18 @@ class Registry:
         Tells which types collections hold.
     """
 
-    def __init__(self, database: Database, universe: Universe) -> None:
+    def __init__(self, database: Database, universe: Universe, log: ChangeLog | None = None) -> None:
         self.universe = universe
         self._database = database
         schema = Schema(universe)
         catalogue = Catalogue(database, schema)
         symbols = Symbols(database, schema)
-        self.collections = Collections(database, schema, catalogue)
-        self.records = Records(database, schema)
-        self.sides = Sides(database, schema, catalogue, self.records)
+        recorder = Recorder(database, log if database.writable else None)
+        self.collections = Collections(database, schema, catalogue, recorder)
+        self.records = Records(database, schema, recorder)
+        self.sides = Sides(database, schema, catalogue, self.records, recorder)
         self.data_ids = DataIds(universe, self.records)
-        self.datasets = Datasets(database, schema, catalogue, symbols)
+        self.datasets = Datasets(database, schema, catalogue, symbols, recorder)
         self.captured = Captured(database, schema, symbols)
         self.lookup = Lookup(database, schema, catalogue, symbols, self.data_ids)
         self.leaves = Leaves(database, schema, symbols)
@@ -85,8 +88,17 @@ class Registry:
         self.queries = Queries(database, schema)
 
     @classmethod
-    def create(cls, place: Path | Place, universe: Mapping[str, object], *, durability: str) -> Registry:
+    def create(
+        cls,
+        place: Path | Place,
+        universe: Mapping[str, object],
+        *,
+        durability: str,
+        logs: Logs | None = None,
+    ) -> Registry:
         """Create the registry of a new repository; a path is that of a SQLite file.
+
+        ``logs`` is where all its changes are written down, from its first day.
 
         Raises
         ------
@@ -101,11 +113,14 @@ class Registry:
         database = place.create(durability=durability)
         try:
             _lay_out(database, parsed, text)
+            log = None if logs is None else logs.open(universe, durability)
+            if log is not None:
+                log.begin()
         except BaseException:
             database.close()
             place.drop()
             raise
-        return cls(database, parsed)
+        return cls(database, parsed, log)
 
     @classmethod
     def in_memory(cls, universe: Universe) -> Registry:
@@ -115,8 +130,12 @@ class Registry:
         return cls(database, universe)
 
     @classmethod
-    def open(cls, place: Path | Place, *, writable: bool, durability: str) -> Registry:
+    def open(
+        cls, place: Path | Place, *, writable: bool, durability: str, logs: Logs | None = None
+    ) -> Registry:
         """Open a registry; a path is that of a SQLite file.
+
+        ``logs`` is where its changes are written down.
 
         Raises
         ------
@@ -129,7 +148,9 @@ class Registry:
         """
         database = _place(place).open(writable=writable, durability=durability)
         try:
-            return cls(database, _universe(database))
+            mapping = _universe(database)
+            log = None if logs is None else logs.open(mapping, durability)
+            return cls(database, _parsed(database, mapping), log)
         except BaseException:
             database.close()
             raise
@@ -194,7 +215,7 @@ def _as_json(universe: Mapping[str, object]) -> str:
         raise BadDefinition("bad universe", str(error), "texts, numbers, lists and mappings") from None
 
 
-def _universe(database: Database) -> Universe:
+def _universe(database: Database) -> Mapping[str, object]:
     """Read the dimensions of a registry, when its schema is the one we know."""
     where = repr(database.name)
     try:
@@ -210,6 +231,19 @@ def _universe(database: Database) -> Universe:
         found = f"schema {meta.get('schema')!r}, this skyfs knows {SCHEMA_VERSION}"
         raise VersionError(f"registry {where}", found, "use the version of skyfs that made it")
     try:
-        return Universe.from_mapping(json.loads(meta["universe"]))
+        universe: Mapping[str, object] = json.loads(meta["universe"])
+    except (KeyError, ValueError) as error:
+        raise _damaged(database, error) from None
+    return universe
+
+
+def _parsed(database: Database, universe: Mapping[str, object]) -> Universe:
+    try:
+        return Universe.from_mapping(universe)
     except (KeyError, TypeError, ValueError) as error:
-        raise VersionError(f"registry {where}", f"its universe is damaged: {error}", "restore it") from None
+        raise _damaged(database, error) from None
+
+
+def _damaged(database: Database, error: Exception) -> VersionError:
+    found = f"its universe is damaged: {error}"
+    return VersionError(f"registry {database.name!r}", found, "make it anew: skyfs rebuild")

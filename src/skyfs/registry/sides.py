@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import BadDefinition, Conflict, NotFound
 from ..model.element import ColumnType, Element, side_table
+from ..model.manifest_line import DetachLine
 from ..model.quoting import shown
 from .catalogue import Catalogue, Snapshot
 from .database import Database
 from .record_rows import Record
+from .recording import Recorder
 from .records import Records
 from .schema import Schema, check_names
 
@@ -23,11 +25,19 @@ _KEYWORDS = frozenset(("or", "and", "not", "in", "is", "null", "overlaps"))
 class Sides:
     """Attaches side tables, and detaches them. Each call is a transaction, or part of the caller's."""
 
-    def __init__(self, database: Database, schema: Schema, catalogue: Catalogue, records: Records) -> None:
+    def __init__(
+        self,
+        database: Database,
+        schema: Schema,
+        catalogue: Catalogue,
+        records: Records,
+        recorder: Recorder,
+    ) -> None:
         self._database = database
         self._schema = schema
         self._catalogue = catalogue
         self._records = records
+        self._recorder = recorder
 
     def attach(
         self,
@@ -76,6 +86,7 @@ class Sides:
             self._database.write(table.delete().where(table.c.name == name))
             self._database.undefine(self._schema.records(sides[name]))
             self._catalogue.bump()
+            self._recorder.add(DetachLine(name))
 
     def _make(self, name: str, requires: Sequence[str], columns: Mapping[str, ColumnType | None]) -> Element:
         self._check_name(self._catalogue.current(), name)
@@ -87,6 +98,7 @@ class Sides:
         self._database.write(table.insert().values(name=name, definition=json.dumps(definition)))
         self._database.define([self._schema.records(side)])
         self._catalogue.bump()
+        self._recorder.side(side)
         return side
 
     def _check_name(self, snapshot: Snapshot, name: str) -> None:

@@ -32,9 +32,9 @@ from ...model.manifest_line import (
 )
 from ...model.timespan import Timespan
 from ..database import Clash
+from ..record_lines import from_line
 from ..registry import Registry
 from .arriving import Applied, Arrivals, OnConflict, Remove
-from .record_values import from_line
 
 
 class Applier:

@@ -35,9 +35,9 @@ from ..catalogue import CollectionEntry, Snapshot, TypeEntry
 from ..details import Detail
 from ..keys import DefaultKeys
 from ..levels import LevelFilter
+from ..record_lines import to_line
 from ..registry import Registry
 from .needed import Needed, attach_line
-from .record_values import to_line
 
 _ALL = LevelFilter({}, {})
 # Sorts datasets into lines.

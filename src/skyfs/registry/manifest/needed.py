@@ -10,8 +10,8 @@ from ...model.dataid import DataId, Value
 from ...model.dimensions import Element
 from ...model.manifest_line import MAX_ROWS, AttachLine, Line
 from ..catalogue import Snapshot
+from ..record_lines import to_line
 from ..registry import Registry
-from .record_values import to_line
 
 _Key = tuple[Value, ...]
 _Row = Mapping[str, object]

@@ -7,11 +7,11 @@ import binascii
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from ...errors import BadContent
-from ...model.dimensions import Element
-from ...model.manifest_line import RecordsLine
-from ...model.quoting import shown
-from ...model.timespan import Timespan
+from ..errors import BadContent
+from ..model.dimensions import Element
+from ..model.manifest_line import RecordsLine
+from ..model.quoting import shown
+from ..model.timespan import Timespan
 
 _FLOATS = {repr(value): value for value in (math.inf, -math.inf)}
 
