@@ -6,6 +6,8 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -17,8 +19,10 @@ from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError
 from .connection import SqliteSession, open_memory, open_reader, open_writer
 from .database import Clash, Database, State
 from .functions import raised
+from .session import Session
 from .sharing import sharing
 from .statement import Language
+from .turns import turn
 
 _TICK_NS = 50_000_000
 _LOG_INDEX_BYTES = 48
@@ -88,6 +92,15 @@ class SqliteDatabase(Database):
 
     def is_none(self, error: StoreError) -> bool:
         return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _NO_REGISTRY
+
+    @contextmanager
+    def _begun(self) -> Iterator[Session]:
+        if self._in_memory:
+            with super()._begun() as session:
+                yield session
+            return
+        with turn(self.path.parent), super()._begun() as session:
+            yield session
 
     def _open(self) -> SqliteSession:
         if self._in_memory:
