@@ -28,6 +28,8 @@ def tracing() -> None:
 def worlds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worlds]:
     """Make repositories, in memory where that can be."""
     memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=memory)) if os.access(memory, os.W_OK) else tmp_path
+    folder = (
+        Path(tempfile.mkdtemp(prefix="skyfs-crash-", dir=memory)) if os.access(memory, os.W_OK) else tmp_path
+    )
     yield Worlds(folder, lambda: request.getfixturevalue("s3"), lambda: request.getfixturevalue("postgres"))
     shutil.rmtree(folder)
