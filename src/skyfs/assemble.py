@@ -61,7 +61,8 @@ def create(  # noqa: PLR0913 - the design names them; all but the folder have a 
     shared
         Whether other users may use it: permissions follow the umask, and nothing is registered by writing.
     options
-        More of the configuration: ``auto_register``, ``durability``, ``admins``, ``formats``, ``schema``.
+        More of the configuration: ``auto_register``, ``durability``, ``admins``, ``formats``, ``schema``,
+        ``allow_network_filesystem``.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def open_repository(
         Where `Repository.put` writes when no RUN is named.
     overrides
         Values that stand above those of the repository's file this time: ``cache``, ``stores``, ``formats``,
-        ``on_missing``, ``auto_register``, ``durability``.
+        ``on_missing``, ``auto_register``, ``durability``, ``allow_network_filesystem``.
 
     Raises
     ------
@@ -256,7 +257,7 @@ def registry_place(folder: Path, config: Config) -> Place:
         When what it needs is not installed.
     """
     if not is_server(config.registry):
-        return SqliteFile(folder / config.registry)
+        return SqliteFile(folder / config.registry, allow_network=config.allow_network_filesystem)
     from .registry.postgres.address import Address
 
     address = Address.parse(config.registry, config.schema)

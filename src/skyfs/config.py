@@ -56,6 +56,9 @@ class Config:
         What writing to a new path may register: nothing, types, or records too.
     durability
         ``power``: a put survives loss of power; ``process``: it survives the death of the process.
+    allow_network_filesystem
+        Whether a registry in a SQLite file may be written on a filesystem of another machine (NFS, say),
+        because one machine alone ever writes.
     shared
         Whether other users may read and write (by the file system's permissions).
     admins
@@ -76,6 +79,7 @@ class Config:
     cache: CacheConfig = field(default_factory=CacheConfig)
     auto_register: AutoRegister = "types"
     durability: Durability = "power"
+    allow_network_filesystem: bool = False
     shared: bool = False
     admins: tuple[str, ...] = ()
     formats: Mapping[str, object] = field(default_factory=dict)
@@ -139,6 +143,8 @@ class Config:
         values["stores"] = [store.to_mapping() for store in self.stores]
         values |= {"on_missing": self.on_missing, "cache": self.cache.to_mapping()}
         values |= {"auto_register": self.auto_register, "durability": self.durability, "shared": self.shared}
+        if self.allow_network_filesystem:
+            values["allow_network_filesystem"] = True
         values |= {"admins": list(self.admins), "formats": dict(self.formats)}
         return values
 
@@ -165,6 +171,7 @@ def _check(key: str, value: object, known: set[str], origin: str) -> None:
             f"configuration {origin}", f"unknown key {key!r}", f"did you mean {near[0]}?" if near else ""
         )
     kinds = {"shared": bool, "formats": Mapping, "stores": list, "admins": list, "cache": Mapping}
+    kinds["allow_network_filesystem"] = bool
     kind = kinds.get(key, str)
     if not isinstance(value, kind):
         raise BadConfig(f"configuration {origin}", f"{key}: {value!r}", f"{kind.__name__} is wanted")

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 )
 @click.option("--schema", help="Schema of that database, made for it. Default: the repository's name.")
 @click.option(
+    "--allow-network-filesystem",
+    is_flag=True,
+    default=None,
+    help="Keep a SQLite file on NFS and the like, because one machine alone will ever write.",
+)
+@click.option(
     "--store",
     "stores",
     metavar="NAME=URL",
@@ -61,7 +67,7 @@ def init(  # noqa: PLR0913 - one for each option
     universe: str | None,
     stores: tuple[str, ...],
     store_options: tuple[str, ...],
-    **options: str | None,
+    **options: str | bool | None,
 ) -> None:
     """Create a repository in DIR, a folder that is new or empty."""
     import skyfs

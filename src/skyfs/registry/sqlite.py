@@ -6,6 +6,8 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -13,12 +15,15 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError
+from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError, Unsupported
 from .connection import SqliteSession, open_memory, open_reader, open_writer
 from .database import Clash, Database, State
 from .functions import raised
+from .network import network_filesystem
+from .session import Session
 from .sharing import sharing
 from .statement import Language
+from .turns import turn
 
 _TICK_NS = 50_000_000
 _LOG_INDEX_BYTES = 48
@@ -41,6 +46,8 @@ class SqliteDatabase(Database):
         ``power``: a commit survives loss of power; ``process``: it survives the death of the process.
     in_memory
         Whether it lives in the memory of this process, while it is open; ``path`` is only its name then.
+    network
+        The filesystem of another machine that it lies on: it is read only while nobody writes.
     """
 
     language = Language(sqlite.dialect(paramstyle="numeric"), re.compile(r":(\d+)"), "?")
@@ -57,6 +64,7 @@ class SqliteDatabase(Database):
         durability: str = "power",
         create: bool = False,
         in_memory: bool = False,
+        network: str = "",
     ) -> None:
         if not create and not path.is_file():
             raise NotFound(f"no registry {str(path)!r}", todo="create a repository with: skyfs init DIR")
@@ -65,6 +73,7 @@ class SqliteDatabase(Database):
         self._durability = durability
         self._create = create
         self._in_memory = in_memory
+        self._network = network
         if not writable:
             sharing.keep(self)
 
@@ -89,10 +98,21 @@ class SqliteDatabase(Database):
     def is_none(self, error: StoreError) -> bool:
         return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _NO_REGISTRY
 
+    @contextmanager
+    def _begun(self) -> Iterator[Session]:
+        if self._in_memory:
+            with super()._begun() as session:
+                yield session
+            return
+        with turn(self.path.parent), super()._begun() as session:
+            yield session
+
     def _open(self) -> SqliteSession:
         if self._in_memory:
             return open_memory(self.path)
         try:
+            if self._network and os.path.exists(f"{self.path}-wal"):
+                raise _refused("read", self.path, self._network)
             if self.writable:
                 return open_writer(self.path, durability=self._durability, create=self._create)
             return open_reader(self.path)
@@ -121,14 +141,27 @@ class SqliteDatabase(Database):
 
 
 class SqliteFile:
-    """Where the registry of a repository is: a file."""
+    """Where the registry of a repository is: a file.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Parameters
+    ----------
+    allow_network
+        Whether it may be written on a filesystem of another machine, because one machine alone ever does.
+    """
+
+    def __init__(self, path: Path, *, allow_network: bool = False) -> None:
+        self.path, self._allow_network = path, allow_network
 
     def create(self, *, durability: str) -> SqliteDatabase:
-        """Make the file, so that of two processes that create the same registry one fails."""
+        """Make the file, so that of two processes that create the same registry one fails.
+
+        Raises
+        ------
+        Unsupported
+            When it would lie on a filesystem of another machine.
+        """
         try:
+            self._require_local(self.path.parent)
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError:
             todo = "open the repository, or choose another place"
@@ -139,13 +172,38 @@ class SqliteFile:
         return SqliteDatabase(self.path, writable=True, durability=durability, create=True)
 
     def open(self, *, writable: bool, durability: str) -> SqliteDatabase:
-        """Open it; raises NotFound."""
-        return SqliteDatabase(self.path, writable=writable, durability=durability)
+        """Open it; raises NotFound, and Unsupported as `create` does."""
+        network = ""
+        if self.path.is_file():
+            network = self._require_local(self.path) if writable else self._network(self.path)
+        return SqliteDatabase(self.path, writable=writable, durability=durability, network=network)
+
+    def _network(self, path: Path) -> str:
+        return "" if self._allow_network else network_filesystem(path)
+
+    def _require_local(self, path: Path) -> str:
+        network = self._network(path)
+        if network:
+            raise _refused("write", self.path, network)
+        return network
 
     def drop(self) -> None:
         """Delete it."""
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+
+def _refused(verb: str, path: Path, network: str) -> Unsupported:
+    """Tell what SQLite cannot do: its log needs memory that all writers share (sqlite.org/wal.html)."""
+    found = f"it lies on a network filesystem ({network}), where SQLite's locks do not hold"
+    todo = (
+        "make the repository on a local disk (stores may lie anywhere), or with --registry postgresql://..."
+    )
+    if verb == "read":
+        found, todo = f"somebody writes to it, and {found}", "read it when the writer has ended"
+    else:
+        todo += "; if one machine alone ever writes: allow_network_filesystem"
+    return Unsupported(f"{verb} the registry {str(path)!r}", found, todo)
 
 
 def _look(path: str) -> tuple[int, int, int] | None:

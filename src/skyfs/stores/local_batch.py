@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +20,9 @@ from .intent import Intent, Mark
 from .journal import Journal
 from .keys import check_key, folder_of
 from .staged import StagedFile, buffered, digest_of
+
+# What filesystems without hard links say (FAT, some in FUSE): no file can get its name in one step there.
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class _State(Enum):
@@ -224,7 +228,13 @@ class LocalBatch(Batch):
         except FileNotFoundError:
             raise  # the folder was pruned; it is made again
         except OSError as error:
-            raise translate(error, f"write {key!r} in store {self._name!r}") from error
+            asked = f"write {key!r} in store {self._name!r}"
+            if error.errno in _NO_LINKS:
+                found = f"its filesystem makes no hard link: {error.strerror}"
+                raise StoreError(
+                    asked, found, "put the store on one that does (ext4, xfs, NFS...)"
+                ) from error
+            raise translate(error, asked) from error
 
     # -- settling and taking back
 
