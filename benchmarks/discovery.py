@@ -78,21 +78,35 @@ QUESTIONS = [
 class Process:
     """One side, in a process of its own."""
 
-    def __init__(self, python: str, side: str, folder: Path) -> None:
+    def __init__(self, python: str, side: str, folder: Path, *options: str) -> None:
         source = str(HERE.parent / "src")
+        self._given = (python, side, folder, *options)
         self._process = subprocess.Popen(
-            [python, str(HERE / "sides" / "worker.py"), side, str(folder)],
+            [python, str(HERE / "sides" / "worker.py"), side, str(folder), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"} | ({"PYTHONPATH": source} if side == "ours" else {}),
+            env={**os.environ, "OMP_NUM_THREADS": "1"}
+            | ({"PYTHONPATH": source} if side.endswith("ours") else {}),
         )
+
+    def again(self) -> Process:
+        """Start another process of the same side, in the same folder."""
+        return Process(*self._given)
 
     def ask(self, do: str, calls: Sequence[Sequence[object]]) -> Any:  # noqa: ANN401 - JSON
         """Call a method of the side some times; give the answers, and the seconds that each took."""
+        self.tell(do, calls)
+        return self.answer(do)
+
+    def tell(self, do: str, calls: Sequence[Sequence[object]]) -> None:
+        """Begin what `ask` does."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         print(json.dumps({"do": do, "with": calls}), file=self._process.stdin, flush=True)
+
+    def answer(self, do: str) -> Any:  # noqa: ANN401 - JSON
+        """Wait for what `tell` began."""
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise SystemExit(f"{do}: the process ended with status {self._process.wait()}")

@@ -21,7 +21,7 @@ class Side:
     def define(self) -> int:
         """Register types, cameras and sky."""
         for element, records in {**content.cameras(), **content.sky()}.items():
-            self._repo.insert(element, map(_typed, records))
+            self._repo.insert(element, map(typed, records))
         self._repo.register("calexp", ["visit", "detector"], "Dict")
         self._repo.register("flat", ["physical_filter", "detector"], "Dict", calibration=True)
         return 0
@@ -31,12 +31,12 @@ class Side:
         if first == 0:
             self._repo.insert("day_obs", content.nights(visits))
         for element, make in _OBSERVED.items():
-            self._repo.insert(element, map(_typed, make(first, last)))
+            self._repo.insert(element, map(typed, make(first, last)))
         return last - first
 
     def place(self, first: int, last: int) -> int:
         """Insert the regions of detectors."""
-        return self._repo.insert("visit_detector_region", map(_typed, content.footprints(first, last)))
+        return self._repo.insert("visit_detector_region", map(typed, content.footprints(first, last)))
 
     def declare(self, first: int, last: int) -> int:
         """Declare the datasets of visits."""
@@ -115,7 +115,8 @@ _OBSERVED = {
 }
 
 
-def _typed(record: content.Record) -> content.Record:
+def typed(record: content.Record) -> content.Record:
+    """Give a record with regions as this side wants them."""
     region = record.get("region")
     return record if region is None else {**record, "region": _polygon(region)}  # type: ignore[arg-type]
 

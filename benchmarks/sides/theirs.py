@@ -25,7 +25,7 @@ class Side:
         cameras = content.cameras()
         cameras["instrument"][0].update(visit_max=10**7, exposure_max=10**7, visit_system=0)
         for element, records in {**cameras, **content.sky()}.items():
-            self._registry.insertDimensionData(element, *map(_typed, records))
+            self._registry.insertDimensionData(element, *map(typed, records))
         for name, dimensions, calibration in (
             ("calexp", ("instrument", "visit", "detector"), False),
             ("flat", ("instrument", "physical_filter", "detector"), True),
@@ -41,14 +41,14 @@ class Side:
     def observe(self, first: int, last: int, visits: int) -> int:
         """Insert visits and exposures."""
         if first == 0:
-            self._registry.insertDimensionData("day_obs", *map(_typed, content.nights(visits)))
+            self._registry.insertDimensionData("day_obs", *map(typed, content.nights(visits)))
         for element, make in _OBSERVED.items():
-            self._registry.insertDimensionData(element, *map(_typed, make(first, last)))
+            self._registry.insertDimensionData(element, *map(typed, make(first, last)))
         return last - first
 
     def place(self, first: int, last: int) -> int:
         """Insert the regions of detectors."""
-        records = [_typed(record) for record in content.footprints(first, last)]
+        records = [typed(record) for record in content.footprints(first, last)]
         self._registry.insertDimensionData("visit_detector_region", *records)
         return len(records)
 
@@ -153,7 +153,8 @@ _OBSERVED = {
 }
 
 
-def _typed(record: content.Record) -> dict[str, Any]:
+def typed(record: content.Record) -> dict[str, Any]:
+    """Give a record with regions and times as this side wants them."""
     own: dict[str, Any] = dict(record)
     if "region" in own:
         own["region"] = _polygon(own["region"])

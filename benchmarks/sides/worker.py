@@ -1,4 +1,4 @@
-"""One side of a comparison in a process of its own: ``python worker.py ours|theirs FOLDER``.
+"""One side of a comparison in a process of its own: ``python worker.py MODULE FOLDER [OPTION...]``.
 
 Reads commands as JSON lines: a method and the arguments of some calls. Answers each with a line: the seconds
 of each call, what was found, and how far resident memory rose.
@@ -20,7 +20,7 @@ from typing import Any
 def main() -> None:
     """Answer until the commands end."""
     channel, sys.stdout = sys.stdout, sys.stderr
-    side: Any = importlib.import_module(sys.argv[1]).Side(Path(sys.argv[2]))
+    side: Any = importlib.import_module(sys.argv[1]).Side(Path(sys.argv[2]), *sys.argv[3:])
     for line in sys.stdin:
         command = json.loads(line)
         answers = _run(getattr(side, command["do"]), command["with"])

@@ -18,6 +18,10 @@ JOURNALS = f"{PRIVATE}/journal"
 STAGING = f"{PRIVATE}/staging"
 SUFFIX = ".journal"
 
+_ROOM_BYTES = 1 << 14
+"""So much is written full of zeros at first: to sync what is written over it, nothing of the file's size and
+place needs to be, which takes half as long (ext4)."""
+
 _RETRIES = 1000  # recovery removes a new journal only when it comes between two system calls
 
 
@@ -34,6 +38,7 @@ class Journal:
         self._name = ""
         self._lock = threading.Lock()
         self._descriptor = -1
+        self._end = 0
         self._last_batch = 0
         self._last_file = 0
         self._in_flight: set[int] = set()
@@ -62,7 +67,7 @@ class Journal:
             os.fdatasync(self._descriptor)
 
     def end(self, number: int) -> None:
-        """Write down that a batch is over; with no other in flight, empty the file instead.
+        """Write down that a batch is over; with no other in flight, write zeros over all instead.
 
         A disk that is full or failing is no reason to fail: an intent without an end is looked at after
         our death, and nothing is left to do for it.
@@ -74,7 +79,7 @@ class Journal:
                 if self._in_flight:
                     self._write(end_line(number))
                 else:
-                    os.ftruncate(self._descriptor, 0)
+                    self._clear()
 
     def require_usable(self) -> None:
         """Raise StoreError when this journal was closed or belongs to the parent process."""
@@ -121,7 +126,7 @@ class Journal:
             with suppress(OSError):
                 self._remove()
             raise
-        self._descriptor = descriptor
+        self._descriptor, self._end = descriptor, 0
 
     def _new_file(self, made: set[str]) -> int:
         """Make and lock a journal under a new name."""
@@ -130,6 +135,7 @@ class Journal:
             descriptor = self._folders.within(JOURNALS, made, self._create)
             try:
                 if _locked(descriptor):
+                    os.pwrite(descriptor, bytes(_ROOM_BYTES), 0)
                     return descriptor
             except OSError:
                 os.close(descriptor)
@@ -138,13 +144,22 @@ class Journal:
         raise StoreError(f"lock of a journal under {self._folders.root!r}", "others take it", "try again")
 
     def _create(self, folder: int) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         return os.open(self._name + SUFFIX, flags, self._folders.file_mode, dir_fd=folder)
 
     def _write(self, line: bytes) -> None:
-        written = 0
+        # What a full disk cut short is written over by the next line.
+        start, written = self._end, 0
         while written < len(line):
-            written += os.write(self._descriptor, line[written:])
+            written += os.pwrite(self._descriptor, line[written:], start + written)
+        self._end = start + written
+
+    def _clear(self) -> None:
+        """Leave nothing but zeros, and no more of them than at first."""
+        if self._end > _ROOM_BYTES:
+            os.ftruncate(self._descriptor, _ROOM_BYTES)
+        os.pwrite(self._descriptor, bytes(min(self._end, _ROOM_BYTES)), 0)
+        self._end = 0
 
     def _remove(self) -> None:
         """Remove the staging folder, which is empty, then the file, last: it marks the folder as ours."""

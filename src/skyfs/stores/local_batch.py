@@ -58,6 +58,8 @@ class LocalBatch(Batch):
             usable = self._journal.require_usable
             path = self._folders.path(staging)
             raw = StagedFile(path, self._folders.file_mode, key, self._name, usable)
+        # Of many, so many descriptors would stay open.
+        raw.kept = len(self._entries) < SYNC_EACH_MAX
         self._entries[key] = Entry(staging, raw=raw)
         file = buffered(raw)
         self._files.append(file)
@@ -146,35 +148,30 @@ class LocalBatch(Batch):
 
     # -- publishing
 
+    @property
+    def _sync_each(self) -> bool:
+        """Whether files are synced one by one: of many, the filesystem is synced once."""
+        return self._folders.durable and len(self._entries) <= SYNC_EACH_MAX
+
     def _seal(self) -> dict[str, Content]:
-        """Close and digest all files; a few are synced here, many at once in `_write_down`."""
-        each = self._folders.durable and len(self._entries) <= SYNC_EACH_MAX
+        """Close and digest all files."""
         contents: dict[str, Content] = {}
         for file in self._files:
             file.close()
         for key, entry in self._entries.items():
             with failing("write", key, self._name):
-                contents[key] = self._seal_one(entry, key, sync=each)
+                contents[key] = self._seal_one(entry, key)
         return contents
 
-    def _seal_one(self, entry: Entry, key: str, *, sync: bool) -> Content:
-        path = self._folders.path(entry.staging)
-        if entry.raw is not None and entry.raw.failed is not None:
+    def _seal_one(self, entry: Entry, key: str) -> Content:
+        path, raw = self._folders.path(entry.staging), entry.raw
+        if raw is not None and raw.failed is not None:
             asked = f"publish {key!r} in store {self._name!r}"
-            raise StoreError(asked, f"an earlier {entry.raw.failed}", "begin a new batch")
-        state = os.stat(path)
+            raise StoreError(asked, f"an earlier {raw.failed}", "begin a new batch")
+        state = os.stat(path) if raw is None or not raw.kept else raw.state()
         if entry.mark is not None:
             require_same(entry.mark, Mark.of(state), f"adoption of {key!r}")
-        sha256 = entry.raw.sha256(state.st_size) if entry.raw is not None else entry.sha256
-        unread = entry.raw is not None and sha256 is None
-        if unread or (sync and entry.how is not Adoption.SYMLINK):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                sha256 = digest_of(descriptor) if unread else sha256
-                if sync:
-                    os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        sha256 = entry.sha256 if raw is None else raw.sha256(state.st_size) or _read_again(path)
         return Content(state.st_size, sha256, state.st_mtime_ns)
 
     def _write_down(self) -> None:
@@ -185,18 +182,7 @@ class LocalBatch(Batch):
         )
         with failing("write the journal for", self._some_key(), self._name):
             self._number = self._journal.append(intent)
-            if self._folders.durable and len(self._entries) > SYNC_EACH_MAX:
-                self._sync_staged()
-            else:
-                self._journal.sync()
-
-    def _sync_staged(self) -> None:
-        if sync_filesystem(self._folders.root or "/"):
-            return
-        for entry in self._entries.values():
-            if entry.how is not Adoption.SYMLINK:
-                sync_path(self._folders.path(entry.staging))
-        self._journal.sync()
+            self._journal.sync()
 
     def _link(self) -> None:
         by_folder: dict[str, list[str]] = {}
@@ -207,7 +193,22 @@ class LocalBatch(Batch):
                 self._folders.within(folder, self._touched, partial(self._link_in, keys))
             self._touched.add(folder)
         with failing("sync after writing", self._some_key(), self._name):
-            self._folders.sync(self._touched)
+            self._sync_linked()
+
+    def _sync_linked(self) -> None:
+        """Make files and their names durable: after the links, so that one sync makes both so.
+
+        Until here a name without its bytes may be what a power failure leaves. The intent is durable, so
+        that recovery takes it away, and no row names it.
+        """
+        if self._folders.durable and not self._sync_each and sync_filesystem(self._folders.root or "/"):
+            return
+        for entry in self._entries.values() if self._folders.durable else ():
+            if entry.raw is not None and entry.raw.kept:
+                entry.raw.sync()
+            elif entry.how is not Adoption.SYMLINK:
+                sync_path(self._folders.path(entry.staging))
+        self._folders.sync(self._touched)
 
     def _link_in(self, keys: list[str], folder: int) -> None:
         """Link these keys, taking them off the list: the folder may vanish between two of them."""
@@ -269,6 +270,8 @@ class LocalBatch(Batch):
 
     def _end(self) -> None:
         for entry in self._entries.values():
+            if entry.raw is not None:
+                entry.raw.release()
             with suppress(OSError):  # recovery sweeps what stays
                 os.unlink(self._folders.path(entry.staging))
         if self._number:
@@ -277,3 +280,12 @@ class LocalBatch(Batch):
 
     def _some_key(self) -> str:
         return next(iter(self._entries or self._deletions), "")
+
+
+def _read_again(path: str) -> bytes:
+    """Digest what was not written in order."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return digest_of(descriptor)
+    finally:
+        os.close(descriptor)

@@ -24,6 +24,11 @@ class StagedFile(io.RawIOBase):
 
     Reading and writing are positional: a forked child that flushes or seeks its copy of this object
     cannot move the position of the parent's.
+
+    Attributes
+    ----------
+    kept
+        Set by who wants to sync it after it was closed: its descriptor stays open until `release`.
     """
 
     def __init__(self, path: str, mode: int, key: str, store: str, usable: Callable[[], None]) -> None:
@@ -33,6 +38,7 @@ class StagedFile(io.RawIOBase):
         self._in_order = True
         self._position = 0
         self.failed: BaseException | None = None
+        self.kept = False
         self._descriptor = -1
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
@@ -96,10 +102,28 @@ class StagedFile(io.RawIOBase):
         return size
 
     def close(self) -> None:
-        if not self.closed and self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if not self.kept:
+            self.release()
         super().close()
+
+    def release(self) -> None:
+        """Close the descriptor, also of a file that is kept."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def state(self) -> os.stat_result:
+        """Look at a file that is kept."""
+        return os.fstat(self._descriptor)
+
+    def sync(self) -> None:
+        """Make a file that is kept durable, with the names that it has by now."""
+        os.fsync(self._descriptor)
+
+    def __del__(self) -> None:
+        self.kept = False
+        super().__del__()
+        self.release()
 
     def _note(self, data: memoryview, count: int) -> None:
         if self._position == self._digested:
