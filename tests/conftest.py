@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -108,3 +109,9 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip(reason)
     with postgres_server() as server:
         yield server
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there before the first test out of garbage collections: tests collect all there is."""
+    gc.collect()
+    gc.freeze()

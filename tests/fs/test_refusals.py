@@ -31,6 +31,13 @@ A = "/Cam/runs/a"
 ONE = f"{A}/calexp/instrument=Cam/day_obs=20260101/visit=101/detector=1"
 NEW = "/u/me/calexp/instrument=Cam/visit=101/detector"
 
+
+@pytest.fixture(scope="module")
+def sample(kept_sample: Sample) -> Sample:
+    """One sample for all: what is refused leaves it as it was."""
+    return kept_sample
+
+
 # Path, exception, the builtin that it is as well, what the message says.
 WRITES: list[tuple[str, type[SkyfsError], type[Exception], str]] = [
     (f"{ONE}.json", Exists, FileExistsError, "exists already"),
