@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
@@ -91,9 +92,9 @@ def new(tmp_path: Path) -> Iterator[Empty]:
     """Give an empty repository by each call."""
     with ExitStack() as stack:
 
-        def made(name: str, **more: Any) -> Repository:  # noqa: ANN401
+        def made(folder: str, **more: Any) -> Repository:  # noqa: ANN401
             return stack.enter_context(
-                skyfs.create(tmp_path / name, **{"options": {"durability": "process"}, **more})
+                skyfs.create(tmp_path / folder, **{"options": {"durability": "process"}, **more})
             )
 
         yield made
@@ -116,8 +117,6 @@ def state(repo: Repository) -> list[bytes]:
 
 
 def _plain(line: Line) -> bytes:
-    import json
-
     found = json.loads(write(line))
     for row in found.get("datasets", {}).get("rows", ()):
         row[5] = [[one[2], one[3], one[4], one[5], one[7]] for one in row[5]]
