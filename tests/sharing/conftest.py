@@ -21,6 +21,7 @@ from skyfs.registry.manifest.describing import Description
 from skyfs.repository import Repository
 from skyfs.testing.postgres_server import PostgresServer
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 _numbers = count()
 NIGHTS = (20131102, 20131103)
 EXPOSURES = {1: NIGHTS[0], 2: NIGHTS[0], 3: NIGHTS[1]}

@@ -53,8 +53,16 @@ def choosing(command: _Command) -> _Command:
 @choosing
 @click.option("-o", "--output", "target", required=True, metavar="FILE", help="FILE.tar, FILE.jsonl, or -.")
 @click.option("--no-bytes", is_flag=True, help="Lines alone, as FILE.jsonl has them.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["skyfs", "rubin"]),
+    default="skyfs",
+    show_default=True,
+    help="rubin: YAML for a Rubin data butler, which names files where they are.",
+)
 @click.pass_obj
-def export(session: Session, /, *, target: str, no_bytes: bool, **asked: Any) -> None:  # noqa: ANN401 - click's values
+def export(session: Session, /, *, target: str, no_bytes: bool, form: str, **asked: Any) -> None:  # noqa: ANN401 - click's values
     """Write datasets with all that belongs to them into FILE, for skyfs import elsewhere.
 
     FILE.tar has bytes, FILE.jsonl lines alone; - is standard output. With datasets go records, rows of side
@@ -64,7 +72,9 @@ def export(session: Session, /, *, target: str, no_bytes: bool, **asked: Any) ->
     """
     repository = session.repository()
     what = _chosen(asked)
-    if target == "-":
+    if form == "rubin":
+        number = repository.export_rubin(target, **what)
+    elif target == "-":
         if sys.stdout.isatty():
             raise click.UsageError("an export is no text for a terminal: send it to a file or program")
         number = repository.export(sys.stdout.buffer, files=not no_bytes, **what)

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from ..errors import BadArgument, NotFound, StoreError
+from ..storage_config import without_password
 from .base import Base, Collections
 from .naming import collections_named, types_named
 
 if TYPE_CHECKING:
-    from ..model.manifest_line import Line
+    from ..model.manifest_line import FileRow, Line
     from ..registry.manifest.arriving import Applied, OnConflict
     from ..sharing.intake import Intake
     from ..sharing.selecting import Selection
@@ -74,6 +75,54 @@ class Sharing(Base):
             if files is False or (files is None and not with_bytes):
                 return export_lines(self.described(chosen), target)
             return export_archive(self.described(chosen, keys=True), FromStores(self.stores), target, done)
+
+    def export_rubin(
+        self,
+        file: str | os.PathLike[str],
+        types: str | Iterable[str] | None = None,
+        *,
+        collections: Collections = None,
+        where: str | None = None,
+        bind: Mapping[str, object] | None = None,
+        **data_id: object,
+    ) -> int:
+        """Write a YAML export that Rubin data butlers import; it names files where they are.
+
+        Left out is what a butler has no word for: captured values, provenance, side tables, and datasets
+        without bytes. Give it to ``Butler.import_(filename=..., transfer="direct")``, or "copy".
+
+        Parameters
+        ----------
+        file
+            The YAML file.
+        types, collections, where, bind, **data_id
+            What is chosen, as of `export`.
+
+        Returns
+        -------
+        int
+            How many datasets.
+
+        Raises
+        ------
+        Unsupported
+            When butlers cannot read the files of a type, or know no such dimensions.
+        """
+        from ..sharing.rubin import RubinExport
+
+        chosen = self.selection(types, collections, where, bind, data_id)
+        lines = self.described(chosen, keys=True)
+        with _replaced(os.path.abspath(os.fspath(file))) as target:
+            return RubinExport(self.registry.universe, self._url, target).write(lines)
+
+    def _url(self, file: FileRow) -> str:
+        """Give the path or URL of a file."""
+        urls = {store.name: store.url for store in self.config.stores}
+        url, key = urls.get(file.store, ""), str(file.key)
+        if "://" in url and not url.startswith(("file:", "local:")):
+            return f"{without_password(url).rstrip('/')}/{key}"
+        with self.stores[file.store].open(key) as source:
+            return str(source.local_path)
 
     def import_manifest(
         self,
@@ -222,21 +271,26 @@ def _written(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[IO[byte
     path = os.path.abspath(os.fspath(file))
     if not path.endswith((".tar", ".jsonl")):
         raise BadArgument(f"export to {path!r}", "the name tells no format", ".tar has bytes, .jsonl none")
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=os.path.dirname(path), prefix=".export.", delete=False
-        ) as target:
-            try:
-                yield target, path.endswith(".tar")
-                target.flush()
-                os.fsync(target.fileno())
-                os.chmod(target.name, 0o644)
-                os.replace(target.name, path)
-            except BaseException:
-                os.unlink(target.name)
-                raise
-    except FileNotFoundError as error:
-        raise NotFound(f"export to {path!r}", "its folder does not exist") from error
+    with _replaced(path) as target:
+        yield target, path.endswith(".tar")
+
+
+@contextmanager
+def _replaced(path: str) -> Iterator[IO[bytes]]:
+    """Give a file that lies under a path when it is whole."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise NotFound(f"export to {path!r}", "its folder does not exist")
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".export.", delete=False) as target:
+        try:
+            yield target
+            target.flush()
+            os.fsync(target.fileno())
+            os.chmod(target.name, 0o644)
+            os.replace(target.name, path)
+        except BaseException:
+            os.unlink(target.name)
+            raise
 
 
 @contextmanager
