@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
-from . import index, storing
+from . import index, roots, storing
+from .abc.store import Store
 from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
 from .errors import BadConfig, Exists, MissingPackage, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
@@ -25,6 +26,7 @@ from .repository import Repository
 from .repository.eliding import Elided
 from .storage_config import is_server, with_hidden_password
 from .stores.local import LocalStore
+from .stores.moved import MovedStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
 
 _NONE: Mapping[str, object] = MappingProxyType({})
@@ -161,22 +163,6 @@ def locate(location: str | os.PathLike[str], environment: Environment) -> Path:
     return Path(index.find(environment, text))
 
 
-def destroy(location: str | os.PathLike[str], *, environment: Environment | None = None) -> None:
-    """Delete a repository's folder and registry with all that they hold, and take its name out of the index.
-
-    What lies in stores outside the folder stays.
-    """
-    environment = environment or Environment.current()
-    folder = locate(location, environment)
-    config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
-    name = config.name
-    if is_server(config.registry):
-        registry_place(folder, config).drop()
-    shutil.rmtree(folder)
-    if index.all_names(environment).get(name) == str(folder):
-        index.remove(environment, name)
-
-
 def _new_config(
     folder: Path,
     name: str | None,
@@ -279,7 +265,7 @@ def _open_folder(
     registry = Registry.open(place, writable=writable, durability=config.durability, logs=logs)
     opening = storing.Opening(folder, config, environment, writable=writable)
     stores = {store.name: opening.open(store) for store in config.stores}
-    stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
+    stores[IN_PLACE] = _in_place(folder, registry)
     repository = Repository(folder, config, registry, stores, Formats.load(config.formats), environment.user)
     _elide(repository)
     if opening.cache is not None:
@@ -288,6 +274,19 @@ def _open_folder(
     if writable:
         repository.recover()
     return repository
+
+
+def _in_place(folder: Path, registry: Registry) -> Store:
+    """Give the store of files that are registered where they are; some may have moved with the folder."""
+    store = LocalStore("/", name=IN_PLACE, writable=False)
+    old, new = roots.recorded(folder), roots.real(folder)
+    if old is None or old == new:
+        return store
+    if registry.writable:
+        registry.files.rebase(IN_PLACE, old, new)
+        roots.record(folder)
+        return store
+    return MovedStore(store, old, new)
 
 
 def _elide(repository: Repository) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
@@ -20,6 +21,7 @@ from skyfs.registry.manifest.describing import Description
 from skyfs.repository import Repository
 from skyfs.testing.postgres_server import PostgresServer
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 _numbers = count()
 NIGHTS = (20131102, 20131103)
 EXPOSURES = {1: NIGHTS[0], 2: NIGHTS[0], 3: NIGHTS[1]}
@@ -91,9 +93,9 @@ def new(tmp_path: Path) -> Iterator[Empty]:
     """Give an empty repository by each call."""
     with ExitStack() as stack:
 
-        def made(name: str, **more: Any) -> Repository:  # noqa: ANN401
+        def made(folder: str, **more: Any) -> Repository:  # noqa: ANN401
             return stack.enter_context(
-                skyfs.create(tmp_path / name, **{"options": {"durability": "process"}, **more})
+                skyfs.create(tmp_path / folder, **{"options": {"durability": "process"}, **more})
             )
 
         yield made
@@ -116,8 +118,6 @@ def state(repo: Repository) -> list[bytes]:
 
 
 def _plain(line: Line) -> bytes:
-    import json
-
     found = json.loads(write(line))
     for row in found.get("datasets", {}).get("rows", ()):
         row[5] = [[one[2], one[3], one[4], one[5], one[7]] for one in row[5]]

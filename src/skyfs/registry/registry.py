@@ -19,6 +19,7 @@ from .database import Database, State
 from .dataids import DataIds
 from .datasets import Datasets
 from .details import Details
+from .files import Files
 from .holdings import Holdings
 from .leaves import Leaves
 from .lookup import Lookup
@@ -61,6 +62,8 @@ class Registry:
         Tells what datasets were made from.
     details
         Tells what else is kept of datasets.
+    files
+        Finds files by where they lie.
     queries
         Answers questions.
     holdings
@@ -84,6 +87,7 @@ class Registry:
         self.leaves = Leaves(database, schema, symbols)
         self.provenance = Provenance(database, schema)
         self.details = Details(database, schema)
+        self.files = Files(database, schema, symbols)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
 

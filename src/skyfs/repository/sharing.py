@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from ..errors import BadArgument, NotFound, StoreError
+from ..storage_config import without_password
 from .base import Base, Collections
 from .naming import collections_named, types_named
 
 if TYPE_CHECKING:
-    from ..model.manifest_line import Line
+    from ..model.manifest_line import FileRow, Line
     from ..registry.manifest.arriving import Applied, OnConflict
+    from ..sharing.intake import Intake
     from ..sharing.selecting import Selection
 
 Done = Callable[[int], None]
@@ -68,11 +70,59 @@ class Sharing(Base):
         from ..sharing.deliveries import FromStores
         from ..sharing.exporting import export_archive, export_lines
 
-        chosen = self._selection(types, collections, where, bind, data_id)
+        chosen = self.selection(types, collections, where, bind, data_id)
         with _written(file) as (target, with_bytes):
             if files is False or (files is None and not with_bytes):
                 return export_lines(self.described(chosen), target)
             return export_archive(self.described(chosen, keys=True), FromStores(self.stores), target, done)
+
+    def export_rubin(
+        self,
+        file: str | os.PathLike[str],
+        types: str | Iterable[str] | None = None,
+        *,
+        collections: Collections = None,
+        where: str | None = None,
+        bind: Mapping[str, object] | None = None,
+        **data_id: object,
+    ) -> int:
+        """Write a YAML export that Rubin data butlers import; it names files where they are.
+
+        Left out is what a butler has no word for: captured values, provenance, side tables, and datasets
+        without bytes. Give it to ``Butler.import_(filename=..., transfer="direct")``, or "copy".
+
+        Parameters
+        ----------
+        file
+            The YAML file.
+        types, collections, where, bind, **data_id
+            What is chosen, as of `export`.
+
+        Returns
+        -------
+        int
+            How many datasets.
+
+        Raises
+        ------
+        Unsupported
+            When butlers cannot read the files of a type, or know no such dimensions.
+        """
+        from ..sharing.rubin import RubinExport
+
+        chosen = self.selection(types, collections, where, bind, data_id)
+        lines = self.described(chosen, keys=True)
+        with _replaced(os.path.abspath(os.fspath(file))) as target:
+            return RubinExport(self.registry.universe, self._url, target).write(lines)
+
+    def _url(self, file: FileRow) -> str:
+        """Give the path or URL of a file."""
+        urls = {store.name: store.url for store in self.config.stores}
+        url, key = urls.get(file.store, ""), str(file.key)
+        if "://" in url and not url.startswith(("file:", "local:")):
+            return f"{without_password(url).rstrip('/')}/{key}"
+        with self.stores[file.store].open(key) as source:
+            return str(source.local_path)
 
     def import_manifest(
         self,
@@ -108,11 +158,8 @@ class Sharing(Base):
         from ..model.manifest import read_lines
         from ..sharing.deliveries import FromArchive
         from ..sharing.exporting import open_archive
-        from ..sharing.intake import Intake
 
-        if on_conflict not in CHOICES:
-            raise BadArgument(f"on_conflict={on_conflict!r}", "no such", f"one of {', '.join(CHOICES)}")
-        intake = Intake(self.registry, self.writer, on_conflict, self.user)
+        intake = self.intake(on_conflict)
         with _opened(file) as (source, origin), tempfile.TemporaryFile() as spool:
             first = source.read(1)
             whole = _Joined(first, source)
@@ -120,6 +167,57 @@ class Sharing(Base):
                 return intake.refer(read_lines(whole, origin), {})
             archive = open_archive(whole, origin, spool)
             return intake.bring(read_lines(spool, f"{origin}, manifest"), FromArchive(archive, origin), done)
+
+    def push(  # noqa: PLR0913 - what to choose, and where to
+        self,
+        destination: Sharing,
+        types: str | Iterable[str] | None = None,
+        *,
+        collections: Collections = None,
+        where: str | None = None,
+        bind: Mapping[str, object] | None = None,
+        on_conflict: OnConflict = "fail",
+        done: Done = lambda _: None,
+        **data_id: object,
+    ) -> Applied:
+        """Send datasets, with all that belongs to them, into another repository.
+
+        They become visible there some at a time, each whole; tags, validity ranges and chains come last.
+        What is there already, with the same id and digest, is not sent again: after an interruption, call it
+        once more.
+
+        Parameters
+        ----------
+        destination
+            A repository that is open for writing, of the same dimensions.
+        types, collections, where, bind, **data_id
+            What is sent, as of `export`.
+        on_conflict
+            What wins when something else is there, as of `import_manifest`.
+        done
+            Is told of bytes that were sent.
+
+        Raises
+        ------
+        Conflict, Exists
+            When something else is there, and that is to fail.
+        NotFound, StoreError, WrongBytes
+            When bytes cannot be read, or are not what the registry says.
+        """
+        from ..sharing.deliveries import FromStores
+        from ..sharing.pushing import send
+
+        chosen = self.selection(types, collections, where, bind, data_id)
+        lines = self.described(chosen, keys=True)
+        return send(lines, destination.intake(on_conflict), FromStores(self.stores), done)
+
+    def intake(self, on_conflict: OnConflict = "fail") -> Intake:
+        """Give what puts manifests into this repository."""
+        from ..sharing.intake import Intake
+
+        if on_conflict not in CHOICES:
+            raise BadArgument(f"on_conflict={on_conflict!r}", "no such", f"one of {', '.join(CHOICES)}")
+        return Intake(self.registry, self.writer, on_conflict, self.user)
 
     def described(self, chosen: Selection, *, keys: bool = False) -> Iterator[Line]:
         """Give the lines of what is chosen; with ``keys``, those of all files are spelled out."""
@@ -130,7 +228,7 @@ class Sharing(Base):
             return description.everything()
         return description.chosen(chosen.ids(self.registry), chosen.named(self.registry))
 
-    def _selection(
+    def selection(
         self,
         types: str | Iterable[str] | None,
         collections: Collections,
@@ -138,6 +236,7 @@ class Sharing(Base):
         bind: Mapping[str, object] | None,
         data_id: Mapping[str, object],
     ) -> Selection:
+        """Give what is chosen; raises NotFound when a type or collection does not exist."""
         from ..sharing.selecting import Selection
 
         known = self.registry.current()
@@ -172,21 +271,26 @@ def _written(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[IO[byte
     path = os.path.abspath(os.fspath(file))
     if not path.endswith((".tar", ".jsonl")):
         raise BadArgument(f"export to {path!r}", "the name tells no format", ".tar has bytes, .jsonl none")
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=os.path.dirname(path), prefix=".export.", delete=False
-        ) as target:
-            try:
-                yield target, path.endswith(".tar")
-                target.flush()
-                os.fsync(target.fileno())
-                os.chmod(target.name, 0o644)
-                os.replace(target.name, path)
-            except BaseException:
-                os.unlink(target.name)
-                raise
-    except FileNotFoundError as error:
-        raise NotFound(f"export to {path!r}", "its folder does not exist") from error
+    with _replaced(path) as target:
+        yield target, path.endswith(".tar")
+
+
+@contextmanager
+def _replaced(path: str) -> Iterator[IO[bytes]]:
+    """Give a file that lies under a path when it is whole."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise NotFound(f"export to {path!r}", "its folder does not exist")
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".export.", delete=False) as target:
+        try:
+            yield target
+            target.flush()
+            os.fsync(target.fileno())
+            os.chmod(target.name, 0o644)
+            os.replace(target.name, path)
+        except BaseException:
+            os.unlink(target.name)
+            raise
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ..model.dataset import DatasetType
 from ..model.manifest import read_lines, write
 from ..model.manifest_line import DatasetRow, DatasetsLine, FileRow, Line
 from ..registry.manifest.applying import Applier
-from ..registry.manifest.arriving import Applied, OnConflict
+from ..registry.manifest.arriving import Applied, Carried, OnConflict
 from ..registry.registry import Registry
 from ..routing import Route
 from ..writing import Writer
@@ -58,6 +58,7 @@ class Intake:
         self._planner = Planner(registry, writer, conflict)
         self._types: dict[str, DatasetType] = {}
         self._begun: set[_Place] = set()
+        self._carried = Carried()
 
     def refer(self, lines: Iterable[Line], stores: Mapping[str, str]) -> Applied:
         """Put lines in without bytes.
@@ -89,7 +90,8 @@ class Intake:
 
     def _apply(self, lines: Iterable[Line]) -> Applied:
         with self._registry.transaction():
-            applier = Applier(self._registry, self._conflict, self._owner, self._writer.remove)
+            remove = self._writer.remove
+            applier = Applier(self._registry, self._conflict, self._owner, remove, self._carried)
             for line in lines:
                 applier.apply(line)
             return applier.finish()
@@ -97,7 +99,7 @@ class Intake:
     def _rehearse(self, lines: Iterable[Line], planned: IO[bytes]) -> None:
         """Put lines in and take them back; write down the same lines with files as they will be here."""
         # Rows alone: what gives way loses its bytes only when it is for good.
-        applier = Applier(self._registry, self._conflict, self._owner)
+        applier = Applier(self._registry, self._conflict, self._owner, None, self._carried.copy())
         with suppress(_Rehearsed), self._registry.transaction():
             for line in lines:
                 plan = self._planner.plan(line) if isinstance(line, DatasetsLine) else None

@@ -34,7 +34,7 @@ from ...model.timespan import Timespan
 from ..database import Clash
 from ..record_lines import from_line
 from ..registry import Registry
-from .arriving import Applied, Arrivals, OnConflict, Remove
+from .arriving import Applied, Arrivals, Carried, OnConflict, Remove
 
 
 class Applier:
@@ -48,6 +48,8 @@ class Applier:
         Whom new RUNs belong to; None: to whom the lines say.
     remove
         Removes datasets that others take the place of; None: their rows, and no file.
+    carried
+        What is known of lines that were put in before, by another applier.
     """
 
     def __init__(
@@ -56,13 +58,15 @@ class Applier:
         conflict: OnConflict = "fail",
         owner: str | None = None,
         remove: Remove | None = None,
+        carried: Carried | None = None,
     ) -> None:
         self._registry = registry
         self._conflict = conflict
         self._owner = owner
-        self._locks: dict[str, bool] = {}
+        carried = Carried() if carried is None else carried
+        self._locks = carried.locks
         self.applied = Applied()
-        self._arrivals = Arrivals(registry, conflict, self.applied, remove)
+        self._arrivals = Arrivals(registry, conflict, self.applied, remove, carried.skipped)
         self._appliers: Mapping[type, Callable[[Any], None]] = {
             Header: lambda _: None,
             UniverseLine: self._universe,
@@ -149,12 +153,18 @@ class Applier:
 
     def _chain(self, name: str, children: tuple[str, ...], *, new: bool) -> None:
         there = self._registry.current().collection(name).collection.children
-        if there == children or (self._conflict in ("skip", "newest") and not new):
+        if self._conflict == "replace" or new:
+            if there != children:
+                self._registry.collections.set_chain(name, children)
             return
-        if not new and there and self._conflict == "fail":
+        # A manifest of some datasets has of a chain what holds them: what one lacks comes in where it stood.
+        if _follow(children, there):
+            return
+        if _follow(there, children):
+            self._registry.collections.set_chain(name, children)
+        elif self._conflict == "fail":
             found = f"it is {', '.join(there)}; the manifest says {', '.join(children) or 'nothing'}"
             raise Conflict(f"the chain {name!r} is there already", found, "give it those children first")
-        self._registry.collections.set_chain(name, children)
 
     def _drop(self, line: DropLine) -> None:
         if line.collection in self._registry.current().collections:
@@ -214,6 +224,12 @@ class Applier:
         times = dict(line.rows)
         for ref in self._refs(tuple(times)):
             self._registry.datasets.retime(ref, times[ref.id])
+
+
+def _follow(some: Sequence[str], all_of_them: Sequence[str]) -> bool:
+    """Tell whether some are among all, in the same order."""
+    rest = iter(all_of_them)
+    return all(one in rest for one in some)
 
 
 def apply_lines(

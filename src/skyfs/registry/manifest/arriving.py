@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -44,20 +44,49 @@ class Applied:
     associations: int = 0
     removed: int = 0
 
+    def add(self, other: Applied) -> None:
+        """Count what was done besides."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass(slots=True)
+class Carried:
+    """What is to be known of the lines before, when they were put in by themselves.
+
+    Attributes
+    ----------
+    locks
+        Which RUNs that were made, or changed, are to be locked at the end.
+    skipped
+        Ids that gave way: their tags and validity do too.
+    """
+
+    locks: dict[str, bool] = field(default_factory=dict)
+    skipped: set[UUID] = field(default_factory=set)
+
+    def copy(self) -> Carried:
+        """Give one that may be changed by what is taken back."""
+        return Carried(dict(self.locks), set(self.skipped))
+
 
 class Arrivals:
     """Puts datasets and memberships in."""
 
     def __init__(
-        self, registry: Registry, conflict: OnConflict, applied: Applied, remove: Remove | None
+        self,
+        registry: Registry,
+        conflict: OnConflict,
+        applied: Applied,
+        remove: Remove | None,
+        skipped: set[UUID],
     ) -> None:
         self._registry = registry
         self._conflict = conflict
         self._applied = applied
         self._remove = self._forget if remove is None else remove
         self._keys = DefaultKeys()
-        # Ids that gave way: their tags and validity do too.
-        self._skipped: set[UUID] = set()
+        self._skipped = skipped
 
     def datasets(self, line: DatasetsLine) -> None:
         """Put in what is new; give bytes to what was declared."""
