@@ -65,6 +65,7 @@ COMMANDS = {
     "umount": Entry("mounting", "umount", "Take a mount away."),
     "mounts": Entry("mounting", "mounts", "Show the mounts of repositories."),
     "demo": Entry("touring", "demo", "Make a repository and take a tour of it."),
+    "rebuild": Entry("safekeeping", "rebuild", "Make a lost or damaged registry anew."),
     "destroy": Entry("repositories", "destroy", "Delete a repository with all that it holds."),
     "completion": Entry("completing", "completion", "Print the completion script of a shell."),
 }

@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -14,9 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError
+from .changelog import sync_folder
 from .connection import SqliteSession, open_memory, open_reader, open_writer
 from .database import Clash, Database, State
 from .functions import raised
+from .place import Place
 from .sharing import sharing
 from .statement import Language
 
@@ -25,6 +28,7 @@ _LOG_INDEX_BYTES = 48
 _indexes: dict[tuple[str, int], int] = {}
 _BUSY, _READONLY, _FULL = 5, 8, 13
 # No table "meta", damaged pages, another kind of file.
+_SUFFIXES = ("", "-wal", "-shm")
 _NO_REGISTRY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -59,7 +63,7 @@ class SqliteDatabase(Database):
         in_memory: bool = False,
     ) -> None:
         if not create and not path.is_file():
-            raise NotFound(f"no registry {str(path)!r}", todo="create a repository with: skyfs init DIR")
+            raise NotFound(f"no registry {str(path)!r}", todo="make it anew: skyfs rebuild REPO")
         super().__init__(str(path), writable=writable)
         self.path = path
         self._durability = durability
@@ -126,6 +130,11 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
     def create(self, *, durability: str) -> SqliteDatabase:
         """Make the file, so that of two processes that create the same registry one fails."""
         try:
@@ -144,8 +153,32 @@ class SqliteFile:
 
     def drop(self) -> None:
         """Delete it."""
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in _SUFFIXES:
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def beside(self, mark: str) -> SqliteFile:
+        """Give a file in the same folder."""
+        return SqliteFile(self.path.with_name(f"{self.path.name}.{mark}"))
+
+    def take(self, new: Place, aside: Place) -> bool:
+        """Put another file in its place; the old one is renamed, with its log."""
+        if not isinstance(new, SqliteFile) or not isinstance(aside, SqliteFile):
+            raise BadArgument("replace a registry", "a file takes the place of files only")
+        was_there = self.path.exists()
+        try:
+            self._move(aside)
+            new._move(self)  # noqa: SLF001 - its own class
+            sync_folder(self.path.parent)
+        except OSError as error:
+            what = f"put {str(new.path)!r} in the place of {str(self.path)!r}"
+            raise StoreError(what, error.strerror or str(error), "look which of them are there") from None
+        return was_there
+
+    def _move(self, to: SqliteFile) -> None:
+        # The log first: without it the file would be an older state.
+        for suffix in reversed(_SUFFIXES):
+            with suppress(FileNotFoundError):
+                os.rename(f"{self.path}{suffix}", f"{to.path}{suffix}")
 
 
 def _look(path: str) -> tuple[int, int, int] | None:

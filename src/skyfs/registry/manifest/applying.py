@@ -34,7 +34,7 @@ from ...model.timespan import Timespan
 from ..database import Clash
 from ..record_lines import from_line
 from ..registry import Registry
-from .arriving import Applied, Arrivals, OnConflict, Remove
+from .arriving import Applied, Arrivals, Judge, OnConflict, Remove
 
 
 class Applier:
@@ -48,6 +48,8 @@ class Applier:
         Whom new RUNs belong to; None: to whom the lines say.
     remove
         Removes datasets that others take the place of; None: their rows, and no file.
+    judge
+        Tells which places of datasets are to be believed; None: all.
     """
 
     def __init__(
@@ -56,13 +58,15 @@ class Applier:
         conflict: OnConflict = "fail",
         owner: str | None = None,
         remove: Remove | None = None,
+        *,
+        judge: Judge | None = None,
     ) -> None:
         self._registry = registry
         self._conflict = conflict
         self._owner = owner
         self._locks: dict[str, bool] = {}
         self.applied = Applied()
-        self._arrivals = Arrivals(registry, conflict, self.applied, remove)
+        self._arrivals = Arrivals(registry, conflict, self.applied, remove, judge)
         self._appliers: Mapping[type, Callable[[Any], None]] = {
             Header: lambda _: None,
             UniverseLine: self._universe,
@@ -212,8 +216,10 @@ class Applier:
 
     def _retime(self, line: RetimeLine) -> None:
         times = dict(line.rows)
-        for ref in self._refs(tuple(times)):
-            self._registry.datasets.retime(ref, times[ref.id])
+        found = self._registry.lookup.by_id(self._registry.current(), times)
+        for one in found.values():
+            if one.locations:
+                self._registry.datasets.retime(one.ref, times[one.ref.id])
 
 
 def apply_lines(
