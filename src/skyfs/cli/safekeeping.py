@@ -1,4 +1,4 @@
-"""``rebuild``: a registry made anew."""
+"""``backup``, ``restore``, ``rebuild`` and ``migrate``: the registry kept, and made anew."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .printing import print_json
+from .printing import human, print_json
 from .session import Session
 
 if TYPE_CHECKING:
@@ -39,6 +39,68 @@ def rebuild(session: Session, *, location: str, universe: str | None, dry_run: b
         print_json(asdict(found))
     else:
         _print(found, dry_run=dry_run)
+
+
+@click.command()
+@click.argument("location", metavar="REPO")
+@click.argument("destination", metavar="DIR")
+@click.pass_obj
+def backup(session: Session, *, location: str, destination: str) -> None:
+    """Write all that the registry of the repository REPO holds into the new folder DIR.
+
+    Others may write meanwhile. The bytes of datasets are not in it. Restore it with: skyfs restore DIR REPO
+    """
+    from ..safekeeping.backup import backup as make
+
+    made = make(location, destination, environment=session.environment)
+    size = sum(size for size, _ in made.files.values())
+    click.echo(f"{destination}: backup of {made.repository!r} at {made.at}, {human(size)}")
+
+
+@click.command()
+@click.argument("source", metavar="DIR")
+@click.argument("root", metavar="FOLDER")
+@click.option("--registry", metavar="URL", help="Another database: a file name, or postgresql://...")
+@click.option("--schema", help="Schema of that database. Default: the repository's name.")
+@click.option("--replace", is_flag=True, help="Set aside the registry and the manifests that are there.")
+@click.option("--verify", "only_verify", is_flag=True, help="Only tell whether the backup is whole.")
+def restore(
+    *, source: str, root: str, registry: str | None, schema: str | None, replace: bool, only_verify: bool
+) -> None:
+    """Restore the registry of a repository in FOLDER from the backup DIR.
+
+    FOLDER is where the repository was, or another one. Files of datasets are not touched.
+    """
+    from ..safekeeping.backup import restore as put_back
+    from ..safekeeping.backup import verify
+
+    if only_verify:
+        found = verify(source)
+        click.echo(f"{source}: backup of {found.repository!r} at {found.at}, whole")
+        return
+    folder = put_back(source, root, registry=registry, schema=schema, replace=replace)
+    click.echo(f"{folder}: restored")
+
+
+@click.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option("--copy", is_flag=True, help="Copy the files of the repository's own folders.")
+@click.option("--registry", metavar="URL", help="PostgreSQL database of the new registry.")
+@click.option("--schema", help="Schema of that database. Default: the new repository's name.")
+@click.pass_obj
+def migrate(
+    session: Session, *, old: str, new: str, copy: bool, registry: str | None, schema: str | None
+) -> None:
+    """Make a repository NEW of the repository OLD, whose registry is of an older schema.
+
+    OLD stays as it is. Files are referred to where they are, unless they are copied.
+    """
+    from ..safekeeping.migrating import migrate as make
+
+    environment = session.environment
+    found = make(old, new, copy=copy, registry=registry, schema=schema, environment=environment)
+    click.echo(f"{new}: {found.datasets} datasets, {found.records} records, {found.collections} collections")
 
 
 def _print(found: Rebuilt, *, dry_run: bool) -> None:

@@ -50,6 +50,7 @@ class SqliteDatabase(Database):
     language = Language(sqlite.dialect(paramstyle="numeric"), re.compile(r":(\d+)"), "?")
     # Values that cannot be bound (numbers over 64 bits, text that is no UTF-8) come as errors of Python.
     foreign = (sa.exc.DBAPIError, sqlite3.Error, OverflowError, UnicodeEncodeError)
+    begin_reading = "BEGIN"
     # A reader without locks starts again when a writer came between; so often in a row is no coincidence.
     max_attempts: ClassVar[int] = 100
 
@@ -89,6 +90,24 @@ class SqliteDatabase(Database):
         # Rows are numbered as they come.
         rows = self.read(sa.select(sa.func.max(sa.literal_column("rowid"))).select_from(table))
         return float(rows[0][0] or 0)
+
+    def copy_to(self, path: Path) -> bool:
+        """Copy what a snapshot reads, page by page."""
+        held = self._held()
+        if held is None:
+            raise StoreError(f"copy the registry {self.name!r}", "outside of a snapshot")
+        target = sqlite3.connect(path)
+        try:
+            held.raw.backup(target)
+            ((found,),) = target.execute("PRAGMA integrity_check(1)").fetchall()
+        except sqlite3.Error as error:
+            raise self._translated(f"copy the registry {self.name!r}", error) from error
+        finally:
+            target.close()
+        if found != "ok":
+            what = f"copy the registry {self.name!r}"
+            raise StoreError(what, f"it is damaged: {found}", "make it anew: skyfs rebuild")
+        return True
 
     def is_none(self, error: StoreError) -> bool:
         return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _NO_REGISTRY

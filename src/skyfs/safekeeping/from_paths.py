@@ -77,13 +77,19 @@ class FromPaths:
         self._owner = owner
         self.placed = Placed()
 
-    def register(self, files: Files) -> Placed:
-        """Register all that nobody has taken."""
+    def register(self, files: Files, *, all_is_told: bool) -> Placed:
+        """Register all that nobody has taken.
+
+        Where manifests tell all that ever was, files in stores that are only read are left: datasets that
+        were removed leave theirs behind.
+        """
         spool = Spool()
         try:
             for store, key, stat in files.left():
                 spelled = self._templates[store].spelled(key)
-                if spelled is None:
+                if all_is_told and not self._owned[store]:
+                    self._leave(store, key, "no manifest tells of it, and the store is only read")
+                elif spelled is None:
                     self._leave(store, key, "its path is not that of a dataset")
                 else:
                     spool.add(spelled, store, key, stat, owned=self._owned[store])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +20,21 @@ from ..registry.registry import Registry
 def stamp() -> str:
     """Give a mark for names: this second, UTC."""
     return datetime.now(UTC).strftime("%Y%m%dt%H%M%Sz")
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Be the only one who changes which manifests there are; others wait."""
+    folder = root / FOLDER
+    folder.mkdir(mode=os.stat(root).st_mode & 0o777, exist_ok=True)
+    descriptor = os.open(
+        folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, os.stat(root).st_mode & 0o666
+    )
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def close_logs(root: Path, mark: str) -> list[str]:
@@ -37,9 +55,7 @@ def close_logs(root: Path, mark: str) -> list[str]:
 
 def describe_whole(root: Path, registry: Registry, repository: str, replaces: list[str]) -> Path:
     """Describe all that a registry holds, durable, beside the description that is there; give its path."""
-    folder = root / FOLDER
-    folder.mkdir(mode=os.stat(root).st_mode & 0o777, exist_ok=True)
-    path = folder / f"{WHOLE}.new"
+    path = root / FOLDER / f"{WHOLE}.new"
     description = Description(registry, repository, whole=True, replaces=replaces)
     try:
         with path.open("wb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
@@ -25,7 +25,7 @@ from ..registry.sqlite import SqliteFile
 from ..yamlfile import read_yaml
 from .files import Files
 from .from_paths import FromPaths, Placed, not_in_paths
-from .manifests import close_logs, describe_whole, install_whole, stamp
+from .manifests import alone, close_logs, describe_whole, install_whole, stamp
 
 
 @dataclass(slots=True)
@@ -95,7 +95,8 @@ def rebuild(
     environment = environment or Environment.current()
     folder = locate(root, environment)
     config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
-    return _Rebuilding(folder, config, environment).run(universe, dry_run=dry_run)
+    with nullcontext() if dry_run else alone(folder):
+        return _Rebuilding(folder, config, environment).run(universe, dry_run=dry_run)
 
 
 class _Rebuilding:
@@ -157,7 +158,7 @@ class _Rebuilding:
                 self._take(registry, files)
                 formats, user = Formats.load(self._config.formats), self._environment.user
                 paths = FromPaths(registry, self._config, formats, applier.apply, user)
-                self._report.placed = paths.register(files)
+                self._report.placed = paths.register(files, all_is_told=self._past.complete)
                 applier.finish()
                 self._count(registry)
             self._report.unknown += [
