@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import resources
 from importlib.metadata import version
@@ -203,9 +204,14 @@ def _checked(folder: Path, given: Mapping[str, object]) -> Config:
 
 def _universe(universe: Mapping[str, object] | str | os.PathLike[str] | None) -> Mapping[str, object]:
     if universe is None:
-        text = resources.files("skyfs.model").joinpath("universe.yaml").read_text(encoding="utf-8")
-        return load_yaml(text, "the default universe")
+        return default_universe()
     return universe if isinstance(universe, Mapping) else read_yaml(Path(universe))
+
+
+def default_universe() -> Mapping[str, object]:
+    """Give what the YAML of the default universe holds."""
+    text = resources.files("skyfs.model").joinpath("universe.yaml").read_text(encoding="utf-8")
+    return load_yaml(text, "the default universe")
 
 
 def _lay_out(
@@ -287,6 +293,20 @@ def _in_place(folder: Path, registry: Registry) -> Store:
         roots.record(folder)
         return store
     return MovedStore(store, old, new)
+
+
+@contextmanager
+def open_stores(folder: Path, config: Config, environment: Environment) -> Iterator[Mapping[str, Store]]:
+    """Open the stores of a repository whose registry may be gone, for reading."""
+    opening = storing.Opening(folder, config, environment, writable=False)
+    stores: dict[str, Store] = {}
+    try:
+        stores |= {store.name: opening.open(store) for store in config.stores}
+        stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
+        yield stores
+    finally:
+        for store in stores.values():
+            store.close()
 
 
 def _elide(repository: Repository) -> None:

@@ -70,6 +70,10 @@ COMMANDS = {
     "mounts": Entry("mounting", "mounts", "Show the mounts of repositories."),
     "demo": Entry("touring", "demo", "Make a repository and take a tour of it."),
     "relocate": Entry("repositories", "relocate", "Tell a repository and its views that it was moved."),
+    "backup": Entry("safekeeping", "backup", "Write all that a registry holds into a new folder."),
+    "restore": Entry("safekeeping", "restore", "Restore a registry from a backup."),
+    "migrate": Entry("safekeeping", "migrate", "Make a new repository of one with an older schema."),
+    "rebuild": Entry("safekeeping", "rebuild", "Make a lost or damaged registry anew."),
     "destroy": Entry("repositories", "destroy", "Delete a repository with all that it holds."),
     "completion": Entry("completing", "completion", "Print the completion script of a shell."),
 }

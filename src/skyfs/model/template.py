@@ -10,7 +10,15 @@ from uuid import UUID
 
 from ..errors import BadConfig, BadPath
 from .dataset import DatasetRef
-from .quoting import MAX_PART_BYTES, check_length, encode_name, encode_value
+from .paths import parse, split_leaf
+from .quoting import (
+    MAX_PART_BYTES,
+    check_length,
+    decode,
+    encode_name,
+    encode_value,
+    extension_at_end,
+)
 
 MAX_BYTES = 1000
 """S3 takes keys of 1024 bytes, with the prefix of the store."""
@@ -93,6 +101,21 @@ def id_in_key(key: str) -> UUID | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Spelled:
+    """What the key of a dataset, or of a component of it, says.
+
+    Values are texts; of a key that was made unique, or too long, the id is in it.
+    """
+
+    run: str
+    type_name: str
+    keys: tuple[tuple[str, str], ...]
+    extension: str
+    component: str | None = None
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """How a store names its files: ``{run}/{type}/{instrument}/{visit:08d}_{detector}``.
 
@@ -154,6 +177,32 @@ class Template:
             return _cut_key(ref, name, extension)
         return key.removeprefix("/")
 
+    def spelled(self, key: str) -> Spelled | None:
+        """Read a key that `key` may have made; None when it cannot be read."""
+        folder, slash, name = key.rpartition("/")
+        found, extension = _MARK.search(name), extension_at_end(name)
+        stem = name[: found.start()] if found else name.removesuffix(extension)
+        marked = UUID(found[1]) if found else None
+        whole = f"{folder}{slash}{stem}"
+        return self._matched(whole, extension, marked) if self.text else _spelled(whole, extension, marked)
+
+    def _matched(self, key: str, extension: str, marked: UUID | None) -> Spelled | None:
+        found = re.fullmatch(_pattern(self.text), key)
+        values = found.groupdict() if found else {}
+        if found is None or "run" not in values or "type" not in values:
+            return None
+        try:
+            run = "/".join(decode(part, key) for part in values.pop("run").split("/"))
+            name, _, component = values.pop("type").partition(".")
+            named = values.pop("id", None)
+            padded = {field[1] for field in _FIELD.finditer(self.text) if field[2]}
+            texts = ((level, str(int(text)) if level in padded else text) for level, text in values.items())
+            keys = tuple((level, decode(text, key)) for level, text in texts)
+        except BadPath:
+            return None
+        uuid = marked if named is None else UUID(named)
+        return Spelled(run, name, keys, extension, component or None, uuid)
+
     def _filled(self, ref: DatasetRef, component: str | None) -> str:
         levels = dict(ref.data_id.levels)
         missing = set(ref.type.group.required) - self._fields
@@ -179,6 +228,43 @@ class Template:
             return encode_value(text)
 
         return _FIELD.sub(fill, self.text)
+
+
+def _pattern(text: str) -> str:
+    """Give the expression that matches what a template makes, with a group for each of its fields."""
+    parts, at, seen = [], 0, set()
+    for field in _FIELD.finditer(text):
+        name = field[1]
+        kinds = {"run": ".+", "id": "[0-9a-f]{32}", "type": r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?"}
+        kind = kinds.get(name, r"-?0*\d+" if field[2] else "[^/]+?")
+        parts += [
+            re.escape(text[at : field.start()]),
+            f"(?P={name})" if name in seen else f"(?P<{name}>{kind})",
+        ]
+        seen.add(name)
+        at = field.end()
+    return "".join([*parts, re.escape(text[at:])])
+
+
+def _spelled(key: str, extension: str, marked: UUID | None) -> Spelled | None:
+    """Read a key that mirrors a path."""
+    try:
+        address = parse(key + extension)
+    except BadPath:
+        return None
+    if address.service or address.selectors or address.inner:
+        return None
+    if address.keys:
+        run, component = address.collection, address.component
+        return Spelled(run, address.type_name, address.keys, address.extension, component, marked)
+    leaf = split_leaf(address.head[-1]) if len(address.head) > 1 else None
+    if leaf is None or leaf[1] is not None:
+        return None
+    above, folder = address.head[:-1], address.head[-2]
+    # A component of a dataset without dimensions lies in a folder of its own.
+    component = folder.removeprefix(f"{leaf[0]}.") if folder.startswith(f"{leaf[0]}.") else None
+    run = "/".join(above[:-1] if component else above)
+    return Spelled(run, leaf[0], (), leaf[2], component, marked) if run else None
 
 
 def _default_or_unique(ref: DatasetRef, extension: str, component: str | None) -> str:

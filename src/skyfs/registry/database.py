@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -85,6 +86,8 @@ class Database(ABC):
     language: ClassVar[Language]
     foreign: ClassVar[tuple[type[Exception], ...]]
     """Errors of the driver, of SQLAlchemy and of binding values."""
+    begin_reading: ClassVar[str]
+    """Begins a transaction that reads one state."""
     max_attempts: ClassVar[int]
     """So many times a read begins again when its session was found stale."""
 
@@ -167,6 +170,39 @@ class Database(ABC):
         held = self._held()
         return None if held is None else held.scratch
 
+    @contextmanager
+    def snapshot(self, cut: Callable[[], None] | None = None) -> Iterator[None]:
+        """Have this thread read one state in the body, whatever others commit; it cannot write there.
+
+        ``cut`` is called at that state, while nobody writes.
+        """
+        with self._session() as session:
+            if cut is None:
+                self._pin(session)
+            else:
+                with self.transaction():
+                    cut()
+                    self._pin(session)
+            self._local.session, self._local.is_reading = session, True
+            try:
+                yield
+            finally:
+                self._local.session, self._local.is_reading = None, False
+                session.scratch = {}
+                _roll_back(session)
+
+    def _pin(self, session: Session) -> None:
+        self._run(session, self.begin_reading)
+        try:
+            # The state is that of the first read.
+            session.connection.execute(sa.text("SELECT count(*) FROM meta")).all()
+        except self.foreign as error:
+            self._fail("read", error)
+
+    @abstractmethod
+    def copy_to(self, path: Path) -> bool:
+        """Copy the state that a snapshot reads into a new file, where a registry is one; else tell False."""
+
     def _read(self, ask: Callable[[Session], _T]) -> _T:
         for _ in range(self.max_attempts):
             with self._session() as session:
@@ -199,6 +235,7 @@ class Database(ABC):
             raise ReadOnly(f"registry {self.name!r}", "opened for reading", "open it with writable=True")
         held = self._held()
         if held is not None:
+            self._refuse_reading()
             with self._savepoint(held):
                 yield
             return
@@ -372,10 +409,15 @@ class Database(ABC):
         held: Session | None = getattr(self._local, "session", None)
         return held
 
+    def _refuse_reading(self) -> None:
+        if getattr(self._local, "is_reading", False):
+            raise ReadOnly(f"registry {self.name!r}", "one state of it is being read", "write afterwards")
+
     def _writer(self) -> Session:
         held = self._held()
         if held is None:
             raise StoreError(f"write to the registry {self.name!r}", "outside of a transaction")
+        self._refuse_reading()
         self._check_open(held)
         return held
 

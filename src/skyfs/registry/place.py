@@ -14,6 +14,10 @@ SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 class Place(Protocol):
     """A file, or a schema of a server, that holds one registry."""
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
     def create(self, *, durability: str) -> Database:
         """Make it, empty, so that of two processes that make the same one fails with Exists."""
 
@@ -22,6 +26,15 @@ class Place(Protocol):
 
     def drop(self) -> None:
         """Delete it with all that it holds."""
+
+    def beside(self, mark: str) -> Place:
+        """Give another place next to it, named by letters, digits and ``_``."""
+
+    def take(self, new: Place, aside: Place) -> bool:
+        """Put what is at ``new`` here; what is here, if anything, goes to ``aside``. All are closed.
+
+        Tells whether anything was set aside.
+        """
 
 
 def schema_for(name: str) -> str:

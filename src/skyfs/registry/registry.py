@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from .sides import Sides
 from .sqlite import SqliteFile, in_memory
 from .statement import Statement
 from .symbols import Symbols
+from .upgrading import check_version
 
 
 class Registry:
@@ -167,6 +168,17 @@ class Registry:
         """Run the body as one transaction: all of it or nothing."""
         return self._database.transaction()
 
+    def snapshot(self, cut: Callable[[], None] | None = None) -> AbstractContextManager[None]:
+        """Have this thread read one state in the body, whatever others commit; it cannot write there.
+
+        ``cut`` is called at that state, while nobody writes.
+        """
+        return self._database.snapshot(cut)
+
+    def copy_to(self, path: Path) -> bool:
+        """Copy the state that a snapshot reads into a new SQLite file; False for a registry on a server."""
+        return self._database.copy_to(path)
+
     def universe_mapping(self) -> Mapping[str, object]:
         """Give what the YAML of the universe holds."""
         rows = self._database.read(sa.text("SELECT value FROM meta WHERE key = 'universe'"))
@@ -231,9 +243,7 @@ def _universe(database: Database) -> Mapping[str, object]:
         raise VersionError(
             f"{where} is no registry of skyfs, or damaged", error.found, "name another one"
         ) from None
-    if meta.get("schema") != str(SCHEMA_VERSION):
-        found = f"schema {meta.get('schema')!r}, this skyfs knows {SCHEMA_VERSION}"
-        raise VersionError(f"registry {where}", found, "use the version of skyfs that made it")
+    check_version(database.name, meta.get("schema"))
     try:
         universe: Mapping[str, object] = json.loads(meta["universe"])
     except (KeyError, ValueError) as error:

@@ -7,7 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError, Unsupported
+from .changelog import sync_folder
 from .connection import SqliteSession, open_memory, open_reader, open_writer
 from .database import Clash, Database, State
 from .functions import raised
 from .network import network_filesystem
+from .place import Place
 from .session import Session
 from .sharing import sharing
 from .statement import Language
@@ -30,6 +32,7 @@ _LOG_INDEX_BYTES = 48
 _indexes: dict[tuple[str, int], int] = {}
 _BUSY, _READONLY, _FULL = 5, 8, 13
 # No table "meta", damaged pages, another kind of file.
+_SUFFIXES = ("", "-wal", "-shm")
 _NO_REGISTRY = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -53,6 +56,7 @@ class SqliteDatabase(Database):
     language = Language(sqlite.dialect(paramstyle="numeric"), re.compile(r":(\d+)"), "?")
     # Values that cannot be bound (numbers over 64 bits, text that is no UTF-8) come as errors of Python.
     foreign = (sa.exc.DBAPIError, sqlite3.Error, OverflowError, UnicodeEncodeError)
+    begin_reading = "BEGIN"
     # A reader without locks starts again when a writer came between; so often in a row is no coincidence.
     max_attempts: ClassVar[int] = 100
 
@@ -67,7 +71,7 @@ class SqliteDatabase(Database):
         network: str = "",
     ) -> None:
         if not create and not path.is_file():
-            raise NotFound(f"no registry {str(path)!r}", todo="create a repository with: skyfs init DIR")
+            raise NotFound(f"no registry {str(path)!r}", todo="make it anew: skyfs rebuild REPO")
         super().__init__(str(path), writable=writable)
         self.path = path
         self._durability = durability
@@ -94,6 +98,24 @@ class SqliteDatabase(Database):
         # Rows are numbered as they come.
         rows = self.read(sa.select(sa.func.max(sa.literal_column("rowid"))).select_from(table))
         return float(rows[0][0] or 0)
+
+    def copy_to(self, path: Path) -> bool:
+        """Copy what a snapshot reads, page by page."""
+        held = self._held()
+        if held is None:
+            raise StoreError(f"copy the registry {self.name!r}", "outside of a snapshot")
+        target = sqlite3.connect(path)
+        try:
+            held.raw.backup(target)
+            ((found,),) = target.execute("PRAGMA integrity_check(1)").fetchall()
+        except sqlite3.Error as error:
+            raise self._translated(f"copy the registry {self.name!r}", error) from error
+        finally:
+            target.close()
+        if found != "ok":
+            what = f"copy the registry {self.name!r}"
+            raise StoreError(what, f"it is damaged: {found}", "make it anew: skyfs rebuild")
+        return True
 
     def is_none(self, error: StoreError) -> bool:
         return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _NO_REGISTRY
@@ -152,6 +174,11 @@ class SqliteFile:
     def __init__(self, path: Path, *, allow_network: bool = False) -> None:
         self.path, self._allow_network = path, allow_network
 
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
     def create(self, *, durability: str) -> SqliteDatabase:
         """Make the file, so that of two processes that create the same registry one fails.
 
@@ -189,8 +216,32 @@ class SqliteFile:
 
     def drop(self) -> None:
         """Delete it."""
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in _SUFFIXES:
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def beside(self, mark: str) -> SqliteFile:
+        """Give a file in the same folder."""
+        return SqliteFile(self.path.with_name(f"{self.path.name}.{mark}"), allow_network=self._allow_network)
+
+    def take(self, new: Place, aside: Place) -> bool:
+        """Put another file in its place; the old one is renamed, with its log."""
+        if not isinstance(new, SqliteFile) or not isinstance(aside, SqliteFile):
+            raise BadArgument("replace a registry", "a file takes the place of files only")
+        was_there = self.path.exists()
+        try:
+            self._move(aside)
+            new._move(self)  # noqa: SLF001 - its own class
+            sync_folder(self.path.parent)
+        except OSError as error:
+            what = f"put {str(new.path)!r} in the place of {str(self.path)!r}"
+            raise StoreError(what, error.strerror or str(error), "look which of them are there") from None
+        return was_there
+
+    def _move(self, to: SqliteFile) -> None:
+        # The log first: without it the file would be an older state.
+        for suffix in reversed(_SUFFIXES):
+            with suppress(FileNotFoundError):
+                os.rename(f"{self.path}{suffix}", f"{to.path}{suffix}")
 
 
 def _refused(verb: str, path: Path, network: str) -> Unsupported:

@@ -14,12 +14,14 @@ from skyfs.storage_config import is_server
 def snapshot(root: Path) -> tuple[tuple[tuple[str, bytes | None], ...], tuple[str, ...]]:
     """Give all files with their bytes, and the registry's content as SQL, or as rows of text.
 
-    The write-ahead log and the journals of live writers are left out: they change without a change of state.
+    The write-ahead log and the journals of live writers are left out: they change without a change of state;
+    so is the change log, which tells of the past.
     """
     files = []
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if ".skyfs" not in path.parts and "registry.sqlite3" not in path.name:
+        kept = {".skyfs", "manifests"}.isdisjoint(path.relative_to(root).parts)
+        if kept and "registry.sqlite3" not in path.name:
             files.append((name, None if path.is_dir() else path.read_bytes()))
     config = yaml.safe_load((root / CONFIG_NAME).read_text(encoding="utf-8"))
     if is_server(config.get("registry", "")):

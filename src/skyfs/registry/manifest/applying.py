@@ -34,7 +34,7 @@ from ...model.timespan import Timespan
 from ..database import Clash
 from ..record_lines import from_line
 from ..registry import Registry
-from .arriving import Applied, Arrivals, Carried, OnConflict, Remove
+from .arriving import Applied, Arrivals, Carried, Judge, OnConflict, Remove
 
 
 class Applier:
@@ -50,6 +50,8 @@ class Applier:
         Removes datasets that others take the place of; None: their rows, and no file.
     carried
         What is known of lines that were put in before, by another applier.
+    judge
+        Tells which places of datasets are to be believed; None: all.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class Applier:
         owner: str | None = None,
         remove: Remove | None = None,
         carried: Carried | None = None,
+        *,
+        judge: Judge | None = None,
     ) -> None:
         self._registry = registry
         self._conflict = conflict
@@ -66,7 +70,7 @@ class Applier:
         carried = Carried() if carried is None else carried
         self._locks = carried.locks
         self.applied = Applied()
-        self._arrivals = Arrivals(registry, conflict, self.applied, remove, carried.skipped)
+        self._arrivals = Arrivals(registry, conflict, self.applied, remove, carried.skipped, judge)
         self._appliers: Mapping[type, Callable[[Any], None]] = {
             Header: lambda _: None,
             UniverseLine: self._universe,
@@ -222,8 +226,10 @@ class Applier:
 
     def _retime(self, line: RetimeLine) -> None:
         times = dict(line.rows)
-        for ref in self._refs(tuple(times)):
-            self._registry.datasets.retime(ref, times[ref.id])
+        found = self._registry.lookup.by_id(self._registry.current(), times)
+        for one in found.values():
+            if one.locations:
+                self._registry.datasets.retime(one.ref, times[one.ref.id])
 
 
 def _follow(some: Sequence[str], all_of_them: Sequence[str]) -> bool:

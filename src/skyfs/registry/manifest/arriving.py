@@ -22,6 +22,8 @@ from ..registry import Registry
 _Levels = tuple[Value, ...]
 Remove = Callable[[Sequence[Resolved]], None]
 """Removes datasets that others take the place of."""
+Judge = Callable[[DatasetRef, tuple[Location, ...]], tuple[Location, ...] | None]
+"""Tells which of the places of a dataset are to be believed; None: it was never there."""
 
 
 OnConflict = Literal["fail", "skip", "replace", "newest"]
@@ -80,11 +82,13 @@ class Arrivals:
         applied: Applied,
         remove: Remove | None,
         skipped: set[UUID],
+        judge: Judge | None = None,
     ) -> None:
         self._registry = registry
         self._conflict = conflict
         self._applied = applied
         self._remove = self._forget if remove is None else remove
+        self._judge = judge
         self._keys = DefaultKeys()
         self._skipped = skipped
 
@@ -112,7 +116,13 @@ class Arrivals:
         levels = self._registry.data_ids.complete_many(entry.group, given)
         for row, values in zip(line.rows, levels, strict=True):
             ref = DatasetRef(row.id, entry.type, DataId(entry.group, values), line.run)
-            yield NewDataset(ref, self._places(ref, row), row.inputs, row.captured, row.created_ms)
+            places: tuple[Location, ...] | None = self._places(ref, row)
+            if self._judge is not None and places:
+                places = self._judge(ref, places)
+            if places is None:
+                self._skip(ref)
+            else:
+                yield NewDataset(ref, places, row.inputs, row.captured, row.created_ms)
 
     def _places(self, ref: DatasetRef, row: DatasetRow) -> tuple[Location, ...]:
         places = tuple([self._location(ref, file) for file in row.files])

@@ -53,12 +53,14 @@ class Description:
         The name that the header has.
     keys
         Whether keys of files are given that follow from the template too.
+    more
+        What else the header says.
     """
 
-    def __init__(self, registry: Registry, repository: str, *, keys: bool = False) -> None:
+    def __init__(self, registry: Registry, repository: str, *, keys: bool = False, **more: object) -> None:
         self._registry = registry
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._header = Header(repository, at)
+        self._header = Header(repository, at, more)
         self._all_keys = keys
         self._keys = DefaultKeys()
 

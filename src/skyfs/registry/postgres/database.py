@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import psycopg
@@ -70,6 +71,12 @@ class PostgresDatabase(Database):
 
     def is_none(self, error: StoreError) -> bool:
         return isinstance(error.__cause__, errors.UndefinedTable | errors.UndefinedColumn)
+
+    begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+    def copy_to(self, path: Path) -> bool:  # noqa: ARG002 - a server's files are its own
+        """Tell that there is no file."""
+        return False
 
     def define(self, tables: Sequence[sa.Table]) -> None:
         for table in tables:

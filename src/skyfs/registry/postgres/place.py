@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 from psycopg import errors
 
-from ...errors import Exists, NotAllowed, NotFound
+from ...errors import BadArgument, Exists, NotAllowed, NotFound
+from ..place import Place
 from .address import Address
 from .database import PostgresDatabase, translated
 from .functions import DEFINITIONS
@@ -31,6 +33,7 @@ SELECT format('DROP FUNCTION %%s CASCADE', oid::regprocedure) FROM pg_proc WHERE
 """
 # Marks a schema that was made for a registry, and goes with it.
 _COMMENT = "a registry of skyfs"
+_LONGEST_NAME = 63
 
 
 class PostgresSchema:
@@ -38,6 +41,11 @@ class PostgresSchema:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+
+    @property
+    def name(self) -> str:
+        """The address, without a password."""
+        return self.address.name
 
     def create(self, *, durability: str) -> PostgresDatabase:
         """Make the schema, or take an empty one that is there, and define functions in it.
@@ -105,6 +113,24 @@ class PostgresSchema:
                 return
             for (command,) in raw.execute(_DROPS, {"id": found[0]}).fetchall():
                 raw.execute(command)
+
+    def beside(self, mark: str) -> PostgresSchema:
+        """Give a schema of the same database."""
+        schema = f"{self.address.schema[: _LONGEST_NAME - len(mark) - 1]}_{mark}"
+        name = self.address.name.replace(f"(schema {self.address.schema})", f"(schema {schema})")
+        return PostgresSchema(replace(self.address, schema=schema, name=name))
+
+    def take(self, new: Place, aside: Place) -> bool:
+        """Put another schema in its place; the old one is renamed."""
+        if not isinstance(new, PostgresSchema) or not isinstance(aside, PostgresSchema):
+            raise BadArgument("replace a registry", "a schema takes the place of schemas only")
+        own, asked = self.address.schema, f"replace the registry {self.address.name!r}"
+        with self._connected(asked) as raw, raw.transaction():
+            was_there = raw.execute(_SCHEMA, [own]).fetchone() is not None
+            if was_there:
+                raw.execute(f"ALTER SCHEMA {own} RENAME TO {aside.address.schema}")
+            raw.execute(f"ALTER SCHEMA {new.address.schema} RENAME TO {own}")
+        return was_there
 
     @contextmanager
     def _connected(self, asked: str) -> Iterator[psycopg.Connection[Any]]:

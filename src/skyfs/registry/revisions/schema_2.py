@@ -1,0 +1,4 @@
+"""The oldest schema that is known."""
+
+revision = "2"
+down_revision = None
