@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import BadDefinition, StoreError, VersionError
 from ..model.dimensions import Universe
+from .audit import Audit
 from .captured import Captured
 from .catalogue import Catalogue, Snapshot
 from .collections import Collections
@@ -60,6 +61,8 @@ class Registry:
         Answers questions.
     holdings
         Tells which types collections hold.
+    audit
+        The rules that its rows keep.
     """
 
     def __init__(self, database: Database, universe: Universe) -> None:
@@ -79,6 +82,7 @@ class Registry:
         self.provenance = Provenance(database, schema)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
+        self.audit = Audit(database, schema, catalogue, self.records, self.data_ids)
 
     @classmethod
     def create(cls, place: Path | Place, universe: Mapping[str, object], *, durability: str) -> Registry:
