@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from ..registry.registry import Registry
-from .judging import Judge, Verdict
+from .judging import Judge, Verdict, by_store, compared, missing
 from .places import Places
 from .report import Finding
 from .restoring import Restorer
@@ -71,25 +71,26 @@ class Files:
     def _begin(self, page: Page) -> tuple[list[Verdict], list[Future[list[Verdict]]]]:
         """Note what the registry names; judge by the scan what can be, and begin to look at the others."""
         done, asked = [], []
-        with self._state.together():
-            for file in page.files:
-                known = self._known_size(file)
-                if not self._note(file) or file.store in self._skipped:
+        for store, files in by_store(page.files).items():
+            for file, size in self._noted(store, files):
+                if store in self._skipped:
                     continue
-                if known == file.size and not self._digests:
-                    done.append(Verdict(file, size=known))
+                if store in self._scanned and (size is None or size != file.size):
+                    done.append(missing(file) if size is None else compared(file, size, None))
+                elif store in self._scanned and not self._digests:
+                    done.append(Verdict(file, size=file.size))
                 else:
                     asked.append(file)
-        return done, self._judge.begin(asked)
+        return done, self._judge.begin(asked, self._scanned)
 
-    def _known_size(self, file: StoredFile) -> int | None:
-        return self._state.size(file.store, file.key) if file.store in self._scanned else None
-
-    def _note(self, file: StoredFile) -> bool:
-        """Note that the registry names a file; tell whether it is the first time."""
-        for store, key in self._places.own_keys(file.store, file.key):
-            self._state.see(store, key, file.number)
-        return self._state.see(file.store, file.key, file.number)
+    def _noted(self, store: str, files: Sequence[StoredFile]) -> Iterator[tuple[StoredFile, int | None]]:
+        """Note that the registry names files; give those for which that is new, with the sizes they had."""
+        inside = [(pair, file) for file in files for pair in self._places.own_keys(store, file.key)]
+        for (other, key), file in inside:
+            self._state.see(other, {key: file.number})
+        first = {file.key: file for file in reversed(files)}
+        before = self._state.see(store, {key: file.number for key, file in first.items()})
+        yield from ((first[key], size) for key, size in before.items())
 
     def _end(self, page: Page, done: list[Verdict], begun: list[Future[list[Verdict]]]) -> None:
         verdicts = [*done, *(one for future in begun for one in future.result())]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
+from ..abc.source import ByteSource
 from ..abc.store import Expected, FetchesMany, Store
 from ..errors import NotFound, SkyfsError, StoreError, WrongBytes
 from ..stores.many import read_many
 from .places import Places
 from .walking import StoredFile
 
-_SMALL_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 18
+_PIECE_BYTES = 8 << 20
 _SMALL_AT_ONCE = 64
 _CHUNK_BYTES, _CHUNK_FILES = 8 << 20, 64
 
@@ -64,26 +66,29 @@ class Judge:
             pool.shutdown(cancel_futures=True)
         self._stack.close()
 
-    def begin(self, files: Iterable[StoredFile]) -> list[Future[list[Verdict]]]:
-        """Begin to look at files; every future is of some of them."""
+    def begin(self, files: Iterable[StoredFile], sized: Container[str]) -> list[Future[list[Verdict]]]:
+        """Begin to look at files; every future is of some of them.
+
+        In the stores of ``sized`` they are known to have the right size: that is not asked again.
+        """
         begun: list[Future[list[Verdict]]] = []
-        for store, some in _by_store(files).items():
+        for store, some in by_store(files).items():
             own = self._places.own(store)
             pool = self._far if isinstance(own, FetchesMany) else self._near
             chunks = _chunks(some, far=isinstance(own, FetchesMany), read=self.digests)
-            begun += [pool.submit(self._look, own, chunk) for chunk in chunks]
+            begun += [pool.submit(self._look, own, chunk, sized=store in sized) for chunk in chunks]
         return begun
 
     def judge(self, file: StoredFile) -> Verdict:
         """Look at one file, now."""
-        return self._look(self._places.own(file.store), [file])[0]
+        return self._look(self._places.own(file.store), [file], sized=False)[0]
 
-    def _look(self, store: Store, files: Sequence[StoredFile]) -> list[Verdict]:
+    def _look(self, store: Store, files: Sequence[StoredFile], *, sized: bool) -> list[Verdict]:
         if not self.digests:
             return [_measured(store, file) for file in files]
         if len(files) > 1 and isinstance(store, FetchesMany):
             return _fetched(store, files)
-        return [_read(store, file) for file in files]
+        return [_read(store, file, sized=sized) for file in files]
 
 
 def compared(file: StoredFile, size: int, sha256: bytes | None) -> Verdict:
@@ -96,9 +101,14 @@ def compared(file: StoredFile, size: int, sha256: bytes | None) -> Verdict:
     return Verdict(file, "", "", size, sha256)
 
 
+def missing(file: StoredFile) -> Verdict:
+    """Say that there is none."""
+    return Verdict(file, "missing-file", "nothing lies there")
+
+
 def _failed(file: StoredFile, error: SkyfsError) -> Verdict:
     if isinstance(error, NotFound):
-        return Verdict(file, "missing-file", error.found or "nothing lies there")
+        return missing(file)
     if isinstance(error, WrongBytes):
         return Verdict(file, "wrong-size", error.found)
     return Verdict(file, "unreadable-file", error.found)
@@ -111,23 +121,27 @@ def _measured(store: Store, file: StoredFile) -> Verdict:
         return _failed(file, error)
 
 
-def _read(store: Store, file: StoredFile) -> Verdict:
+def _read(store: Store, file: StoredFile, *, sized: bool) -> Verdict:
     try:
-        with store.open(file.key, _expected(store, file)) as source:
-            if source.local_path is None and source.size != file.size:
+        # A far store that is told the size asks for nothing else.
+        with store.open(file.key, Expected(file.size) if sized else None) as source:
+            if source.size != file.size:
                 return compared(file, source.size, None)
-            with source.open() as content:
-                digest = hashlib.file_digest(content, "sha256").digest()  # type: ignore[arg-type]
-            return compared(file, source.size, digest)
+            return compared(file, source.size, _digest(source))
     except (StoreError, NotFound) as error:
         return _failed(file, error)
     except OSError as error:
         return Verdict(file, "unreadable-file", error.strerror or str(error))
 
 
-def _expected(store: Store, file: StoredFile) -> Expected | None:
-    """Say nothing to a store that would ask nothing: its size is to be found out."""
-    return None if isinstance(store, FetchesMany) and file.size > _SMALL_BYTES else Expected(file.size)
+def _digest(source: ByteSource) -> bytes:
+    if source.local_path is not None:
+        with source.open() as content:
+            return hashlib.file_digest(content, "sha256").digest()  # type: ignore[arg-type]
+    digest = hashlib.sha256()
+    for start in range(0, source.size, _PIECE_BYTES):
+        digest.update(source.read(start, min(start + _PIECE_BYTES, source.size)))
+    return digest.digest()
 
 
 def _fetched(store: Store, files: Sequence[StoredFile]) -> list[Verdict]:
@@ -141,7 +155,8 @@ def _fetched(store: Store, files: Sequence[StoredFile]) -> list[Verdict]:
     return verdicts
 
 
-def _by_store(files: Iterable[StoredFile]) -> dict[str, list[StoredFile]]:
+def by_store(files: Iterable[StoredFile]) -> dict[str, list[StoredFile]]:
+    """Sort files by their store."""
     found: dict[str, list[StoredFile]] = {}
     for file in files:
         found.setdefault(file.store, []).append(file)

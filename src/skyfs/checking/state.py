@@ -106,21 +106,22 @@ class State:
                 rows = [(store, os.fsencode(key), size) for key, size in some]
                 self._rows.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, 0)", rows)
 
-    def size(self, store: str, key: str) -> int | None:
-        """Give the size that a file had; None when it was not there."""
-        where = (store, os.fsencode(key))
-        row = self._rows.execute("SELECT size FROM file WHERE store = ? AND key = ?", where).fetchone()
-        return None if row is None or row[0] is None else int(row[0])
+    def see(self, store: str, numbers: Mapping[str, int]) -> dict[str, int | None]:
+        """Note that datasets, by the numbers of their rows, name files (some hundred) of a store.
 
-    def see(self, store: str, key: str, number: int) -> bool:
-        """Note that a dataset, by the number of its row, names a file; tell whether it is the first."""
-        where = (store, os.fsencode(key))
-        row = self._rows.execute("SELECT seen FROM file WHERE store = ? AND key = ?", where).fetchone()
-        if row is None:
-            self._rows.execute("INSERT INTO file VALUES (?, ?, NULL, ?)", (*where, number))
-        elif not row[0]:
-            self._rows.execute("UPDATE file SET seen = ? WHERE store = ? AND key = ?", (number, *where))
-        return row is None or not row[0]
+        Gives the files for which that is new, with the sizes that they had; None: they were not there.
+        """
+        keys = {os.fsencode(key): key for key in numbers}
+        marks = ", ".join("?" * len(keys))
+        select = f"SELECT key, size, seen FROM file WHERE store = ? AND key IN ({marks})"  # noqa: S608
+        known = {key: (size, seen) for key, size, seen in self._rows.execute(select, (store, *keys))}
+        fresh = [key for key in keys if not known.get(key, (None, 0))[1]]
+        with self.together():
+            self._rows.executemany(
+                "INSERT INTO file VALUES (?, ?, NULL, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen",
+                [(store, key, numbers[keys[key]]) for key in fresh],
+            )
+        return {keys[key]: known.get(key, (None, 0))[0] for key in fresh}
 
     def unseen(self, store: str) -> Iterator[Sequence[str]]:
         """Give the files of a store that the registry does not name, some at a time."""
