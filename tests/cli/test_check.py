@@ -6,6 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
+from skyfs.checking.rows import Rows
+
 from .conftest import Command
 
 KEY = "HSC/runs/a/metrics/instrument=HSC/day_obs=20131102/visit=903334.json"
@@ -51,6 +55,25 @@ def test_sample_and_resume(sky: Path, run: Command) -> None:
     assert result.exit_code == 0
     assert result.stderr.startswith("2 files (a sample, seed 7), ")
     assert not (sky / ".skyfs" / "check").exists()
+
+
+def test_interrupted(sky: Path, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    (sky / "data" / "extra").write_text("x")
+    looked = Rows.run
+
+    def interrupted(rows: Rows) -> bool:
+        looked(rows)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Rows, "run", interrupted)
+        result = run("check", "--resume")
+        assert result.exit_code == 130
+        assert result.stderr == "skyfs: interrupted; the same command goes on\n"
+        assert run("check").stderr == ""
+    assert (sky / ".skyfs" / "check" / "state.sqlite3").exists()
+    assert run("check", "--resume").stdout.startswith("extra-file\t")
+    assert not (sky / ".skyfs").exists()
 
 
 def test_misused(sky: Path, run: Command, unchanged: None) -> None:  # noqa: ARG001 - it looks at the end

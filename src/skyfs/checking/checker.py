@@ -20,11 +20,18 @@ from .options import Options, new_seed
 from .places import Places
 from .report import Finding, Report
 from .restoring import Origin, Restorer
-from .rows import Rows
+from .rows import DAMAGED, Rows
 from .state import State
 from .walking import Walk
 
 FOLDER = ".skyfs/check"
+_UNPLACED = {
+    "dataset-without-run",
+    "dataset-without-type",
+    "artifact-without-name",
+    "location-without-artifact",
+}
+"""Codes of datasets of which it is not known where their files are."""
 
 
 class Watch(Protocol):
@@ -63,6 +70,8 @@ class Checker:
         self._places = Places(subject.stores, subject.config, subject.root)
         self._skipped: list[str] = []
         self._rules = 0
+        self._repair = options.repair
+        self._left: set[str] = set()
 
     def run(self, *, resume: bool) -> Report:
         """Check all; with ``resume``, go on where the same check was interrupted."""
@@ -112,6 +121,8 @@ class Checker:
         rows = Rows(self._subject.registry, self._state, repair=self._options.repair, step=step)
         whole = rows.run()
         self._skipped += rows.skipped
+        self._left = rows.left
+        self._repair = self._repair and DAMAGED not in rows.left
         return whole
 
     # -- files
@@ -136,7 +147,9 @@ class Checker:
             files.run()
             if restorer is not None:
                 self._state.set("moved", self._state.number("moved") + restorer.moved)
-            extras = Extras(self._subject.registry, self._places, self._state, self._folder)
+            extras = Extras(
+                self._subject.registry, self._places, self._state, folder=self._folder, doubt=self._doubt()
+            )
             for name in sorted(scanned):
                 self._state.set("moved", self._state.number("moved") + extras.run(name))
 
@@ -176,7 +189,7 @@ class Checker:
             self._state.set(done, 1)
 
     def _restorer(self) -> Restorer | None:
-        if not self._options.repair:
+        if not self._repair:
             return None
         spool = self._subject.root / FOLDER
         return Restorer(self._subject.registry, self._places, self._origin, spool=spool, folder=self._folder)
@@ -195,7 +208,12 @@ class Checker:
 
     @property
     def _folder(self) -> str:
-        return str(self._state.get("quarantine")) if self._options.repair else ""
+        return str(self._state.get("quarantine")) if self._repair else ""
+
+    def _doubt(self) -> str:
+        """Tell why files that no dataset names may be those of datasets all the same."""
+        lost = {"dataset-unreadable"} & self._state.tallies().keys() | _UNPLACED & self._left
+        return f"some may be those of what is found as {', '.join(sorted(lost))}" if lost else ""
 
     # -- the disk cache
 
@@ -204,7 +222,7 @@ class Checker:
         if cache is None:
             return
         self._watch("cache", 0, 0)
-        repair = self._options.repair
+        repair = self._repair
         try:
             damaged = verify(cache) if repair else damages(cache)
         except (StoreError, OSError) as error:

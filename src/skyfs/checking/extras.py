@@ -12,6 +12,12 @@ from .report import Finding
 from .state import State
 
 PHASE = "extras"
+_TODO = "look at it, and ingest it or move it away; --repair moves it to the quarantine"
+_FEW = 100
+_FOREIGN = (
+    "not moved: most files of the store are nobody's here. Does another repository write to it? Then"
+    " configure the store with writable: false"
+)
 
 
 class Extras:
@@ -21,16 +27,23 @@ class Extras:
     ----------
     folder
         In the quarantine; empty: nothing is moved.
+    doubt
+        Why extra files are not moved at all: some may be those of datasets that cannot be made out.
     """
 
-    def __init__(self, registry: Registry, places: Places, state: State, folder: str) -> None:
+    def __init__(self, registry: Registry, places: Places, state: State, *, folder: str, doubt: str) -> None:
         self._registry, self._places, self._state = registry, places, state
-        self._folder = folder
+        self._folder = "" if doubt else folder
+        self._doubt = self._of_all = f"not moved: {doubt}" if doubt and folder else ""
 
     def run(self, store: str) -> int:
         """Go over the files of a store; give how many were moved."""
         aside = self._places.setter_aside(store)
         moved = 0
+        self._doubt = self._of_all
+        unseen, every = self._state.unseen_count(store)
+        if unseen > _FEW and 2 * unseen > every and self._folder:
+            self._doubt = _FOREIGN
         if aside is not None:
             for keys in self._state.unseen(store):
                 moved += self._judge(store, aside, keys)
@@ -60,8 +73,8 @@ class Extras:
 
     def _extra(self, store: str, aside: SetsAside, key: str, identity: str) -> bool:
         what, found = f"{key!r} in store {store!r}", "no dataset is stored there"
-        where, todo = "", "look at it, and ingest it or move it away; --repair moves it to the quarantine"
-        if self._folder:
+        where, todo = "", self._doubt or _TODO
+        if self._folder and not self._doubt:
             try:
                 where = aside.set_aside(key, identity, self._folder)
             except StoreError as error:

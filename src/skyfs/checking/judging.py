@@ -17,7 +17,7 @@ from .places import Places
 from .walking import StoredFile
 
 _SMALL_BYTES = 1 << 18
-_PIECE_BYTES = 8 << 20
+_AT_ONCE_BYTES, _PIECE_BYTES = 1 << 20, 8 << 20
 _SMALL_AT_ONCE = 64
 _CHUNK_BYTES, _CHUNK_FILES = 8 << 20, 64
 
@@ -49,14 +49,14 @@ class Judge:
     digests
         Whether files are read.
     workers
-        How many local files are read at once; of far ones twice as many.
+        How many local files are read at once; of far ones four times as many.
     """
 
     def __init__(self, places: Places, *, digests: bool, workers: int) -> None:
         self._places, self.digests = places, digests
         self._stack = ExitStack()
         self._near = self._stack.enter_context(ThreadPoolExecutor(workers, "skyfs-check"))
-        self._far = self._stack.enter_context(ThreadPoolExecutor(2 * workers, "skyfs-check-far"))
+        self._far = self._stack.enter_context(ThreadPoolExecutor(4 * workers, "skyfs-check-far"))
 
     def __enter__(self) -> Self:
         return self
@@ -135,6 +135,8 @@ def _read(store: Store, file: StoredFile, *, sized: bool) -> Verdict:
 
 
 def _digest(source: ByteSource) -> bytes:
+    if source.size <= _AT_ONCE_BYTES:
+        return hashlib.sha256(source.read(0, source.size)).digest()
     if source.local_path is not None:
         with source.open() as content:
             return hashlib.file_digest(content, "sha256").digest()  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from .report import Finding
 from .state import State
 
 PHASE = "rows"
+DAMAGED = "database-damaged"
 
 
 class Rows:
@@ -25,12 +26,20 @@ class Rows:
         Whether rules are mended where they can be.
     step
         Called for each rule.
+
+    Attributes
+    ----------
+    left
+        The codes of what is found and not repaired.
+    skipped
+        What could not be looked at.
     """
 
     def __init__(self, registry: Registry, state: State, *, repair: bool, step: Callable[[], None]) -> None:
         self._registry, self._state = registry, state
         self._repair, self._step = repair, step
         self.skipped: list[str] = []
+        self.left: set[str] = set()
 
     def run(self) -> bool:
         """Go over all rules; False when the registry cannot be read so far that files could be looked at."""
@@ -51,8 +60,12 @@ class Rows:
             return
         if not broken.count:
             return
-        why = self._mend(rule) if self._repair and rule.mendable else ""
-        left = rule.find() if self._repair and rule.mendable else broken
+        # To write to a damaged database may damage more.
+        mends = self._repair and rule.mendable and DAMAGED not in self.left
+        why = self._mend(rule) if mends else ""
+        left = rule.find() if mends else broken
+        if left.count:
+            self.left.add(rule.code)
         self._note(rule, broken, left, why)
 
     def _mend(self, rule: Rule) -> str:

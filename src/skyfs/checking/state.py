@@ -131,6 +131,12 @@ class State:
             yield [os.fsdecode(row[0]) for row in rows]
             after = rows[-1][0]
 
+    def unseen_count(self, store: str) -> tuple[int, int]:
+        """Give how many files of a store the registry does not name, and how many there are."""
+        select = "SELECT coalesce(sum(NOT seen), 0), count(*) FROM file WHERE store = ? AND size IS NOT NULL"
+        unseen, every = self._rows.execute(select, (store,)).fetchone()
+        return int(unseen), int(every)
+
     # -- findings
 
     def add(self, phase: str, finding: Finding) -> None:

@@ -50,7 +50,7 @@ def check(  # noqa: PLR0913 - the options of the command
         raise click.UsageError("--seed goes with --sample")
     session = ctx.ensure_object(Session)
     repository = session.repository(writable=repair)
-    with _watching() as watch:
+    with _watching() as watch, _told_to_resume(resume):
         report = repository.check(
             digests=digests,
             sample=sample,
@@ -99,6 +99,17 @@ def _summary(report: Report) -> Iterator[str]:
         yield f"{report.undigested} files have no digest: --bytes --repair gives them one"
     if report.quarantine:
         yield f"what was moved is in .skyfs/quarantine/{report.quarantine} of its store"
+
+
+@contextmanager
+def _told_to_resume(resume: bool) -> Iterator[None]:  # noqa: FBT001 - as the option says
+    """Tell who interrupts a check what goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if resume:
+            click.echo("skyfs: interrupted; the same command goes on", err=True)
+        raise
 
 
 @contextmanager

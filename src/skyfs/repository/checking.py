@@ -47,7 +47,7 @@ class Checking(Base):
         source
             Another repository, from which files with the same id and digest may be restored.
         workers
-            How many local files are read at once; of far ones twice as many.
+            How many local files are read at once; of far ones four times as many.
         resume
             Keep a state in the repository's folder, and go on with that of a check that was interrupted.
         watch

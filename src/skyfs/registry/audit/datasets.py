@@ -34,8 +34,7 @@ def dataset_rules(ground: Ground) -> Iterator[Rule]:
             code,
             sa.select(dataset).where(gone),
             lambda row, found=found: (ground.dataset(row._asdict()), found),  # type: ignore[misc]
-            "drop the row; its file is then an extra one",
-            [dataset.delete().where(gone)],
+            "restore the registry from a copy: nothing else tells what it was, or where its file is",
         )
 
 
@@ -87,15 +86,15 @@ class MembershipRule(Rule):
         return self._ground.database.read(sa.select(self._dataset).where(self._ids == number))[0]
 
     def _mend(self, number: int) -> None:
-        """Make a dataset a member, unless its data ID is taken, or what it implies is not recorded."""
+        """Make a dataset a member, unless its data ID is taken, or what it implies or its RUN is gone."""
         row, snapshot = self._row(number), self._catalogue.current()
-        entry = snapshot.types_by_id[row.type_id]
-        run = snapshot.collections[snapshot.collection_names[row.run_id]]
         location = self._ground.schema["location"]
         places = sa.select(location.c.artifact_id).where(location.c.dataset_id == number).limit(1)
         stored = 1 if self._ground.database.read(places) else 0
         required = tuple(json.loads(f"[{row.data_id}]"))
         try:
+            entry = snapshot.types_by_id[row.type_id]
+            run = snapshot.collections[snapshot.collection_names[row.run_id]]
             (levels,) = self._data_ids.fill(entry.group, [required])
             with self._ground.database.transaction():
                 self._members.insert(Place(entry, run), [(*levels, number)], stored=stored)
