@@ -278,7 +278,7 @@ def _open_folder(
         settings = repr((version("skyfs"), config.formats, [store.formats for store in config.stores]))
         repository.kept.use(opening.cache, settings)
     if writable:
-        repository.recover()
+        repository.recovered = repository.recover()
     return repository
 
 

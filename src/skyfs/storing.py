@@ -91,18 +91,19 @@ class Opening:
             return LocalStore(place, name=name, writable=wanted, durability=durability, shared=shared)
         if protocol_of(url) == _MEMORY:
             return MemoryStore(name)
-        return self._far(store, url, name, writable=wanted)
+        return self._far(store, url, name, writable=wanted, mirror=mirror)
 
-    def _far(self, store: StoreConfig, url: str, name: str, *, writable: bool) -> Store:
+    def _far(self, store: StoreConfig, url: str, name: str, *, writable: bool, mirror: bool) -> Store:
         from .stores.remote import RemoteStore
         from .stores.retrying import Patience, RetryingStore
 
         shared, durable = self._config.shared, self._config.durability == "power"
         spool = self._folder / _WRITING / store.name
-        folders = Folders(str(spool), shared=shared, durable=durable) if writable else None
+        folders = None if mirror else Folders(str(spool), shared=shared, durable=durable)
         options = self._options(store, url)
         where = _whole(self._folder, url)
-        far = RemoteStore(where, name=name, options=options, folders=folders, cost=_cost(store))
+        cost = _cost(store)
+        far = RemoteStore(where, name=name, options=options, folders=folders, cost=cost, writable=writable)
         if writable and store.writable and not far.writable:
             found = f"{protocol_of(url)}:// can only be read"
             raise BadConfig(f"store {store.name!r}", f"writable: true, but {found}", "leave it out")

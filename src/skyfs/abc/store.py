@@ -48,6 +48,25 @@ class Expected:
     sha256: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What writers are about to do.
+
+    Attributes
+    ----------
+    live
+        Keys that writers who live are about to write or to delete.
+    dead
+        The same of writers who died, until `Store.recover` has decided about them.
+    dead_writers
+        How many of these have left something behind.
+    """
+
+    live: frozenset[str] = frozenset()
+    dead: frozenset[str] = frozenset()
+    dead_writers: int = 0
+
+
 class Batch(ABC):
     """Writes and deletions that take effect together.
 
@@ -185,3 +204,40 @@ class FetchesMany(Protocol):
 
         A file is whole, or not there. Memory does not grow with the files' sizes. ``done`` as in `read_many`.
         """
+
+
+@runtime_checkable
+class SetsAside(Protocol):
+    """A store whose files can be judged beside live writers, and moved out of the way instead of deleted."""
+
+    @property
+    def can_set_aside(self) -> bool:
+        """Whether that is so for this one, when it is opened for writing."""
+
+    def claims(self) -> Claims:
+        """Tell what writers are about to do; writes nothing."""
+
+    def identify(self, key: str) -> str:
+        """Give a text that tells what lies under a key from all that was and will be; empty: nothing does."""
+
+    def set_aside(self, key: str, identity: str, folder: str) -> str:
+        """Move what lies under a key into a folder of the store's quarantine, if it is still the same.
+
+        Gives where it is now; empty when it is not the same any more, and nothing was done.
+
+        Raises
+        ------
+        ReadOnly
+            When the store cannot be written.
+        StoreError
+            When it cannot be moved.
+        """
+
+
+@runtime_checkable
+class Wraps(Protocol):
+    """A store around another one."""
+
+    @property
+    def behind(self) -> Store:
+        """The store behind; of several, the first."""

@@ -65,6 +65,7 @@ COMMANDS = {
     "detach": Entry("attaching", "detach", "Remove an attached table."),
     "register": Entry("defining", "register", "Register a dataset type."),
     "cache": Entry("caching", "cache", "Show, empty, check or pin what is kept of far stores."),
+    "check": Entry("checking", "check", "Check that all is there and sound, and repair what is not."),
     "mount": Entry("mounting", "mount", "Show a repository as a folder."),
     "umount": Entry("mounting", "umount", "Take a mount away."),
     "mounts": Entry("mounting", "mounts", "Show the mounts of repositories."),

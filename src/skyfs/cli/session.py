@@ -78,6 +78,12 @@ class Session:
             skyfs.open(self.location, writable=writable, environment=self.environment)
         )
 
+    def other(self, location: str) -> Repository:
+        """Open another repository, for reading; it is closed when the command ends."""
+        import skyfs
+
+        return self._closing.enter_context(skyfs.open(location, environment=self.environment))
+
     def tree(self, *, writable: bool = False) -> Tree:
         """Give the repository as a tree; one that can be written takes the place of one for reading."""
         if self._tree is None or (writable and not self._tree.repository.writable):

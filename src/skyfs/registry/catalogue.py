@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 import sqlalchemy as sa
 
-from ..errors import BadDefinition, NotFound
+from ..errors import BadDefinition, NotFound, StoreError
 from ..model.collection import Collection, CollectionKind
 from ..model.dataset import DatasetType
 from ..model.dimensions import DimensionGroup, Element
@@ -162,12 +161,23 @@ class Catalogue:
         # Several statements; another process may commit between them. Then they are read again.
         while True:
             version = self._read_version()
-            with suppress(KeyError):
+            try:
                 snapshot = self._read(version)
+            except StoreError:
                 if self._read_version() == version:
-                    return snapshot
+                    raise
+                continue
+            if self._read_version() == version:
+                return snapshot
 
     def _read(self, version: int) -> Snapshot:
+        try:
+            return self._read_all(version)
+        except KeyError as error:
+            found = f"a chain names collection {error}, which is gone"
+            raise StoreError("read the collections", found, "skyfs check --repair") from None
+
+    def _read_all(self, version: int) -> Snapshot:
         collections = {entry.collection.name: entry for entry in self._read_collections()}
         types = {entry.type.name: entry for entry in self._read_types()}
         return Snapshot(

@@ -127,6 +127,10 @@ class Database(ABC):
         """Give the size of the registry."""
 
     @abstractmethod
+    def damages(self) -> list[str]:
+        """Give what the database finds wrong with its own files and indexes; at most a hundred faults."""
+
+    @abstractmethod
     def about_rows(self, table: sa.Table) -> float:
         """Tell about how many rows a table has, without counting them."""
 

@@ -24,11 +24,22 @@ class Regions:
 
     def add(self, element: Element, rows: Iterable[_Row]) -> None:
         """Index the regions of new records."""
-        self._database.write_many(self._statement("add", element), list(_cells(element, rows)))
+        self._database.write_many(self._statement("add", element), list(self.cells(element, rows)))
 
     def drop(self, element: Element, rows: Iterable[_Row]) -> None:
         """Forget the regions of records."""
-        self._database.write_many(self._statement("drop", element), list(_cells(element, rows)))
+        self._database.write_many(self._statement("drop", element), list(self.cells(element, rows)))
+
+    @staticmethod
+    def cells(element: Element, rows: Iterable[_Row]) -> Iterator[tuple[object, ...]]:
+        """Give the rows of the index for records."""
+        from ..model.region_cells import covering
+
+        for row in rows:
+            if row["region"] is not None:
+                identity = [row[name] for name in element.identity]
+                for cell, own in covering(row["region"]):  # type: ignore[arg-type]
+                    yield cell, own, *identity
 
     def _statement(self, verb: str, element: Element) -> Statement:
         key = (verb, element.name)
@@ -44,13 +55,3 @@ def _deleting(table: sa.Table) -> Statement:
         table.delete().where(*(table.c[name] == sa.bindparam(f"a_{name}") for name in names)),
         [f"a_{name}" for name in names],
     )
-
-
-def _cells(element: Element, rows: Iterable[_Row]) -> Iterator[tuple[object, ...]]:
-    from ..model.region_cells import covering
-
-    for row in rows:
-        if row["region"] is not None:
-            identity = [row[name] for name in element.identity]
-            for cell, own in covering(row["region"]):  # type: ignore[arg-type]
-                yield cell, own, *identity

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import BadDefinition, StoreError, VersionError
 from ..model.dimensions import Universe
+from .audit import Audit
 from .captured import Captured
 from .catalogue import Catalogue, Snapshot
 from .changelog import ChangeLog, Logs
@@ -69,6 +70,8 @@ class Registry:
         Answers questions.
     holdings
         Tells which types collections hold.
+    audit
+        The rules that its rows keep.
     """
 
     def __init__(self, database: Database, universe: Universe, log: ChangeLog | None = None) -> None:
@@ -91,6 +94,7 @@ class Registry:
         self.files = Files(database, schema, symbols)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
+        self.audit = Audit(database, schema, catalogue, self.records, self.data_ids)
 
     @classmethod
     def create(

@@ -29,6 +29,7 @@ from .turns import turn
 
 _TICK_NS = 50_000_000
 _LOG_INDEX_BYTES = 48
+_MOST_DAMAGES = 100
 _indexes: dict[tuple[str, int], int] = {}
 _BUSY, _READONLY, _FULL = 5, 8, 13
 # No table "meta", damaged pages, another kind of file.
@@ -93,6 +94,10 @@ class SqliteDatabase(Database):
         """Give the size of the database, write-ahead log left out."""
         pages, each = (self.read(sa.text(f"PRAGMA {name}"))[0][0] for name in ("page_count", "page_size"))
         return int(pages * each)
+
+    def damages(self) -> list[str]:
+        rows = self.read(sa.text(f"PRAGMA integrity_check({_MOST_DAMAGES})"))
+        return [str(row[0]) for row in rows if row[0] != "ok"]
 
     def about_rows(self, table: sa.Table) -> float:
         # Rows are numbered as they come.

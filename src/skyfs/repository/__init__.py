@@ -5,6 +5,7 @@ from __future__ import annotations
 from .attaching import Attaching
 from .base import Collections
 from .changing import Changing
+from .checking import Checking
 from .collecting import Collecting
 from .defining import Defining
 from .discovering import Discovering
@@ -15,7 +16,9 @@ from .sharing import Sharing
 __all__ = ["Collections", "Repository"]
 
 
-class Repository(Defining, Attaching, Running, Collecting, Discovering, Changing, Importing, Sharing):
+class Repository(
+    Defining, Attaching, Running, Collecting, Discovering, Changing, Importing, Sharing, Checking
+):
     """A repository of datasets.
 
     Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it,

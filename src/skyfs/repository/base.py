@@ -60,6 +60,7 @@ class Base:
         self.finder = Finder(registry)
         self.resolver = Resolver(registry, self.finder)
         self.elided: Elided | None = None
+        self.recovered = 0
 
     @property
     def name(self) -> str:

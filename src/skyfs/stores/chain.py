@@ -44,6 +44,11 @@ class ChainStore(Store):
         self._writable = tuple(store for store in stores if store.writable)
         self.writable = bool(self._writable)
 
+    @property
+    def behind(self) -> Store:
+        """See `skyfs.abc.store.Wraps`."""
+        return self._stores[0]
+
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         check_key(key, self.name)
         return ChainSource(self._stores, key, expected)

@@ -88,6 +88,13 @@ def keys_of(intents: Iterable[Intent]) -> set[str]:
     return {key for intent in intents for _, key in intent.files}
 
 
+def touched_by(intents: Iterable[Intent]) -> set[str]:
+    """Give the keys that these intents write or delete."""
+    found = list(intents)
+    gone = {key for intent in found for key, _ in (*intent.deletions, *intent.removals)}
+    return keys_of(found) | gone
+
+
 def _line(fields: Mapping[str, object]) -> bytes:
     # Newlines on both sides: what a full disk or a power failure tore spoils neither neighbour.
     return b"\n" + json.dumps(fields, separators=(",", ":")).encode() + b"\n"

@@ -9,6 +9,9 @@ from skyfs.errors import StoreError
 PRIVATE = ".skyfs"
 """First part of the keys that a store keeps for itself."""
 
+QUARANTINE = f"{PRIVATE}/quarantine"
+"""Where what was found wrong is kept, until a person has looked at it."""
+
 _PART_BYTES_MAX = 255  # NAME_MAX of Linux filesystems
 
 

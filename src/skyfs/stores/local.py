@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as modes
 import warnings
@@ -11,15 +12,16 @@ from contextlib import suppress
 from typing import BinaryIO, Literal
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Batch, Expected, Stat, Store
+from skyfs.abc.store import Batch, Claims, Expected, Stat, Store
 from skyfs.errors import NotFound, ReadOnly, StoreError
 
+from . import quarantine
 from .failure import failing, translate
 from .folders import Folders
 from .journal import Journal
 from .keys import PRIVATE, check_key, check_prefix
 from .local_batch import LocalBatch
-from .recovery import recover
+from .recovery import claims, recover
 from .staged import require_regular
 
 Durability = Literal["power", "process"]
@@ -85,7 +87,7 @@ class LocalStore(Store):
 
     def begin(self) -> Batch:
         if not self.writable:
-            raise ReadOnly(f"write in store {self.name!r}", "it is read-only", "open it writable")
+            raise _read_only(self.name)
         if not self._journal.usable:
             self._journal = self._new_journal()
         return LocalBatch(self, self._folders, self._journal)
@@ -95,6 +97,35 @@ class LocalStore(Store):
             return 0
         with failing("recovery of", PRIVATE, self.name):
             return recover(self._folders, committed)
+
+    @property
+    def root(self) -> str:
+        """The folder."""
+        return self._folders.root or "/"
+
+    @property
+    def can_set_aside(self) -> bool:
+        """See `skyfs.abc.store.SetsAside`."""
+        return True
+
+    def claims(self) -> Claims:
+        """See `skyfs.abc.store.SetsAside`."""
+        with failing("look for writers in", PRIVATE, self.name):
+            return claims(self._folders)
+
+    def identify(self, key: str) -> str:
+        """See `skyfs.abc.store.SetsAside`."""
+        check_key(key, self.name)
+        with failing("stat", key, self.name):
+            return quarantine.identify(self._folders, key)
+
+    def set_aside(self, key: str, identity: str, folder: str) -> str:
+        """See `skyfs.abc.store.SetsAside`."""
+        check_key(key, self.name)
+        if not self.writable:
+            raise _read_only(self.name)
+        with failing("set aside", key, self.name):
+            return quarantine.set_aside(self._folders, key, identity, folder)
 
     def close(self) -> None:
         """Remove the journal; batches in flight are left to recovery. A later `begin` starts afresh."""
@@ -207,6 +238,10 @@ class LocalSource(ByteSource):
         return f"read bytes {start} to {stop} of {self._key!r} in store {self._store!r}"
 
 
+def _read_only(store: str) -> ReadOnly:
+    return ReadOnly(f"write in store {store!r}", "it is read-only", "open it writable")
+
+
 def _unreadable(error: OSError, verb: str, key: str, store: str) -> Exception:
     """Give NotFound for a name that is not there, or lies below a file."""
     if isinstance(error, NotADirectoryError):
@@ -229,6 +264,10 @@ def _file_state(entry: os.DirEntry[str]) -> os.stat_result | None:
         return entry.stat() if entry.is_file() else None
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link that leads to itself is no file
+            return None
+        raise
 
 
 def _stat(state: os.stat_result) -> Stat:

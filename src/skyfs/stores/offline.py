@@ -24,6 +24,11 @@ class OfflineStore(Store):
         """Whether the store behind can be written."""
         return self._store.writable
 
+    @property
+    def behind(self) -> Store:
+        """See `skyfs.abc.store.Wraps`."""
+        return self._store
+
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:  # noqa: ARG002 - not asked
         raise self._missing("open", key)
 

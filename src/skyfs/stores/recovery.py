@@ -8,8 +8,10 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
+from skyfs.abc.store import Claims
+
 from .folders import Folders, drop_source
-from .intent import Intent, keys_of, unfinished
+from .intent import Intent, keys_of, touched_by, unfinished
 from .journal import JOURNALS, STAGING, SUFFIX
 from .keys import folder_of
 
@@ -51,6 +53,26 @@ def survey(folders: Folders, stack: ExitStack, *, held: set[str]) -> tuple[set[s
         elif os.fstat(descriptor).st_nlink:
             dead[name] = _content(descriptor)
     return live, dead
+
+
+def claims(folders: Folders) -> Claims:
+    """Tell what writers are about to do, and what dead ones left; nothing is changed."""
+    live: set[str] = set()
+    dead: set[str] = set()
+    writers = 0
+    for file_name in names(folders, JOURNALS):
+        opened = _open(folders.path(f"{JOURNALS}/{file_name}"))
+        if opened is None:
+            continue
+        descriptor, ours = opened
+        try:
+            is_dead = ours and _lock(descriptor) and os.fstat(descriptor).st_nlink > 0
+            keys = touched_by(unfinished(_content(descriptor)))
+        finally:
+            os.close(descriptor)
+        writers += is_dead
+        (dead if is_dead else live).update(keys)
+    return Claims(frozenset(live), frozenset(dead), writers)
 
 
 def _open(path: str) -> tuple[int, bool] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Batch, Expected, Stat, Store
+from skyfs.abc.store import Batch, Claims, Expected, Stat, Store
 from skyfs.errors import ReadOnly, SkyfsError, StoreError
 from skyfs.model.ranges import REMOTE, Cost
 
@@ -15,10 +15,12 @@ from . import remote_reading
 from .ahead import reading_ahead
 from .folders import Folders
 from .journal import Journal
-from .keys import check_key, check_prefix
+from .keys import QUARANTINE, check_key, check_prefix
 from .many import all_or_raise
+from .recovery import claims
 from .remote_connection import Connection
 from .remote_loop import each, run
+from .remote_requests import Uploads
 
 Done = Callable[[int], None]
 
@@ -38,6 +40,8 @@ class RemoteStore(Store):
     folders
         A local folder, which need not exist, for what is being written: intents, and files before they are
         uploaded. None: the store is read-only. Nothing is made there before the first write.
+    writable
+        False: nothing is written; who writes is read from ``folders`` all the same.
     cost
         What reading costs, by which parts of files are planned.
 
@@ -56,11 +60,12 @@ class RemoteStore(Store):
         options: Mapping[str, Any] | None = None,
         folders: Folders | None = None,
         cost: Cost = REMOTE,
+        writable: bool = True,
     ) -> None:
         self.name = name
         self._cost = cost
         self._connection = Connection(url, options or {}, name)
-        self.writable = folders is not None and self._connection.conditional
+        self.writable = writable and folders is not None and self._connection.conditional
         self._folders = folders
         self._journal: Journal | None = None
 
@@ -99,9 +104,7 @@ class RemoteStore(Store):
         from .remote_batch import RemoteBatch
 
         if not self.writable or self._folders is None:
-            raise ReadOnly(
-                f"write in store {self.name!r}", "it is read-only", "name a store that can be written"
-            )
+            raise _read_only(self.name)
         if self._journal is None or not self._journal.usable:
             self._journal = Journal(self._folders)
             weakref.finalize(self, self._journal.close)
@@ -113,6 +116,31 @@ class RemoteStore(Store):
         if not self.writable or self._folders is None:
             return 0
         return recover(self._folders, self._connection, committed)
+
+    @property
+    def can_set_aside(self) -> bool:
+        """See `skyfs.abc.store.SetsAside`."""
+        return self._folders is not None and self._connection.conditional
+
+    def claims(self) -> Claims:
+        """See `skyfs.abc.store.SetsAside`."""
+        return Claims() if self._folders is None else claims(self._folders)
+
+    def identify(self, key: str) -> str:
+        """See `skyfs.abc.store.SetsAside`."""
+        self._check(key)
+        with self._connection.asking("stat", key):
+            requests = self._connection.requests()
+            return run(requests.identify(key)) if isinstance(requests, Uploads) else ""
+
+    def set_aside(self, key: str, identity: str, folder: str) -> str:
+        """See `skyfs.abc.store.SetsAside`."""
+        self._check(key)
+        requests = self._connection.requests()
+        if not self.writable or not isinstance(requests, Uploads):
+            raise _read_only(self.name)
+        with self._connection.asking("set aside", key):
+            return run(requests.set_aside(key, identity, f"{QUARANTINE}/{folder}/{key}"))
 
     def close(self) -> None:
         """Close the connections and the journal; batches in flight are left to recovery."""
@@ -226,6 +254,10 @@ class RemoteSource(ByteSource):
 
     def _asked(self) -> str:
         return f"read {self._key!r} in store {self._connection.name!r}"
+
+
+def _read_only(store: str) -> ReadOnly:
+    return ReadOnly(f"write in store {store!r}", "it is read-only", "name a store that can be written")
 
 
 def _is_text(key: str) -> bool:

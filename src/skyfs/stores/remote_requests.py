@@ -79,6 +79,10 @@ class Uploads(Requests):
         """Delete a key if that very object lies there."""
 
     @abstractmethod
+    async def set_aside(self, key: str, identity: str, target: str) -> str:
+        """Move that very object to another key; give where it is now, or nothing when it is another one."""
+
+    @abstractmethod
     async def abort(self, key: str) -> None:
         """Throw away what unfinished uploads left at the server."""
 

@@ -18,6 +18,7 @@ SINGLE_BYTES = 8 << 20
 """Above this, an object is put in parts."""
 _PART_BYTES, _PARTS_MAX = 8 << 20, 9_000  # S3 takes 10 000 parts
 _SMALL_BYTES = 1 << 20  # up to this, AT_ONCE buffers in memory do not matter
+_COPIED_BYTES_MAX = 5 << 30  # by one request
 _GONE = (404, 412)
 
 
@@ -97,6 +98,43 @@ class S3Requests(Uploads):
         except Exception as error:
             if _status(error) not in _GONE:
                 raise
+
+    async def set_aside(self, key: str, identity: str, target: str) -> str:
+        if await self.identify(key) != identity:
+            return ""
+        source = {"Bucket": self._bucket, "Key": self._root + key}
+        etag = identity.rpartition(" ")[2]
+        try:
+            await self._copy(source, etag, self._root + target)
+        except Exception as error:
+            if _status(error) not in _GONE:
+                raise
+            return ""
+        await self.remove(key, identity)
+        return f"s3://{self._bucket}/{self._root}{target}"
+
+    async def _copy(self, source: Mapping[str, str], etag: str, target: str) -> None:
+        """Copy an object within the server; above 5 GiB S3 does it in parts only."""
+        size = (await self._call("head_object", Key=source["Key"]))["ContentLength"]
+        what = {"CopySource": dict(source), "CopySourceIfMatch": etag}
+        if size <= _COPIED_BYTES_MAX:
+            await self._call("copy_object", Key=target, **what)
+            return
+        begun = await self._call("create_multipart_upload", Key=target)
+        place = {"Key": target, "UploadId": begun["UploadId"]}
+        parts: list[dict[str, Any]] = []
+        try:
+            for start in range(0, size, _COPIED_BYTES_MAX):
+                ends = f"bytes={start}-{min(start + _COPIED_BYTES_MAX, size) - 1}"
+                number = len(parts) + 1
+                part = await self._call(
+                    "upload_part_copy", **place, **what, CopySourceRange=ends, PartNumber=number
+                )
+                parts.append({"PartNumber": number, "ETag": part["CopyPartResult"]["ETag"]})
+            await self._call("complete_multipart_upload", **place, MultipartUpload={"Parts": parts})
+        except BaseException:
+            await asyncio.shield(self._abort(place))
+            raise
 
     async def abort(self, key: str) -> None:
         found = await self._call("list_multipart_uploads", Prefix=self._root + key)

@@ -101,6 +101,11 @@ class RetryingStore(Store):
         self._store = store
         self._patience = patience or Patience()
 
+    @property
+    def behind(self) -> Store:
+        """See `skyfs.abc.store.Wraps`."""
+        return self._store
+
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         source = self._patience.insist(lambda: self._store.open(key, expected))
         return RetryingSource(source, self._patience)

@@ -18,6 +18,17 @@ from .functions import CHANGED
 from .session import LANGUAGE, LOCK_TIMEOUT_MS, PostgresSession, connect, set_up
 
 _SIZE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = :id"
+_INDEXES = """
+SELECT indexrelid, relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+JOIN pg_am ON pg_am.oid = relam WHERE amname = 'btree' AND indisvalid AND relnamespace = :id
+"""
+_INVALID = """
+SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE NOT indisvalid AND relnamespace = :id
+"""
+_FAILED_PAGES = (
+    "SELECT coalesce(checksum_failures, 0) FROM pg_stat_database WHERE datname = current_database()"
+)
 # Rows that were never counted are taken for 100 bytes each.
 _ABOUT = """
 SELECT pg_relation_size(oid) *
@@ -64,6 +75,25 @@ class PostgresDatabase(Database):
 
     def size_bytes(self) -> int:
         return int(self.read(sa.text(_SIZE), {"id": self._schema_id})[0][0] or 0)
+
+    def damages(self) -> list[str]:
+        where = {"id": self._schema_id}
+        found = [f"index {row[0]} is not valid: REINDEX" for row in self.read(sa.text(_INVALID), where)]
+        ((failed,),) = self.read(sa.text(_FAILED_PAGES))
+        found += [f"{failed} pages of the database were read with a wrong checksum"] if failed else []
+        # Indexes are compared with their tables where the server has been given what does so.
+        if self.read(sa.text("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'")):
+            found += [fault for row in self.read(sa.text(_INDEXES), where) if (fault := self._fault(*row))]
+        return found
+
+    def _fault(self, number: int, name: str) -> str:
+        try:
+            self.read(sa.text("SELECT bt_index_check(CAST(:id AS oid), true)"), {"id": number})
+        except ReadOnly:
+            return ""  # only its owner may ask
+        except StoreError as error:
+            return f"index {name}: {error.found}"
+        return ""
 
     def about_rows(self, table: sa.Table) -> float:
         rows = self.read(sa.text(_ABOUT), {"name": table.name, "id": self._schema_id})

@@ -2,6 +2,6 @@
 
 from .disk_cache import DiskCache
 from .store import CachedStore
-from .upkeep import Status, clear, status, verify
+from .upkeep import Status, clear, damages, status, verify
 
-__all__ = ["CachedStore", "DiskCache", "Status", "clear", "status", "verify"]
+__all__ = ["CachedStore", "DiskCache", "Status", "clear", "damages", "status", "verify"]

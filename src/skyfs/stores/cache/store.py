@@ -58,6 +58,11 @@ class CachedStore(Store):
         """Where the bytes are kept."""
         return self._cache
 
+    @property
+    def behind(self) -> Store:
+        """See `skyfs.abc.store.Wraps`."""
+        return self._store
+
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         check_key(key, self.name)
         if expected is not None and expected.sha256 is not None:

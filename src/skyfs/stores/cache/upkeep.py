@@ -84,9 +84,24 @@ def verify(cache: DiskCache) -> dict[str, str]:
 
     Gives the path of each damaged file with what was found.
     """
+    damaged = damages(cache)
+    if not cache.layout.exists():
+        return damaged
+    for path in damaged:
+        _remove(path)
+    _tidy(cache)
+    try:
+        cache.ledger.rebuild()
+    except (IndexBusy, OSError) as error:
+        cache.complain(error)
+    return damaged
+
+
+def damages(cache: DiskCache) -> dict[str, str]:
+    """Do the same, but remove nothing."""
     if not cache.layout.exists():
         return {}
-    damaged = {}
+    damaged: dict[str, str] = {}
     for name, entry in cache.layout.names("content"):
         with suppress(FileNotFoundError), open(entry.path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -97,13 +112,6 @@ def verify(cache: DiskCache) -> dict[str, str]:
         if not parts.check():
             damaged[entry.path] = "a record is cut short or damaged"
         parts.close()
-    for path in damaged:
-        _remove(path)
-    _tidy(cache)
-    try:
-        cache.ledger.rebuild()
-    except (IndexBusy, OSError) as error:
-        cache.complain(error)
     return damaged
 
 
