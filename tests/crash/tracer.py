@@ -189,7 +189,7 @@ def _instructions() -> bytes:
 # -- the tracer
 
 Watch = Callable[[Call, Callable[[], int]], None]
-"""Sees a call; what it is given besides lets the call happen, and gives its result."""
+"""Sees a call; what it is given besides lets the call happen and gives its result."""
 
 
 class _Tracer:
@@ -225,19 +225,17 @@ class _Tracer:
             if self._meanwhile is not None:
                 self._meanwhile()
             os.kill(self._child, signal.SIGKILL)
-        elif self._watch is not None:
+            return
+        if self._watch is not None:
             self._watch(call, lambda: self._let(thread))
-        else:
-            self._go_on(thread)
+        self._go_on(thread)
 
     def _let(self, thread: int) -> int:
-        """Let the call happen, and give its result; the thread stands behind it, and goes on after."""
+        """Let the call happen, and give its result; the thread stands behind it."""
         _check(_libc.ptrace(_SYSCALL, thread, None, None))
         _, status = os.waitpid(thread, _WALL)
         assert os.WIFSTOPPED(status), "the child died within a call"
-        result = struct.unpack_from("=q", _info(thread), 24)[0]
-        self._go_on(thread)
-        return int(result)
+        return int(struct.unpack_from("=q", _info(thread), 24)[0])
 
     def _go_on(self, thread: int, signal_number: int = 0) -> None:
         # A thread may have been killed meanwhile, with its process.

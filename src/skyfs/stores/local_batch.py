@@ -182,6 +182,7 @@ class LocalBatch(Batch):
             tuple((entry.staging, key) for key, entry in self._entries.items()),
             tuple((key, *entry.source) for key, entry in self._entries.items() if entry.source),
             tuple(self._deletions.items()),
+            marks=tuple(self._marks()),
         )
         with failing("write the journal for", self._some_key(), self._name):
             self._number = self._journal.append(intent)
@@ -189,6 +190,10 @@ class LocalBatch(Batch):
                 self._sync_staged()
             else:
                 self._journal.sync()
+
+    def _marks(self) -> Iterator[tuple[str, Mark]]:
+        for key, entry in self._entries.items():
+            yield key, Mark.of(os.lstat(self._folders.path(entry.staging)))
 
     def _sync_staged(self) -> None:
         if sync_filesystem(self._folders.root or "/"):

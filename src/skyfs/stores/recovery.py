@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from .folders import Folders, drop_source
-from .intent import Intent, keys_of, unfinished
+from .intent import Intent, Mark, keys_of, unfinished
 from .journal import JOURNALS, STAGING, SUFFIX
 from .keys import folder_of
 
@@ -89,9 +89,10 @@ class _Recovery:
 
     def _settle(self, intent: Intent) -> int:
         kept = {key for _, key in intent.files if key in self.live or self.committed(key)}
+        marks = dict(intent.marks)
         for staging, key in intent.files:
             if key not in kept:
-                self._undo(staging, key)
+                self._undo(staging, key, marks.get(key))
         for key, path, mark in intent.sources:
             if key in kept and key not in self.live:
                 drop_source(path, mark)
@@ -101,9 +102,11 @@ class _Recovery:
                 self.touched.add(folder_of(key))
         return len(intent.files) - len(kept)
 
-    def _undo(self, staging: str, key: str) -> None:
+    def _undo(self, staging: str, key: str, mark: Mark | None) -> None:
         if self.folders.unlink_same(key, staging):
             self.removed.append((staging, key))
+        elif mark is not None and not os.path.lexists(self.folders.path(staging)):
+            self.folders.unlink_marked(key, mark)
         self.touched.add(folder_of(key))
 
     def _give_back(self) -> None:
