@@ -7,6 +7,7 @@ does.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from uuid import UUID
 from .abc.source import ByteSource
 from .abc.store import Adoption, Batch, Content, Store
 from .capturing import capture
-from .errors import InDoubt, ReadOnly
+from .errors import InDoubt, ReadOnly, SkyfsError
 from .filling import FileSource, Filler
 from .formats.catalog import Formats
 from .model.collection import Collection, CollectionKind
@@ -31,6 +32,8 @@ from .registry.collections import writable_run
 from .registry.datasets import NewDataset
 from .registry.registry import Registry
 from .routing import Route, Routes
+
+_log = logging.getLogger("skyfs")
 
 
 class Unit:
@@ -45,9 +48,16 @@ class Unit:
         return batch
 
     def settle(self) -> None:
-        """Finish all, after the commit."""
+        """Finish all, after the commit.
+
+        What cannot be taken away now is no error: everything is as it was asked for, and the journal knows
+        what is left for recovery.
+        """
         for batch in self.batches:
-            batch.settle()
+            try:
+                batch.settle()
+            except SkyfsError as error:
+                _log.warning("%s; it is committed, and recovery tries again", error)
 
     def undo(self) -> None:
         """Take all back, the last first."""

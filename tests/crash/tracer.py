@@ -35,6 +35,7 @@ _NUMBERS = dict(zip(_TABLE.split()[::2], map(int, _TABLE.split()[1::2]), strict=
 _NAMES = {number: name for name, number in _NUMBERS.items()}
 
 _TRACEME, _CONT, _SYSCALL, _SETOPTIONS, _SYSCALL_INFO = 0, 7, 24, 0x4200, 0x420E
+_POKEUSER, _RAX, _ORIG_RAX = 6, 80, 120
 # Stops are told apart, threads are traced too, the child dies with its tracer.
 _OPTIONS = 0x1 | 0x8 | 0x80 | 0x100000
 _EVENT_SECCOMP, _SYSCALL_STOP = 7, signal.SIGTRAP | 0x80
@@ -60,6 +61,25 @@ class Call:
     name: str
     arguments: tuple[int, ...]
     thread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error that a call gives instead of being made.
+
+    Attributes
+    ----------
+    number
+        Of the call, counted from 1.
+    errno
+        Which error.
+    also
+        The names of those among all later calls that fail in the same way.
+    """
+
+    number: int
+    errno: int
+    also: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -92,6 +112,17 @@ def why_no_tracing() -> str:
     return "" if ended.returned else "a traced child died"
 
 
+def why_no_faults() -> str:
+    """Tell why calls cannot be made to fail here; empty when they can."""
+    reason = why_no_tracing()
+    return reason or ("" if platform.machine() == "x86_64" else "registers of x86_64 are written")
+
+
+def run_failing(begin: Begin, fault: Fault) -> Ended:
+    """Fork a child in which a call fails; it goes on as it likes."""
+    return _run(begin, lambda child: _Tracer(child, fault=fault))
+
+
 def run(
     begin: Begin, kill_before: int = 0, meanwhile: Work | None = None, watch: Watch | None = None
 ) -> Ended:
@@ -99,11 +130,15 @@ def run(
 
     ``meanwhile`` is called while the child stands before that call. ``watch`` sees all calls.
     """
+    return _run(begin, lambda child: _Tracer(child, kill_before, meanwhile, watch))
+
+
+def _run(begin: Begin, tracer: Callable[[int], _Tracer]) -> Ended:
     flag = mmap.mmap(-1, 1)
     child = os.fork()
     if child == 0:
         _live(begin, flag)
-    status, calls = _Tracer(child, kill_before, meanwhile, watch).follow()
+    status, calls = tracer(child).follow()
     return _ended(status, flag, calls)
 
 
@@ -189,13 +224,20 @@ def _instructions() -> bytes:
 # -- the tracer
 
 Watch = Callable[[Call, Callable[[], int]], None]
-"""Sees a call; what it is given besides lets the call happen, and gives its result."""
+"""Sees a call; what it is given besides lets the call happen and gives its result."""
 
 
 class _Tracer:
-    def __init__(self, child: int, kill_before: int, meanwhile: Work | None, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        child: int,
+        kill_before: int = 0,
+        meanwhile: Work | None = None,
+        watch: Watch | None = None,
+        fault: Fault | None = None,
+    ) -> None:
         self._child, self._kill_before = child, kill_before
-        self._meanwhile, self._watch = meanwhile, watch
+        self._meanwhile, self._watch, self._fault = meanwhile, watch, fault
         self._calls: list[str] = []
 
     def follow(self) -> tuple[int, list[str]]:
@@ -225,19 +267,28 @@ class _Tracer:
             if self._meanwhile is not None:
                 self._meanwhile()
             os.kill(self._child, signal.SIGKILL)
-        elif self._watch is not None:
+            return
+        if self._watch is not None:
             self._watch(call, lambda: self._let(thread))
-        else:
-            self._go_on(thread)
+        if self._fault is not None and self._fails(self._fault, call.name):
+            self._refuse(thread, self._fault.errno)
+        self._go_on(thread)
+
+    def _fails(self, fault: Fault, name: str) -> bool:
+        count = len(self._calls)
+        return count == fault.number or (count > fault.number and name in fault.also)
+
+    def _refuse(self, thread: int, errno: int) -> None:
+        """Have no call made, and an error given."""
+        for register, value in ((_ORIG_RAX, -1), (_RAX, -errno)):
+            _check(_libc.ptrace(_POKEUSER, thread, register, value))
 
     def _let(self, thread: int) -> int:
-        """Let the call happen, and give its result; the thread stands behind it, and goes on after."""
+        """Let the call happen, and give its result; the thread stands behind it."""
         _check(_libc.ptrace(_SYSCALL, thread, None, None))
         _, status = os.waitpid(thread, _WALL)
         assert os.WIFSTOPPED(status), "the child died within a call"
-        result = struct.unpack_from("=q", _info(thread), 24)[0]
-        self._go_on(thread)
-        return int(result)
+        return int(struct.unpack_from("=q", _info(thread), 24)[0])
 
     def _go_on(self, thread: int, signal_number: int = 0) -> None:
         # A thread may have been killed meanwhile, with its process.

@@ -6,8 +6,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -15,7 +14,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from ..errors import BadArgument, Exists, NotFound, ReadOnly, StoreError, Unsupported
+from ..errors import BadArgument, Exists, InDoubt, NotFound, ReadOnly, StoreError, Unsupported
 from .changelog import sync_folder
 from .connection import SqliteSession, open_memory, open_reader, open_writer
 from .database import Clash, Database, State
@@ -25,7 +24,6 @@ from .place import Place
 from .session import Session
 from .sharing import sharing
 from .statement import Language
-from .turns import turn
 
 _TICK_NS = 50_000_000
 _LOG_INDEX_BYTES = 48
@@ -125,14 +123,31 @@ class SqliteDatabase(Database):
     def is_none(self, error: StoreError) -> bool:
         return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _NO_REGISTRY
 
-    @contextmanager
-    def _begun(self) -> Iterator[Session]:
-        if self._in_memory:
-            with super()._begun() as session:
-                yield session
-            return
-        with turn(self.path.parent), super()._begun() as session:
-            yield session
+    def _commit(self, session: Session) -> None:
+        try:
+            session.command("COMMIT")
+        except self.foreign as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+                self._write_over(session, error)
+            self._fail("COMMIT", error)
+
+    def _write_over(self, session: Session, failed: Exception) -> None:
+        """Make sure that a commit has failed for ever.
+
+        When the log was written, and could not be synced, SQLite takes it back; but who opens the database
+        after the death of all that have it open finds it whole, and takes it for committed. What is written
+        next lies in the same place.
+        """
+        try:
+            if session.in_transaction:
+                session.command("ROLLBACK")
+            session.begin()
+            session.command("PRAGMA user_version=0")
+            session.command("COMMIT")
+        except self.foreign as error:
+            found = f"the disk failed ({failed}), and what is in the log could not be written over ({error})"
+            todo = "check the disk; open the repository again, and look whether it is there"
+            raise InDoubt(f"commit to the registry {self.name!r}", found, todo) from failed
 
     def _open(self) -> SqliteSession:
         if self._in_memory:

@@ -105,10 +105,13 @@ class Folders:
         self.unlink(key)
         return True
 
-    def unlink_marked(self, key: str, mark: Mark) -> None:
-        """Remove a key if it is still the file that was marked: another may have been written since."""
+    def unlink_marked(self, key: str, mark: Mark, *, whole: bool = True) -> None:
+        """Remove a key if it is still the file that was marked: another may have been written since.
+
+        Without ``whole`` the inode alone tells, not the bytes that have come so far.
+        """
         found = self.lstat(key)
-        if found is not None and Mark.of(found) == mark:
+        if found is not None and (Mark.of(found) == mark if whole else found.st_ino == mark.inode):
             self.unlink(key)
 
     def lstat(self, key: str) -> os.stat_result | None:

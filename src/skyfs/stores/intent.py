@@ -40,12 +40,16 @@ class Intent:
         Key and mark of what is to be deleted.
     removals
         Key and identity of what is to be deleted from a far store, where there are no inodes.
+    marks
+        Key and mark of what is written: when the power fails, its name in staging may be lost, and the final
+        one not.
     """
 
     files: tuple[tuple[str, str], ...] = ()
     sources: tuple[tuple[str, str, Mark], ...] = ()
     deletions: tuple[tuple[str, Mark], ...] = ()
     removals: tuple[tuple[str, str], ...] = ()
+    marks: tuple[tuple[str, Mark], ...] = ()
 
     def line(self, number: int) -> bytes:
         """Give the journal line of this intent."""
@@ -55,6 +59,7 @@ class Intent:
             "sources": [(key, path, _numbers(mark)) for key, path, mark in self.sources],
             "deletions": [(key, _numbers(mark)) for key, mark in self.deletions],
             "removals": self.removals,
+            "marks": [(key, _numbers(mark)) for key, mark in self.marks],
         }
         return _line(fields)
 
@@ -110,6 +115,7 @@ def _parse(fields: dict[str, list[list[object]]]) -> Intent:
         tuple((str(key), str(path), _mark(mark)) for key, path, mark in fields["sources"]),
         tuple((str(key), _mark(mark)) for key, mark in fields["deletions"]),
         tuple((str(key), str(identity)) for key, identity in fields.get("removals", ())),
+        tuple((str(key), _mark(mark)) for key, mark in fields.get("marks", ())),
     )
 
 

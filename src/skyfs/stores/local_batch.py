@@ -179,10 +179,15 @@ class LocalBatch(Batch):
             tuple((entry.staging, key) for key, entry in self._entries.items()),
             tuple((key, *entry.source) for key, entry in self._entries.items() if entry.source),
             tuple(self._deletions.items()),
+            marks=tuple(self._marks()),
         )
         with failing("write the journal for", self._some_key(), self._name):
             self._number = self._journal.append(intent)
             self._journal.sync()
+
+    def _marks(self) -> Iterator[tuple[str, Mark]]:
+        for key, entry in self._entries.items():
+            yield key, Mark.of(os.lstat(self._folders.path(entry.staging)))
 
     def _link(self) -> None:
         by_folder: dict[str, list[str]] = {}

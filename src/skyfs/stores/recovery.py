@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from skyfs.abc.store import Claims
 
 from .folders import Folders, drop_source
-from .intent import Intent, keys_of, touched_by, unfinished
+from .intent import Intent, Mark, keys_of, touched_by, unfinished
 from .journal import JOURNALS, STAGING, SUFFIX
 from .keys import folder_of
 
@@ -111,9 +111,10 @@ class _Recovery:
 
     def _settle(self, intent: Intent) -> int:
         kept = {key for _, key in intent.files if key in self.live or self.committed(key)}
+        marks = dict(intent.marks)
         for staging, key in intent.files:
             if key not in kept:
-                self._undo(staging, key)
+                self._undo(staging, key, marks.get(key))
         for key, path, mark in intent.sources:
             if key in kept and key not in self.live:
                 drop_source(path, mark)
@@ -123,9 +124,12 @@ class _Recovery:
                 self.touched.add(folder_of(key))
         return len(intent.files) - len(kept)
 
-    def _undo(self, staging: str, key: str) -> None:
+    def _undo(self, staging: str, key: str, mark: Mark | None) -> None:
         if self.folders.unlink_same(key, staging):
             self.removed.append((staging, key))
+        elif mark is not None and not os.path.lexists(self.folders.path(staging)):
+            # By its number: its bytes are synced after its name, so that size and time may be others.
+            self.folders.unlink_marked(key, mark, whole=False)
         self.touched.add(folder_of(key))
 
     def _give_back(self) -> None:
