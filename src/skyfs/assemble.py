@@ -195,8 +195,13 @@ def _new_config(
         if is_server(registry):
             values["schema"] = schema_for(str(values["name"]))
     if stores is not None:
-        values["stores"] = [dict(store) for store in stores]
+        values["stores"] = [_plain(store) for store in stores]
     return {**values, **options}
+
+
+def _plain(store: object) -> object:
+    """Give a mapping as YAML writes it; what is none is refused with the rest of the configuration."""
+    return dict(store) if isinstance(store, Mapping) else store
 
 
 def _checked(folder: Path, given: Mapping[str, object]) -> Config:
