@@ -77,7 +77,11 @@ docs:
 bench: setup peer ## the benchmarks, both sides measured in one run
 	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; python "$$file"; done
 
+.PHONY: audit
+audit: $(STAMP) ## ask whether advisories are known for the versions in constraints.txt
+	@python tools/audit
+
 .PHONY: clean
 clean: ## remove the environments, caches and build products; never data, never mounts
-	rm -rf $(VENV) $(PEER) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEER) .venv-audit build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,6 +19,7 @@ from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
 from .errors import BadConfig, Exists, MissingPackage, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
 from .ingesting import IN_PLACE
+from .model.quoting import MAX_PART_BYTES
 from .registry.changelog import Logs
 from .registry.place import Place, schema_for
 from .registry.registry import Registry
@@ -31,6 +32,7 @@ from .stores.moved import MovedStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
 
 _NONE: Mapping[str, object] = MappingProxyType({})
+_FILE_NAME = re.compile(r"[^/\0.\ud800-\udfff][^/\0\ud800-\udfff]*")
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
@@ -182,20 +184,21 @@ def _new_config(
         if is_server(registry):
             values["schema"] = schema_for(str(values["name"]))
     if stores is not None:
-        values["stores"] = [dict(store) for store in stores]
+        values["stores"] = [_plain(store) for store in stores]
     return {**values, **options}
+
+
+def _plain(store: object) -> object:
+    """Give a mapping as YAML writes it; what is none is refused with the rest of the configuration."""
+    return dict(store) if isinstance(store, Mapping) else store
 
 
 def _checked(folder: Path, given: Mapping[str, object]) -> Config:
     config = Config.from_mapping(given, "given to create")
-    if is_server(config.registry):
-        if with_hidden_password(config.registry) != config.registry:
-            shown = with_hidden_password(config.registry)
-            todo = "leave it out, and put it into ~/.pgpass, PGPASSWORD or a service file"
-            raise BadConfig(f"registry {shown!r}", "it has a password, which would be written down", todo)
-    elif "/" in config.registry or config.registry.startswith("."):
-        todo = "a SQLite file in the repository's folder, or postgresql://USER@HOST/DATABASE"
-        raise BadConfig(f"registry {config.registry!r}", "not a file name", todo)
+    if is_server(config.registry) and with_hidden_password(config.registry) != config.registry:
+        shown = with_hidden_password(config.registry)
+        todo = "leave it out, and put it into ~/.pgpass, PGPASSWORD or a service file"
+        raise BadConfig(f"registry {shown!r}", "it has a password, which would be written down", todo)
     registry_place(folder, config)
     for store in config.stores:
         storing.check(folder, store)
@@ -249,7 +252,7 @@ def registry_place(folder: Path, config: Config) -> Place:
         When what it needs is not installed.
     """
     if not is_server(config.registry):
-        return SqliteFile(folder / config.registry, allow_network=config.allow_network_filesystem)
+        return SqliteFile(folder / _file_name(config.registry), allow_network=config.allow_network_filesystem)
     from .registry.postgres.address import Address
 
     address = Address.parse(config.registry, config.schema)
@@ -259,6 +262,14 @@ def registry_place(folder: Path, config: Config) -> Place:
         todo = "pip install 'skyfs[postgresql]'"
         raise MissingPackage("registries in PostgreSQL need psycopg", str(error), todo) from error
     return PostgresSchema(address)
+
+
+def _file_name(text: str) -> str:
+    """Give the name of a file in the repository's folder; a registry elsewhere is another repository's."""
+    if _FILE_NAME.fullmatch(text) and len(os.fsencode(text)) <= MAX_PART_BYTES - len("-journal"):
+        return text
+    todo = "a SQLite file in the repository's folder, or postgresql://USER@HOST/DATABASE"
+    raise BadConfig(f"registry {text!r}", "not a file name", todo)
 
 
 def _open_folder(

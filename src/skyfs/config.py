@@ -97,10 +97,12 @@ class Config:
         """
         values = dict(mapping)
         version = values.pop("skyfs", None)
-        if version != CONFIG_VERSION:
+        if version != CONFIG_VERSION or isinstance(version, bool):
             found = f"skyfs: {version!r}, this skyfs knows {CONFIG_VERSION}"
             raise BadConfig(f"configuration {origin}", found, "is this a repository of skyfs?")
         known = set(cls.__dataclass_fields__) - {"given", "overridden"}
+        if "name" not in values:
+            raise BadConfig(f"configuration {origin}", "no name", "name: NAME")
         for key, value in values.items():
             _check(str(key), value, known, origin)
         given = frozenset(map(str, values))
@@ -174,7 +176,10 @@ def _check(key: str, value: object, known: set[str], origin: str) -> None:
     kinds["allow_network_filesystem"] = bool
     kind = kinds.get(key, str)
     if not isinstance(value, kind):
-        raise BadConfig(f"configuration {origin}", f"{key}: {value!r}", f"{kind.__name__} is wanted")
+        shown = with_hidden_password(repr(value))
+        raise BadConfig(f"configuration {origin}", f"{key}: {shown}", f"{kind.__name__} is wanted")
+    if key == "admins" and not all(isinstance(user, str) for user in value):  # type: ignore[attr-defined]
+        raise BadConfig(f"configuration {origin}", f"admins: {value!r}", "a list of names of users")
     if key in _CHOICES and value not in _CHOICES[key]:
         raise BadConfig(f"configuration {origin}", f"{key}: {value!r}", f"one of {', '.join(_CHOICES[key])}")
     if key == "name":

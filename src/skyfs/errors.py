@@ -36,6 +36,10 @@ from __future__ import annotations
 
 import errno
 
+# Of each of the three parts of a message: names come from files, and may be as long as these.
+_MOST_SHOWN = 1000
+_END_SHOWN = 100
+
 
 class SkyfsError(Exception):
     """Base of all errors of skyfs.
@@ -60,11 +64,21 @@ class SkyfsError(Exception):
         self.errno = type(self).errno
 
     def __str__(self) -> str:
-        text = self.asked + (f": {self.found}" if self.found else "")
-        return text + (f" ({self.todo})" if self.todo else "")
+        """Give one line, of bounded length, that a terminal or a log can show whatever is named in it."""
+        asked, found, todo = map(_one_line, (self.asked, self.found, self.todo))
+        return asked + (f": {found}" if found else "") + (f" ({todo})" if todo else "")
 
     def __reduce__(self) -> tuple[type[SkyfsError], tuple[str, str, str]]:
         return type(self), (self.asked, self.found, self.todo)
+
+
+def _one_line(text: str) -> str:
+    """Escape what would move a terminal's cursor or end a line of a log, and cut a text that is long."""
+    if len(text) > _MOST_SHOWN:
+        text = f"{text[: _MOST_SHOWN - _END_SHOWN]} ... {text[-_END_SHOWN:]}"
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class BadPath(SkyfsError, ValueError):

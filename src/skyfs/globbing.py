@@ -17,7 +17,7 @@ from .errors import BadDataId, BadPath, NotFound
 from .model.dataid import Value, coerce
 from .model.dimensions import Element
 from .model.paths import Address, parse
-from .model.quoting import decode, encode_name, encode_value, extension_at_end
+from .model.quoting import decode, encode_name, encode_value, extension_at_end, shown
 from .registry.catalogue import CollectionEntry, Snapshot, TypeEntry
 from .registry.levels import LevelFilter
 from .tree import Node, Tree, service_path
@@ -90,6 +90,22 @@ def _inside(tree: Tree, address: Address, max_depth: int | None) -> list[Node]:
         return []
     below = tree.insides.below(node, max_depth) if node.is_dir and node.named is not None else ()
     return sorted([node, *below], key=lambda one: one.path)
+
+
+def translate(pattern: str) -> str:
+    """Give the regular expression of a pattern.
+
+    Raises
+    ------
+    BadPath
+        When ``**`` is not a whole part of it.
+    """
+    from fsspec.utils import glob_translate
+
+    try:
+        return str(glob_translate(pattern))
+    except ValueError as error:
+        raise BadPath(f"bad pattern {shown(pattern)}", str(error), "write ** between slashes") from None
 
 
 def glob(tree: Tree, pattern: str, regex: str, *, max_depth: int | None = None) -> list[Node]:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from .errors import BadConfig
 
-_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
+_BYTES = re.compile(r"(\d{1,18}(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 _STORE_KEYS = {
     "name": str,
@@ -169,13 +169,13 @@ def parse_bytes(value: object, where: str) -> int:
 
 def _store(value: object, origin: str) -> StoreConfig:
     if not isinstance(value, Mapping) or not {"name", "url"} <= set(value):
-        shown = set(value) if isinstance(value, Mapping) else value
-        raise BadConfig(f"configuration {origin}", f"store {shown!r}", "a store has a name and a url")
+        shown = repr(set(value)) if isinstance(value, Mapping) else with_hidden_password(repr(value))
+        raise BadConfig(f"configuration {origin}", f"store {shown}", "a store has a name and a url")
     where = f"configuration {origin}, store {value['name']!r}"
     _require_known(value, tuple(_STORE_KEYS), where)
     for key, kind in _STORE_KEYS.items():
         if key in value and not _is(value[key], kind):
-            shown = shown_option(value[key]) if key == "options" else repr(value[key])
+            shown = shown_option(value[key]) if key == "options" else with_hidden_password(repr(value[key]))
             raise BadConfig(where, f"{key}: {shown}", f"{kind.__name__} is wanted")
     formats = value.get("formats", {})
     for name, rule in formats.items():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 _LOCAL, _MEMORY = ("", "file", "local"), "memory"
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _WRITING = ".skyfs/stores"
 """Folder of a repository for what is being written to stores far away."""
@@ -162,6 +163,8 @@ def _identity(folder: Path, store: StoreConfig) -> str:
 
 def check(folder: Path, store: StoreConfig) -> None:
     """Raise BadConfig for a store that can never be opened."""
+    if any(_UNPRINTABLE.search(text) for text in (store.name, store.url, *store.mirrors)):
+        raise BadConfig(f"store {store.name!r}", "a control character in its name or URL", "leave it out")
     if store.name == IN_PLACE:
         raise BadConfig(f"store {store.name!r}", "the name is taken", "choose another")
     far = local_folder(folder, store.url) is None and protocol_of(store.url) != _MEMORY

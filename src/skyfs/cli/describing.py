@@ -10,6 +10,7 @@ import click
 
 from .. import __version__
 from ..model.paths import parse
+from ..storage_config import without_password
 from .arguments import PATH
 from .printing import human, print_json, print_table, utc
 from .session import Session
@@ -61,7 +62,9 @@ def _of_repository(repository: Repository) -> dict[str, object]:
         "skyfs": __version__,
         "universe": f"{universe.name} {universe.version} ({universe.namespace})",
         "registry": f"{repository.config.registry_shown}, {human(repository.registry.size_bytes())}",
-        "stores": ", ".join(f"{store.name}: {store.url}" for store in repository.config.stores),
+        "stores": ", ".join(
+            f"{store.name}: {without_password(store.url)}" for store in repository.config.stores
+        ),
         "collections": sum(kinds.values()),
         **{f"  {kind}": number for kind, number in sorted(kinds.items())},
         "types": len(repository.types()),

@@ -8,9 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import BadContent, BadDefinition, UnknownFormat
+from ..errors import BadContent, BadDefinition, SkyfsError, UnknownFormat
 from ..model.dimensions import Element
 from ..model.timespan import Timespan
+from ..yamlfile import YAML_FAULTS, parse_yaml
 from .identifying import cast
 
 
@@ -26,10 +27,15 @@ def read_records(path: Path, element: Element) -> list[dict[str, object]]:
     BadContent
         When it does not hold records.
     """
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".csv":
-        return [_typed(element, row) for row in csv.DictReader(io.StringIO(text))]
-    return [_restored(row) for row in _load(path, text)]
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".csv":
+            return [_typed(element, row) for row in csv.DictReader(io.StringIO(text))]
+        return [_restored(row) for row in _load(path, text)]
+    except SkyfsError:
+        raise
+    except (*YAML_FAULTS, RecursionError, csv.Error) as error:
+        raise BadContent(f"cannot read {str(path)!r}", " ".join(str(error).split())) from None
 
 
 def _load(path: Path, text: str) -> Sequence[Mapping[str, object]]:
@@ -37,22 +43,10 @@ def _load(path: Path, text: str) -> Sequence[Mapping[str, object]]:
         raise UnknownFormat(
             f"records in {str(path)!r}", f"{path.suffix!r} is not known", ".json, .yaml or .csv"
         )
-    try:
-        found = json.loads(text) if path.suffix == ".json" else _yaml(text)
-    except ValueError as error:
-        raise BadContent(f"cannot read {str(path)!r}", str(error)) from None
+    found = json.loads(text) if path.suffix == ".json" else parse_yaml(text)
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise BadContent(f"records in {str(path)!r}", "not a list of mappings", "[{name: ..., ...}, ...]")
     return found
-
-
-def _yaml(text: str) -> object:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(error) from None
 
 
 def _restored(row: Mapping[str, object]) -> dict[str, object]:

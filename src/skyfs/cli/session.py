@@ -115,12 +115,10 @@ class Session:
                 yield path
 
     def _matching(self, pattern: str) -> list[Node]:
-        from fsspec.utils import glob_translate
-
-        from ..globbing import glob
+        from ..globbing import glob, translate
 
         base, selectors = split_selectors(pattern)
-        found = glob(self.tree(), base, glob_translate(base))
+        found = glob(self.tree(), base, translate(base))
         if not found:
             raise NotFound(f"nothing matches {pattern!r}")
         return [node for node in found if not (selectors and node.is_dir)]

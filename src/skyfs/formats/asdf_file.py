@@ -15,10 +15,10 @@ from typing import Any
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
+from skyfs.yamlfile import LOADER, refuse_bomb
 
 from .guards import reading
 from .text import decode_text
-from .yaml import refuse_bomb
 
 _MAGIC = b"#ASDF "
 _TREE_END = (b"\n...\n", b"\n...\r\n")
@@ -124,8 +124,7 @@ def _nodes(text: str) -> Iterator[Any]:
     """Give every node of the tree once; nothing is made of them."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    waiting, seen = [yaml.compose(text, loader)], set()
+    waiting, seen = [yaml.compose(text, LOADER)], set()
     while waiting:
         node = waiting.pop()
         if node is None or id(node) in seen:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 from skyfs.errors import BadArgument, BadConfig
+from skyfs.model.quoting import shown
 
 from .guards import writing
 from .loading import load_class, load_object, refers_to
@@ -88,7 +89,9 @@ def resolve_type(wanted: type | str) -> type:
         return wanted
     if wanted not in SHORT_NAMES and "." not in wanted:
         short = ", ".join(SHORT_NAMES)
-        raise BadArgument(f"as_={wanted!r}", "not a type", f"give a type, its dotted name, or one of {short}")
+        raise BadArgument(
+            f"as_={shown(wanted)}", "not a type", f"give a type, its dotted name, or one of {short}"
+        )
     try:
         return load_class(SHORT_NAMES.get(wanted, wanted), f"as_={wanted!r}")
     except BadConfig as error:

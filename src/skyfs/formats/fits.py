@@ -14,10 +14,10 @@ from skyfs.errors import BadArgument
 from skyfs.model.selectors import Selector
 
 from . import fits_cut, fits_read, fits_slices, fits_write
-from .buffer import Buffer
 from .fits_layout import check_layout
 from .guards import Tolerance, reading, refuse_class, writing
 from .headers import main_header
+from .unpacking import bunzip2, gunzip
 
 
 class Fits(Format):
@@ -125,8 +125,7 @@ class GzipFits(Fits):
             packed.write(plain.getvalue())
 
     def _plain(self, source: ByteSource) -> ByteSource:
-        with reading("gzip"):
-            return Buffer(gzip.decompress(source.read_all()))
+        return gunzip(source)
 
 
 class Bzip2Fits(Fits):
@@ -142,8 +141,7 @@ class Bzip2Fits(Fits):
         file.write(bz2.compress(plain.getvalue(), level))
 
     def _plain(self, source: ByteSource) -> ByteSource:
-        with reading("bzip2"):
-            return Buffer(bz2.decompress(source.read_all()))
+        return bunzip2(source)
 
 
 def _level(options: Mapping[str, object], default: int, least: int) -> tuple[int, dict[str, object]]:

@@ -5,11 +5,14 @@ Written out because opening a file with a FITS library costs a hundred times mor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
+
+from .unpacking import check_size
 
 BLOCK = 2880
 _CARD = 80
@@ -22,6 +25,7 @@ _FIRST_FAR_READ = 2 * BLOCK
 _MAX_READ = 64 * BLOCK
 # A header without END is not followed for ever: 64 MiB are 840 000 cards.
 _MAX_HEADER = 64 << 20
+_MAX_FIELDS = 999
 _MAX_TAIL = 1 << 16
 
 
@@ -120,9 +124,11 @@ class _Window:
 
 
 def check_layout(source: ByteSource) -> None:
-    """Raise BadContent unless every HDU is complete; as `extents`."""
-    for _ in extents(source):
-        pass
+    """Raise BadContent unless every HDU is complete, as `extents`, and no image would fill the memory."""
+    for extent in extents(source):
+        if extent.compressed:
+            size = math.prod(extent.image_axes) * abs(extent.bitpix) // 8
+            check_size(f"the compressed image in FITS HDU {extent.index}", size, extent.data_size)
 
 
 def main_image(found: list[Extent]) -> Extent:
@@ -141,6 +147,11 @@ def main_image(found: list[Extent]) -> Extent:
 def _extent(window: _Window, index: int, start: int, size: int) -> Extent:
     cards, data_start = _read_header(window, index, start, size)
     axes, data_size = _shape(cards, index)
+    fields = _number(cards, b"TFIELDS ", 0, index)
+    if not 0 <= fields <= _MAX_FIELDS:
+        raise BadContent(
+            f"FITS HDU {index} is damaged", f"TFIELDS is {fields}", "a table has at most 999 columns"
+        )
     if data_start + data_size > size:
         raise BadContent(
             f"FITS HDU {index} is truncated",

@@ -16,6 +16,7 @@ from skyfs.model.selectors import Box, Circle, Selector
 
 from .fits_sky_shape import Shape, unit_vectors
 from .fits_window import Window
+from .wcs_cards import refuse_axes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +61,7 @@ class _SkyImage:
         from astropy.wcs import WCS
         from astropy.wcs.utils import proj_plane_pixel_scales
 
+        refuse_axes(header)
         whole = WCS(header)
         if not whole.has_celestial:
             raise BadArgument(

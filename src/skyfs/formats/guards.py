@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,8 +23,9 @@ def reading(what: str) -> Iterator[None]:
     except (SkyfsError, MemoryError):
         raise
     except Exception as error:
-        # astropy, gzip and pyarrow raise OSError without an errno about content; with one it is the disk.
-        if isinstance(error, OSError) and error.errno is not None:
+        # astropy, gzip and pyarrow raise OSError without an errno about content; with one it is the disk,
+        # unless the content says that something lies before the first byte.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise BadContent(
             f"cannot read as {what}", _reason(error), "the bytes are damaged or of another format"

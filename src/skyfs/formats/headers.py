@@ -71,7 +71,17 @@ def _cards(header: fits.Header) -> Iterator[tuple[str, object, str]]:
                 card.comment,
             )
         except fits.VerifyError:
-            yield card.keyword, None, str(card.image).rstrip()
+            yield card.keyword, None, _image(card)
+
+
+def _image(card: fits.Card) -> str:
+    """Give a card's text; empty when it goes on in cards that do not follow."""
+    from astropy.io import fits
+
+    try:
+        return str(card.image).rstrip()
+    except fits.VerifyError:
+        return ""
 
 
 def _scalar(value: object) -> str | int | float | bool:

@@ -13,6 +13,7 @@ from skyfs.model.selectors import Selector
 from . import parquet_cut
 from .arrow_table import META, arrow_to_table, table_to_arrow
 from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .parquet_file import refuse_bomb
 from .table_meta import meta_of
 
 _MAGIC = b"PAR1"
@@ -39,7 +40,9 @@ class Parquet(Format):
         from pyarrow import parquet
 
         with Tolerance(), reading("parquet"):
-            arrow = parquet.ParquetFile(pa.BufferReader(source.read_all())).read()
+            file = parquet.ParquetFile(pa.BufferReader(source.read_all()))
+            refuse_bomb(file.metadata, source.size)
+            arrow = file.read()
             return arrow_to_table(arrow)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:

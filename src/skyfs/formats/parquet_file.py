@@ -13,13 +13,22 @@ from skyfs.model.ranges import Range
 
 from .arrow_table import META, parse_header
 from .sparse import SparseFile
+from .unpacking import check_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import parquet as pq
 
 MAGIC = b"PAR1"
+# Of most values in memory.
+_CELL_BYTES = 8
 # Most footers are shorter: one request gives all of it.
 _TAIL_BYTES = 1 << 16
+
+
+def refuse_bomb(metadata: pq.FileMetaData, stored_bytes: int) -> None:
+    """Raise BadContent when the file has so many values that it would fill the memory."""
+    check_size("the parquet file", metadata.num_rows * metadata.num_columns * _CELL_BYTES, stored_bytes)
 
 
 class ParquetFile:
@@ -61,6 +70,8 @@ class ParquetFile:
         import pyarrow as pa
         from pyarrow import parquet
 
+        cells = sum(map(self.rows, groups)) * len(names)
+        check_size("the part of the parquet file", cells * _CELL_BYTES, self._source.size)
         ranges = [one for group in groups for one in self._ranges(group, names)]
         with SparseFile(self._source, ranges, self._tail) as sparse:
             # Its own read-ahead would ask for each column by itself.

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 from skyfs.errors import BadConfig
 from skyfs.model.storage import StorageClass
+from skyfs.yamlfile import load_yaml
 
 _EXTENSION = re.compile(r"(\.[a-z][a-z0-9]*)*")
 _WRITING = ("extension", "options", "disassemble")
@@ -75,10 +76,8 @@ def _without(base: Mapping[str, str], taken: Mapping[str, str]) -> dict[str, str
 @cache
 def default_settings() -> Settings:
     """Read the settings that skyfs is born with."""
-    import yaml
-
     text = files("skyfs.formats").joinpath("defaults.yaml").read_text("utf-8")
-    return parse_settings(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - both safe
+    return parse_settings(load_yaml(text, "the default formats"))
 
 
 def parse_settings(config: object) -> Settings:

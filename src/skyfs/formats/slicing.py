@@ -7,6 +7,7 @@ from types import EllipsisType
 from typing import Any, SupportsIndex, cast
 
 from skyfs.errors import BadArgument, Unsupported
+from skyfs.model.quoting import shown
 
 _TODO = "give numpy's, as np.s_[y0:y1, x0:x1]: 0-based, half-open, y first"
 
@@ -119,7 +120,7 @@ def sliced(value: object, slices: object) -> object:
         normalised(slices, value.data.shape)
         return value[slices]
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    raise Unsupported(f"slices={slices!r}", f"a {kind} has none", "take the part of what get() gives")
+    raise Unsupported(f"slices={shown(slices)}", f"a {kind} has none", "take the part of what get() gives")
 
 
 def _spelled(shape: tuple[int, ...]) -> str:

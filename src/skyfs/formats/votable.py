@@ -22,7 +22,8 @@ class VOTable(CutsWhole):
     """VOTables; the first table of the file. Option ``layout``: tabledata (default), binary or binary2.
 
     Documents that declare entities are refused: VOTables need none, and they are how XML bombs and readers
-    of foreign files are made. A reference to a DTD is tolerated and never followed.
+    of foreign files are made; so are those whose data are elsewhere, in a file or at a URL. A reference to a
+    DTD is tolerated and never followed.
     """
 
     extensions = (".vot", ".xml")
@@ -36,7 +37,9 @@ class VOTable(CutsWhole):
         from astropy.io import votable
 
         with Tolerance(), reading("VOTable"):
-            document = votable.parse(io.BytesIO(source.read_all()), verify="ignore")
+            data = source.read_all()
+            _refuse_references(data)
+            document = votable.parse(io.BytesIO(data), verify="ignore")
             return document.get_first_table().to_table(use_names_over_ids=True)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
@@ -59,6 +62,23 @@ class VOTable(CutsWhole):
         tail = source.read(max(source.size - _TAIL, 0), source.size).replace(b"\0", b"").rstrip()
         if not tail.endswith(b">") or b"VOTABLE" not in tail[tail.rfind(b"</") :]:
             raise BadContent("the VOTable is truncated", f"it ends with {tail[-20:]!r}, not </VOTABLE>")
+
+
+def _refuse_references(data: bytes) -> None:
+    """Refuse a table whose bytes are in a file or at a URL (``STREAM href=``): astropy would open it."""
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name.rpartition(":")[2] != "STREAM":
+            return
+        for key, value in attributes.items():
+            if key.rpartition(":")[2] == "href":
+                raise BadContent(
+                    "the VOTable is refused", f"its data are at {value!r}", "put them into the file"
+                )
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.Parse(data, True)  # noqa: FBT003 - expat takes no keywords
 
 
 class _RootFound(Exception):

@@ -17,6 +17,8 @@ _STRUCTURE = re.compile(
     r"|Z?CHECKSUM|Z?DATASUM|ZHECKSUM|END"
 )
 # The primary WCS (FITS WCS papers I to III) with SIP; alternates have a letter more and stay in the header.
+# NAXIS and WCSAXES of the standard have three digits.
+_MAX_AXES = 999
 _WCS = re.compile(
     r"WCSAXES|WCSNAME|(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA|CNAME|CRDER|CSYER)\d+|(CD|PC|PV|PS)\d+_\d+"
     r"|LONPOLE|LATPOLE|RADE(SYS|CSYS)|EQUINOX|SPECSYS|RESTFRQ|RESTWAV"
@@ -59,6 +61,7 @@ def wcs_of(header: fits.Header, hdus: fits.HDUList | None = None) -> WCS | None:
 
     if not any(_WCS.fullmatch(key) for key in header):
         return None
+    refuse_axes(header)
     if "AMDX1" in header and any(key.startswith("CQDIS") for key in header):
         # wcslib overruns its buffers on both at once (astropy 8.0.2), which ends the process.
         header = header.copy()
@@ -72,6 +75,13 @@ def wcs_of(header: fits.Header, hdus: fits.HDUList | None = None) -> WCS | None:
         # wcslib answers damaged cards with many exception types.
         raise BadContent("cannot read the WCS", f"{type(error).__name__}: {error}") from error
     return found if any(found.wcs.ctype) or found.wcs.crpix.any() else None
+
+
+def refuse_axes(header: fits.Header) -> None:
+    """Refuse a header that has wcslib allocate a matrix of any size."""
+    axes = header.get("WCSAXES", 0)
+    if isinstance(axes, int) and axes > _MAX_AXES:
+        raise BadContent("the WCS of the image cannot be read", f"WCSAXES is {axes}", "FITS has at most 999")
 
 
 def drop_plate_constants(header: fits.Header) -> None:

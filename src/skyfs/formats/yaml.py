@@ -9,6 +9,7 @@ from typing import BinaryIO
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
+from skyfs.yamlfile import parse_yaml
 
 from .guards import reading, refuse_class, refuse_options, writing
 from .json import of_class
@@ -19,11 +20,6 @@ from .text import check_text, decode_text
 _LINE_ENDS = re.compile(r"[\x85\u2028\u2029\ufeff]")
 # A document of up to this size is parsed by check (60 ms here); YAML parses a hundred times slower than JSON.
 _SMALL = 1 << 16
-# Nesting beyond this is refused: libyaml's own recursion overflows the C stack at some ten thousand levels,
-# which kills the process.
-_MAX_DEPTH = 200
-# What aliases may blow a document up to, in nodes; nine lines of "lol" make 10**9.
-_MAX_NODES = 1_000_000
 
 
 class Yaml(Format):
@@ -66,67 +62,10 @@ class Yaml(Format):
 
 
 def _parse(data: bytes) -> object:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = decode_text(data, "YAML")
     with reading("YAML"):
-        refuse_bomb(text)
-        value: object = yaml.load(text, loader)  # noqa: S506 - both loaders are safe
+        value = parse_yaml(text)
     if not isinstance(value, dict | list):
         kind = type(value).__name__
         raise BadContent("cannot read as YAML", f"the document is a {kind}", "it should be a mapping or list")
     return value
-
-
-class _Sizes:
-    """How many values the nodes of a document stand for, aliases counted at full size."""
-
-    def __init__(self) -> None:
-        self._of_anchor: dict[str, int | None] = {}
-        self._open: list[tuple[str | None, int]] = [(None, 0)]
-
-    def begin(self, anchor: str | None) -> None:
-        """Enter a mapping or list."""
-        if len(self._open) > _MAX_DEPTH:
-            raise BadContent("cannot read as YAML", f"it is nested more than {_MAX_DEPTH} deep")
-        self._open.append((anchor, 1))
-        if anchor is not None:
-            self._of_anchor[anchor] = None
-
-    def end(self) -> None:
-        """Leave it."""
-        anchor, size = self._open.pop()
-        self.add(size, anchor)
-
-    def add(self, size: int, anchor: str | None) -> None:
-        """Count a finished node."""
-        if anchor is not None:
-            self._of_anchor[anchor] = size
-        outer, sum_so_far = self._open[-1]
-        self._open[-1] = outer, sum_so_far + size
-        if sum_so_far + size > _MAX_NODES:
-            raise BadContent("cannot read as YAML", f"its aliases stand for more than {_MAX_NODES} values")
-
-    def repeat(self, anchor: str) -> None:
-        """Count a node once more."""
-        size = self._of_anchor.get(anchor, 1)
-        if size is None:
-            raise BadContent("cannot read as YAML", f"the node {anchor!r} contains itself")
-        self.add(size, None)
-
-
-def refuse_bomb(text: str) -> None:
-    """Raise BadContent when nesting or aliases make the document deep, huge or endless; builds nothing."""
-    import yaml
-
-    sizes = _Sizes()
-    for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        if isinstance(event, yaml.AliasEvent):
-            sizes.repeat(str(event.anchor))
-        elif isinstance(event, yaml.ScalarEvent):
-            sizes.add(1, event.anchor)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            sizes.begin(event.anchor)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            sizes.end()

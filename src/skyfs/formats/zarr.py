@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -13,8 +11,9 @@ from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
-from .buffer import Buffer, HeldContents
+from .buffer import HeldContents
 from .guards import reading, refuse_class, writing
+from .unpacking import bunzip2, gunzip
 from .zarr_fits import view_fits
 from .zarr_views import view_npy
 from .zip_contents import ZipContents, read_zip
@@ -24,7 +23,7 @@ _ROOTS = ("zarr.json", ".zgroup", ".zarray")
 _MAX_METADATA = 16 << 20
 _VIEWS = {".fits": view_fits, ".fit": view_fits, ".fits.fz": view_fits, ".npy": view_npy}
 # Of these nothing can be read without the rest.
-_PACKED = {".fits.gz": gzip.decompress, ".fits.bz2": bz2.decompress}
+_PACKED = {".fits.gz": gunzip, ".fits.bz2": bunzip2}
 
 
 class Zarr(Format):
@@ -82,9 +81,8 @@ class Zarr(Format):
         if extension in self.extensions:
             return _checked(source)
         if extension in _PACKED:
-            with reading(extension):
-                data = _PACKED[extension](source.read_all())
-            return HeldContents(view_fits(Buffer(data)), data)
+            data = _PACKED[extension](source)
+            return HeldContents(view_fits(data), data.read_all())
         if extension not in _VIEWS:
             raise BadArgument(f"a {extension!r} file as Zarr", todo=f"one of {' '.join(_VIEWS)}")
         return _VIEWS[extension](source)

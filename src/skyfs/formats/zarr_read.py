@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .buffer import Buffer
+from .unpacking import check_size
 from .zarr_store import ContentsStore
 
 if TYPE_CHECKING:
@@ -34,9 +36,18 @@ def read_values(contents: Contents, source: ByteSource, slices: object) -> np.nd
     """Read values of the only array."""
     root = zarr.open(ContentsStore(contents, source), mode="r")
     array = _only_array(root)
+    _check_sizes(array, slices, source.size)
     forward, flips = _forward(slices, array.shape)
     values = np.asarray(array[forward])
     return values[flips] if flips else values
+
+
+def _check_sizes(array: AnyArray, slices: object, stored_bytes: int) -> None:
+    """Refuse an array whose values, or one of whose chunks, would fill the memory."""
+    size = array.dtype.itemsize
+    check_size("the Zarr array's chunk", math.prod(array.chunks) * size, stored_bytes)
+    if slices is ...:
+        check_size("the Zarr array", math.prod(array.shape) * size, stored_bytes)
 
 
 def _forward(slices: object, shape: tuple[int, ...]) -> tuple[tuple[slice | int, ...], tuple[slice, ...]]:

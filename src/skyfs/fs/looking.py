@@ -8,7 +8,7 @@ from glob import has_magic
 from hashlib import sha256
 from typing import Any
 
-from fsspec.utils import glob_translate, stringify_path
+from fsspec.utils import stringify_path
 
 from .. import globbing
 from ..errors import NotDirectory, NotFound
@@ -212,7 +212,7 @@ class LookingFileSystem(NamedFileSystem):
         base, _ = split_selectors(typed)
         prefix, text = self._split(base)
         text += "/" if str(stringify_path(path)).endswith("/") else ""
-        nodes = globbing.glob(self._home.reading(), text, glob_translate(text), max_depth=maxdepth)
+        nodes = globbing.glob(self._home.reading(), text, globbing.translate(text), max_depth=maxdepth)
         return [(joined(prefix, node.path) + typed[len(base) :], node) for node in nodes]
 
 

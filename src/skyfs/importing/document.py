@@ -13,9 +13,8 @@ import yaml
 
 from ..errors import BadContent
 from ..model.quoting import shown
+from ..yamlfile import LOADER
 from .tags import MAPPING_TAGS, SCALAR_TAGS
-
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _STANDARD = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(f"{_STANDARD}{name}" for name in ("null", "bool", "int", "float", "str", "timestamp"))
@@ -34,7 +33,7 @@ def parse(text: str, origin: str) -> object:
     """
     builder = _Builder(origin)
     try:
-        builder.build(yaml.parse(text, _LOADER))
+        builder.build(yaml.parse(text, LOADER))
     except yaml.YAMLError as error:
         raise BadContent(
             f"cannot read {origin}", " ".join(str(error).split()), "it is damaged or truncated"

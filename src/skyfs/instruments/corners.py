@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc.source import ByteSource
 from ..errors import BadArgument, BadContent, Unsupported
 from ..formats.guards import Tolerance, reading
+from ..formats.wcs_cards import refuse_axes
 from .hdus import Hdu, merged, read_hdus
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _celestial(header: fits.Header) -> Any:  # noqa: ANN401 - astropy has no typ
 
     # It remarks on each header that it mends, such as dates. The caller's Tolerance takes the filter away.
     warnings.simplefilter("ignore", FITSFixedWarning)
+    refuse_axes(header)
     wcs = WCS(header)
     if not wcs.has_celestial:
         return None

@@ -50,6 +50,8 @@ def check_collection_name(name: str) -> str:
     BadDefinition
         When a part is empty, begins with a dot, holds ``=`` or is over 255 bytes.
     """
+    if not isinstance(name, str):
+        raise BadDefinition(f"bad collection name {shown(name)}", "it is no text", "a/b/c")
     try:
         check_utf8(name)
     except BadPath as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import BadPath
 from .quoting import (
+    CONTROL,
     MAX_PART_BYTES,
     check_length,
     check_utf8,
@@ -33,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _TYPE = re.compile(r"([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?", re.ASCII)
 _FILE_TYPE = re.compile(r"(\w+)(?:\.([A-Za-z_]\w*))?", re.ASCII)
 _EXTENSION = re.compile(r"(?:\.[a-z][a-z0-9]*)*")
-_FORBIDDEN_INNER = re.compile(r"[\x00-\x1f\x7f-\x9f/=\[\]]")
+_FORBIDDEN_INNER = re.compile(rf"[{CONTROL}/=\[\]]")
 
 
 @dataclass(frozen=True, slots=True)

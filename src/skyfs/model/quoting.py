@@ -1,7 +1,8 @@
 """Percent-encoding of values and names in paths.
 
 The set of encoded characters is what a path, a URL, a glob and an extension need for themselves: control
-characters, ``/ = % [ ] * ? :``, a leading dot, and (in values) a dot before a letter.
+characters and those that nobody sees, ``/ = % [ ] * ? :``, a leading dot, and (in values) a dot before a
+letter.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ MAX_PART_BYTES = 255
 _RESERVED = frozenset("/=%[]*?:")
 _PLAIN = re.compile(r"[A-Za-z0-9_+-]*")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
-_FORBIDDEN_RAW = re.compile(r"[\x00-\x1f\x7f-\x9f=\[\]*?]")
+# Control characters, and what Unicode 16 shows as nothing or turns the text around it: names that look alike.
+CONTROL = (
+    r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f"
+)
+_CONTROL = re.compile(f"[{CONTROL}]")
+_FORBIDDEN_RAW = re.compile(rf"[{CONTROL}=\[\]*?]")
 _WORD = re.compile(r"[a-z][a-z0-9]*")
 
 _SHORT = reprlib.Repr()
@@ -32,7 +39,7 @@ def shown(value: object) -> str:
 
 
 def _is_control(char: str) -> bool:
-    return char < " " or "\x7f" <= char <= "\x9f"
+    return _CONTROL.match(char) is not None
 
 
 def _percent(char: str) -> str:

@@ -130,6 +130,8 @@ def _check(key: str, value: object, path: Path) -> None:
         _refuse(path, f"{key}: {value!r}", "a list of names, or leave it out for all")
     if key == "cache" and not set(_CACHE_KEYS).issuperset(value):  # type: ignore[arg-type]
         _refuse(path, f"cache: {value!r}", "its keys are directory and quota")
+    if key == "cache" and not isinstance(value.get("directory", ""), str):  # type: ignore[attr-defined]
+        _refuse(path, f"cache: directory: {value['directory']!r}", "a path is wanted")  # type: ignore[index]
     if key == "engine" and value not in ENGINES:
         _refuse(path, f"engine: {value!r}", f"one of {', '.join(ENGINES)}")
 

@@ -146,11 +146,12 @@ def start(
     receiver, sender = os.pipe()
     try:
         _set_aside_long_log()
-        with open(log_file(), "ab") as log_to:
+        with open(log_file(), "ab", opener=_private) as log_to:
             begin = log_to.tell()
             subprocess.run(
-                [sys.executable, "-m", "skyfs.mount", str(sender), json.dumps(request)],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "skyfs.mount", str(sender), where],
+                # Not as an argument, which all users of the machine see: options of stores may be secrets.
+                input=json.dumps(request).encode(),
                 stdout=log_to,
                 stderr=log_to,
                 pass_fds=[sender],
@@ -190,6 +191,10 @@ def wait_until_mounted(
     return found
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def log_file() -> Path:
     """Give the file that daemons of this user write to."""
     import platformdirs
@@ -207,14 +212,17 @@ def _set_aside_long_log() -> None:
 
 
 def run_daemon(arguments: Sequence[str]) -> None:
-    """Be the daemon that `start` started: its descriptor for the report, and what to mount, as JSON."""
+    """Be the daemon that `start` started: its descriptor for the report; stdin has what to mount, as JSON.
+
+    The folder is an argument only for who looks at the processes of the machine.
+    """
+    sender, request = int(arguments[0]), json.loads(sys.stdin.buffer.read())
     # The starter waits for this process; the one that serves must be nobody's child. No thread runs yet.
     if os.fork():
         os._exit(0)
     logging.basicConfig(
         format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s", level=logging.INFO
     )
-    sender, request = int(arguments[0]), json.loads(arguments[1])
     given = request["options"]
     names = given.pop("collections")
     options = MountOptions(None if names is None else tuple(names), **given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from ..errors import BadDefinition
 from ..model.dataid import coerce
 from ..model.dimensions import Element, Universe
+from ..model.quoting import shown
 from ..model.timespan import Timespan
 from .schema import MAX_NS, MIN_NS
 from .statement import AnyRow
@@ -92,10 +94,11 @@ def plain(element: Element, name: str, kind: str, value: object) -> object:
     if kind == "int" and isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64:
         return value
     if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        with suppress(OverflowError):
+            return float(value)
     if (kind == "string" and isinstance(value, str)) or (kind == "bytes" and isinstance(value, bytes)):
         return value
-    found = f"{name}={value!r} is {type(value).__name__}"
+    found = f"{name}={shown(value)} is {type(value).__name__}"
     raise BadDefinition(f"a record of {element.name!r}", found, f"{kind} is wanted")
 
 
@@ -110,7 +113,7 @@ def _topology(element: Element, given: dict[str, object]) -> dict[str, object]:
         region = encode() if callable(encode) and not isinstance(region, str) else region
         if region is not None and not isinstance(region, bytes):
             raise BadDefinition(
-                f"a record of {element.name!r}", f"region={region!r}", "give a region of lsst.sphgeom"
+                f"a record of {element.name!r}", f"region={shown(region)}", "give a region of lsst.sphgeom"
             )
         row["region"] = region
     return row
@@ -122,7 +125,7 @@ def _bounds(element: Element, span: object) -> tuple[int | None, int | None]:
     if span is None:
         return None, None
     if not isinstance(span, Timespan):
-        raise BadDefinition(f"a record of {element.name!r}", f"timespan={span!r}", "give (begin, end)")
+        raise BadDefinition(f"a record of {element.name!r}", f"timespan={shown(span)}", "give (begin, end)")
     return bounds(span)
 
 

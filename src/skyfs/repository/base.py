@@ -15,6 +15,7 @@ from ..errors import BadArgument, NotAllowed
 from ..finding import Finder
 from ..formats.catalog import Formats
 from ..keeping import Kept
+from ..model.collection import check_collection_name
 from ..opening import Opener
 from ..parting import Parter
 from ..planning import Policy
@@ -118,9 +119,10 @@ class Base:
         return [collections] if isinstance(collections, str) else list(collections)
 
     def _run(self, run: str | None) -> str:
-        if run is None and self.run is None:
+        chosen = self.run if run is None else run
+        if chosen is None:
             raise BadArgument("which RUN?", "none is named", "give run=, here or to skyfs.open")
-        return str(self.run if run is None else run)
+        return check_collection_name(chosen)
 
     def _require_owner(self, run: str, verb: str) -> None:
         collection = self.registry.current().collection(run).collection

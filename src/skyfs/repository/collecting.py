@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from ..errors import BadDataId
+from ..errors import BadArgument, BadDataId
 from ..model.collection import Collection, CollectionKind
 from ..model.dataset import DatasetRef
+from ..model.quoting import shown
 from ..model.timespan import Timespan
 from .base import Base
 
@@ -22,6 +23,9 @@ class Collecting(Base):
 
     def create_collection(self, name: str, kind: CollectionKind | str, *, doc: str = "") -> Collection:
         """Create a RUN, TAGGED or CALIBRATION collection; the same again is no change."""
+        if kind not in CollectionKind.__members__:
+            known = ", ".join(CollectionKind)
+            raise BadArgument(f"collection {shown(name)}", f"kind {shown(kind)}", f"one of {known}")
         parsed = CollectionKind(kind)
         owner = self.user if parsed is CollectionKind.RUN else ""
         return self.registry.collections.create(Collection(name, parsed, owner=owner, doc=doc)).collection

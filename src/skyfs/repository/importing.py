@@ -81,5 +81,7 @@ def _text(path: Path) -> str:
         raise IsDirectory(what, "it is a directory", "name the export in it") from None
     except UnicodeDecodeError as error:
         raise BadContent(what, f"not UTF-8 at byte {error.start}") from None
+    except ValueError as error:  # of the name: a NUL, or what no file name can be
+        raise BadArgument(what, str(error), "name a file") from None
     except OSError as error:
         raise StoreError(what, error.strerror or str(error)) from None

@@ -37,6 +37,16 @@ class Folders:
         """Give the absolute path of a key or folder."""
         return f"{self.root}/{key}"
 
+    def make_root(self) -> None:
+        """Make the root, and what is missing above it, with the same permissions as what goes into it."""
+        missing, path = [], self.root
+        while not os.path.isdir(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for path in reversed(missing):
+            with suppress(FileExistsError):
+                os.mkdir(path, self.folder_mode)
+
     def enter(self, folder: str) -> int:
         """Open a folder that exists; the caller closes the descriptor.
 

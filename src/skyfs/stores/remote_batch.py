@@ -86,7 +86,7 @@ class RemoteBatch(Batch):
     def create(self, key: str) -> BinaryIO:
         self._require_free(key)
         with failing("write", key, self._name):
-            os.makedirs(self._folders.root, self._folders.folder_mode, exist_ok=True)
+            self._folders.make_root()
             token = self._journal.new_file()
             path, usable = self._folders.path(token), self._journal.require_usable
             raw = StagedFile(path, self._folders.file_mode, key, self._name, usable)
@@ -107,7 +107,7 @@ class RemoteBatch(Batch):
             if how is Adoption.MOVE and not os.access(os.path.dirname(real), os.W_OK):
                 raise StoreError(asked, "its folder cannot be written", "adopt by copy")
             content, mark = _read(real, asked)
-            os.makedirs(self._folders.root, self._folders.folder_mode, exist_ok=True)
+            self._folders.make_root()
             token = self._journal.new_file()
         moved = how is Adoption.MOVE
         self._entries[key] = _Entry(token, real, content=content, mark=mark, moved=moved)
@@ -216,7 +216,7 @@ class RemoteBatch(Batch):
             removals=tuple(self._removals.items()),
         )
         with failing("write the journal for", self._some_key(), self._name):
-            os.makedirs(self._folders.root, self._folders.folder_mode, exist_ok=True)
+            self._folders.make_root()
             self._number = self._journal.append(intent)
             self._journal.sync()
 
