@@ -67,12 +67,12 @@ def write_files(folder: Path) -> None:
     """Write the files that are ingested."""
     folder.mkdir()
     for number in range(N_FILES):
-        given(folder, number).write_text(json.dumps(made("note", number)))
+        Path(given(folder, number)).write_text(json.dumps(made("note", number)))
 
 
-def given(folder: Path, number: int) -> Path:
+def given(folder: Path, number: int) -> str:
     """Give the path of a file to ingest."""
-    return folder / f"{number:05d}.json"
+    return f"{folder}/{number:05d}.json"
 
 
 def moved(turn: int) -> range:

@@ -80,7 +80,7 @@ class Side:
         files = []
         for number in range(what.N_FILES):
             own = DataCoordinate.standardize(what.data_id(number), dimensions=dataset_type.dimensions)
-            files.append(FileDataset(str(what.given(folder, number)), DatasetRef(dataset_type, own, run)))
+            files.append(FileDataset(what.given(folder, number), DatasetRef(dataset_type, own, run)))
         self._butler.ingest(*files, transfer=mode)
         return len(files)
 

@@ -15,6 +15,7 @@ from .model.dataset import DatasetRef, DatasetType, Resolved
 from .model.dimensions import DimensionGroup
 from .model.ids import new_ids
 from .registry.captured import Values
+from .registry.catalogue import Snapshot
 from .registry.collections import writable_run
 from .registry.levels import LevelFilter
 from .registry.registry import Registry
@@ -92,8 +93,10 @@ class Planner:
         self._formats = formats
         self._auto_register = auto_register
 
-    def plan(self, target: Target, content: Content) -> Plan:
+    def plan(self, target: Target, content: Content, snapshot: Snapshot | None = None) -> Plan:
         """Check a target, and choose its files: none when its bytes stay in place.
+
+        ``snapshot`` is the catalogue, of who has just looked at it.
 
         Raises
         ------
@@ -102,7 +105,7 @@ class Planner:
         NotFound, BadDataId, NotAllowed, Locked, Unsupported
             When the type, data ID, RUN or format does not allow it.
         """
-        snapshot = self._registry.current()
+        snapshot = snapshot or self._registry.current()
         entry = snapshot.types.get(target.type_name)
         dataset_type = entry.type if entry else self._new_type(target)
         run = snapshot.collections.get(target.run)

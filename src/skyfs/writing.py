@@ -27,6 +27,7 @@ from .model.ids import new_ids
 from .model.template import file_key
 from .planning import Plan, Planner, Policy, Target
 from .registry.captured import Values
+from .registry.catalogue import Snapshot
 from .registry.collections import writable_run
 from .registry.datasets import NewDataset
 from .registry.registry import Registry
@@ -116,13 +117,16 @@ class Writer:
         with self._unit(), self._registry.transaction():
             yield
 
-    def put(self, value: object, target: Target, *, asked: bool) -> DatasetRef:
+    def put(
+        self, value: object, target: Target, *, asked: bool, snapshot: Snapshot | None = None
+    ) -> DatasetRef:
         """Write an object as a dataset, into every store that takes its type, in the format of each.
 
-        ``asked`` tells that the target's extension is the user's wish, not only the configured one.
+        ``asked`` tells that the target's extension is the user's wish, not only the configured one;
+        ``snapshot`` is the catalogue, of who has just looked at it.
         """
         with self._unit() as unit:
-            plan = self._planner.plan(target, "asked" if asked else "made")
+            plan = self._planner.plan(target, "asked" if asked else "made", snapshot)
             filler = self._filler(unit)
             captured = filler.write(plan, value)
             return self._commit(filler, [_with(plan, captured)])[0]
@@ -270,7 +274,7 @@ class Writer:
                     new.append(dataset)
                 else:
                     self._registry.datasets.store(dataset)
-            self._registry.datasets.insert(new)
+            self._registry.datasets.insert(new, joined=True)
         return [plan.ref for plan in plans]
 
     def _prepare(self, plan: Plan) -> None:

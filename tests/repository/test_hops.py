@@ -77,7 +77,7 @@ def test_a_stale_location_is_looked_up_once(repo: Repository, monkeypatch: pytes
 def _put_and_die(root: Path, method: str) -> None:
     with skyfs.open(root, writable=True) as repo:
 
-        def die(*_: object) -> None:
+        def die(*_: object, **__: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
         owner = type(repo.registry.datasets) if method == "insert" else repo.stores["local"].begin().__class__
