@@ -106,6 +106,7 @@ class Contest:
             figures: dict[str, dict[str, list[float]]] = {"put": {}, "get": {}}
             for turn in range(self._rounds + 1):
                 calls = [(kind, turn * PUTS_A_ROUND + n, "run/put") for n in range(PUTS_A_ROUND)]
+                self._ask("make", [call[:2] for call in calls])
                 for do, found in figures.items():
                     for side, seconds in self._ask(do, calls).items():
                         # The first turn is not counted: modules are imported, statements prepared.

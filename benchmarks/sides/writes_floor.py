@@ -31,6 +31,11 @@ class Side:
             )
         self._sql.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
 
+    def make(self, kind: str, number: int) -> int:
+        """Make an object, to be put."""
+        what.made(kind, number)
+        return number
+
     def put(self, kind: str, number: int, run: str) -> str:
         """Write a file of the same size, synced, and commit a row."""
         name = f"{run}-{kind}-{number}".replace("/", "-")

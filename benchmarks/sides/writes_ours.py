@@ -32,6 +32,11 @@ class Side:
             repo.register(name, ["visit", "detector"], storage_class)
         return repo
 
+    def make(self, kind: str, number: int) -> int:
+        """Make an object, to be put."""
+        what.made(kind, number)
+        return number
+
     def put(self, kind: str, number: int, run: str) -> str:
         """Put a small object."""
         own = what.data_id(number)

@@ -60,6 +60,11 @@ class Side:
             dimensions = ("instrument", "visit", "detector")
             registry.registerDatasetType(DatasetType(name, dimensions, storage_class, universe=universe))
 
+    def make(self, kind: str, number: int) -> int:
+        """Make an object, to be put."""
+        what.made(kind, number)
+        return number
+
     def put(self, kind: str, number: int, run: str) -> str:
         """Put a small object; the RUN is made by the first, as skyfs does by itself."""
         if run not in self._runs:

@@ -262,8 +262,12 @@ class Writer:
 
     def _register(self, plans: Sequence[Plan], places: Sequence[tuple[Location, ...]]) -> list[DatasetRef]:
         with self._registry.transaction():
+            ready: set[tuple[str, str]] = set()
             for plan in plans:
-                self._prepare(plan)
+                place = (plan.ref.type.name, plan.ref.run)
+                if plan.new_records or place not in ready:
+                    self._prepare(plan)
+                    ready.add(place)
             replaced = [plan.old for plan in plans if plan.old is not None and plan.old.locations]
             if replaced:
                 self.remove(replaced)

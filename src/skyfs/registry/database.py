@@ -155,15 +155,17 @@ class Database(ABC):
         if held is not None:
             return self._read_inside(held, ask)
         for _ in range(self.max_attempts):
-            with self._session() as session:
+            with forking.passed:
+                session = self._lent()
                 try:
                     answer = ask(session)
+                    if session.is_current():
+                        return answer
                 except self.foreign as error:
                     if session.is_current(error):
                         self._fail("read", error)
-                    continue
-                if session.is_current():
-                    return answer
+                finally:
+                    self._take_back(session)
         raise StoreError(f"read the registry {self.name!r}", "it changes all the time", "try again")
 
     def _read_inside(self, session: Session, ask: Callable[[Session], _T]) -> _T:
@@ -327,17 +329,21 @@ class Database(ABC):
             yield held
             return
         with forking.passed:
-            try:
-                session = self._take()
-            except self.foreign as error:
-                self._fail("open", error)
+            session = self._lent()
             try:
                 yield session
             finally:
-                if session.pid == os.getpid():
-                    self._take_back(session)
+                self._take_back(session)
+
+    def _lent(self) -> Session:
+        try:
+            return self._take()
+        except self.foreign as error:
+            self._fail("open", error)
 
     def _take_back(self, session: Session) -> None:
+        if session.pid != os.getpid():
+            return
         if session.stale:
             session.close()
         else:

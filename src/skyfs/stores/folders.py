@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -105,11 +105,28 @@ class Folders:
         self.unlink(key)
         return True
 
-    def unlink_marked(self, key: str, mark: Mark) -> None:
-        """Remove a key if it is still the file that was marked: another may have been written since."""
-        found = self.lstat(key)
-        if found is not None and Mark.of(found) == mark:
-            self.unlink(key)
+    def unlink_marked(self, folder: str, marks: Mapping[str, Mark]) -> dict[str, OSError]:
+        """Remove names of a folder that are still the files that were marked; give what cannot be removed.
+
+        Another file may have been written under a name since.
+        """
+        failed: dict[str, OSError] = {}
+        try:
+            descriptor = self.enter(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return failed
+        try:
+            for name, mark in marks.items():
+                try:
+                    if Mark.of(os.stat(name, dir_fd=descriptor, follow_symlinks=False)) == mark:
+                        os.unlink(name, dir_fd=descriptor)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    failed[name] = error
+        finally:
+            os.close(descriptor)
+        return failed
 
     def lstat(self, key: str) -> os.stat_result | None:
         """Give the state of a key inside the root, links not followed; None when nothing is there."""
