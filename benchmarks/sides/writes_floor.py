@@ -80,6 +80,14 @@ class Side:
         self._take("copy", folder, what.moved(turn))
         return what.N_MOVED
 
+    def able(self, do: str) -> int:  # noqa: ARG002 - it can do all of them
+        """Tell whether it can do something: 1, or 0."""
+        return 1
+
+    def importing_own(self, turn: int) -> int:
+        """Copy files, and insert rows in one transaction."""
+        return self._copied(f"imported_own{turn}", turn)
+
     def importing(self, turn: int) -> int:
         """Copy files, and insert rows in one transaction."""
         return self._copied(f"imported{turn}", turn)
