@@ -31,6 +31,11 @@ class Side:
             )
         self._sql.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
 
+    def make(self, kind: str, number: int) -> int:
+        """Make an object, to be put."""
+        what.made(kind, number)
+        return number
+
     def put(self, kind: str, number: int, run: str) -> str:
         """Write a file of the same size, synced, and commit a row."""
         name = f"{run}-{kind}-{number}".replace("/", "-")
@@ -74,6 +79,14 @@ class Side:
         folder.mkdir()
         self._take("copy", folder, what.moved(turn))
         return what.N_MOVED
+
+    def able(self, do: str) -> int:  # noqa: ARG002 - it can do all of them
+        """Tell whether it can do something: 1, or 0."""
+        return 1
+
+    def importing_own(self, turn: int) -> int:
+        """Copy files, and insert rows in one transaction."""
+        return self._copied(f"imported_own{turn}", turn)
 
     def importing(self, turn: int) -> int:
         """Copy files, and insert rows in one transaction."""

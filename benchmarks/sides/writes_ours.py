@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import content
 import writes_content as what
@@ -32,6 +33,11 @@ class Side:
             repo.register(name, ["visit", "detector"], storage_class)
         return repo
 
+    def make(self, kind: str, number: int) -> int:
+        """Make an object, to be put."""
+        what.made(kind, number)
+        return number
+
     def put(self, kind: str, number: int, run: str) -> str:
         """Put a small object."""
         own = what.data_id(number)
@@ -54,24 +60,56 @@ class Side:
         self._repo.remove(chosen)
         return len(chosen)
 
+    def able(self, do: str) -> int:
+        """Tell whether it can do something: 1, or 0."""
+        needed = {"export": "export", "transfer": "push", "importing_own": "import_manifest"}.get(do)
+        return int(needed is None or hasattr(self._repo, needed))
+
+    def export(self, run: str, turn: int) -> int:
+        """Export some datasets with their files."""
+        repo: Any = self._repo
+        chosen = {"collections": run, "instrument": content.INSTRUMENT, "where": _where(turn)}
+        return int(repo.export(self._archive(turn), what.GIVEN, **chosen))
+
+    def importing_own(self, turn: int) -> int:
+        """Take an export of its own into a new repository."""
+        repo: Any = self._target(f"imported_own{turn}")
+        repo.import_manifest(self._archive(turn))
+        return repo.query(what.GIVEN, collections="*").count()  # type: ignore[no-any-return]
+
+    def transfer(self, run: str, turn: int) -> int:
+        """Copy some datasets into another repository."""
+        repo: Any = self._repo
+        target = self._target(f"transferred{turn}")
+        chosen = {"collections": run, "instrument": content.INSTRUMENT, "where": _where(turn)}
+        repo.push(target, what.GIVEN, **chosen)
+        return target.query(what.GIVEN, collections=run).count()
+
     def importing(self, turn: int) -> int:
-        """Take an export with its files into a new repository; how long making that takes is left out."""
+        """Take an export of the peer into a new repository; how long making that takes is left out."""
         export = self._folder / f"export{turn}" / "export.yaml"
         return self._target(f"imported{turn}").import_export(export, mode="copy", files="need").ingested
 
     def make_target(self, turn: int) -> int:
         """Make the repositories that are imported and transferred into."""
-        for name in (f"imported{turn}", f"transferred{turn}"):
+        for name in (f"imported{turn}", f"imported_own{turn}", f"transferred{turn}"):
             skyfs.create(self._root(name), options={"durability": self._durability}).close()
         return 0
 
     def _chosen(self, run: str, turn: int) -> list[skyfs.DatasetRef]:
-        first, last = what.moved(turn)[0], what.moved(turn)[-1]
-        where = f"visit >= {first // content.DETECTORS} AND visit <= {last // content.DETECTORS}"
-        return list(self._repo.query(what.GIVEN, collections=run, instrument=content.INSTRUMENT, where=where))
+        chosen = {"instrument": content.INSTRUMENT, "where": _where(turn)}
+        return list(self._repo.query(what.GIVEN, collections=run, **chosen))
+
+    def _archive(self, turn: int) -> Path:
+        return self._folder / f"ours-{self._durability}-{turn}.tar"
 
     def _root(self, name: str) -> Path:
         return self._folder / f"ours-{self._durability}-{name}"
 
     def _target(self, name: str) -> skyfs.Repository:
         return skyfs.open(self._root(name), writable=True)
+
+
+def _where(turn: int) -> str:
+    first, last = what.moved(turn)[0], what.moved(turn)[-1]
+    return f"visit >= {first // content.DETECTORS} AND visit <= {last // content.DETECTORS}"

@@ -60,6 +60,11 @@ class Side:
             dimensions = ("instrument", "visit", "detector")
             registry.registerDatasetType(DatasetType(name, dimensions, storage_class, universe=universe))
 
+    def make(self, kind: str, number: int) -> int:
+        """Make an object, to be put."""
+        what.made(kind, number)
+        return number
+
     def put(self, kind: str, number: int, run: str) -> str:
         """Put a small object; the RUN is made by the first, as skyfs does by itself."""
         if run not in self._runs:
@@ -80,7 +85,7 @@ class Side:
         files = []
         for number in range(what.N_FILES):
             own = DataCoordinate.standardize(what.data_id(number), dimensions=dataset_type.dimensions)
-            files.append(FileDataset(str(what.given(folder, number)), DatasetRef(dataset_type, own, run)))
+            files.append(FileDataset(what.given(folder, number), DatasetRef(dataset_type, own, run)))
         self._butler.ingest(*files, transfer=mode)
         return len(files)
 
@@ -105,6 +110,17 @@ class Side:
         self._target(f"imported{turn}").import_(directory=folder, filename="export.yaml", transfer="copy")
         return what.N_MOVED
 
+    def able(self, do: str) -> int:  # noqa: ARG002 - it can do all of them
+        """Tell whether it can do something: 1, or 0."""
+        return 1
+
+    def importing_own(self, turn: int) -> int:
+        """Take an export of its own into a new repository."""
+        folder = str(self._folder / f"export{turn}")
+        target = self._target(f"imported_own{turn}")
+        target.import_(directory=folder, filename="export.yaml", transfer="copy")
+        return what.N_MOVED
+
     def transfer(self, run: str, turn: int) -> int:
         """Copy some datasets into another repository."""
         taken = self._target(f"transferred{turn}").transfer_from(
@@ -118,7 +134,7 @@ class Side:
 
     def make_target(self, turn: int) -> int:
         """Make the repositories that are imported and transferred into."""
-        for name in (f"imported{turn}", f"transferred{turn}"):
+        for name in (f"imported{turn}", f"imported_own{turn}", f"transferred{turn}"):
             self._make(self._folder / f"theirs-{name}")
         return 0
 

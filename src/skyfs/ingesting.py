@@ -86,6 +86,8 @@ class Ingester:
         self._writer = writer
         self._formats = formats
         self._files = LocalStore("/", name=IN_PLACE, writable=False)
+        self._captured_types: set[str] = set()
+        self._folders: dict[str, str] = {}
 
     def ingest(
         self, files: Sequence[IngestFile], type_name: str, run: str, *, mode: str, replace: bool
@@ -142,6 +144,8 @@ class Ingester:
         by_path: dict[str, list[_Arrival]] = {}
         for one in arrivals:
             by_path.setdefault(one.path, []).append(one)
+        names = {one.target.type_name for one in arrivals}
+        self._captured_types = {name for name in names if self._writer.captures(name)}
         states: dict[str, _State] = {}
         targets: dict[str, Iterator[Target]] = {}
         for path, some in by_path.items():
@@ -183,24 +187,30 @@ class Ingester:
 
     def _captured(self, target: Target, source: ByteSource) -> Target:
         """Read what the type captures."""
-        if not self._writer.captures(target.type_name):
+        if target.type_name not in self._captured_types:
             return target
         captured = self._writer.capture(target.type_name, source, target.extension)
         return changed(target, captured=captured)
 
     def _open(self, path: str) -> ByteSource:
-        if os.path.isdir(path):
-            raise IsDirectory(f"ingest {path!r}", "it is a directory", "name the files in it")
         try:
             return self._files.open(path[1:])
         except (NotFound, StoreError) as error:
+            if os.path.isdir(path):
+                raise IsDirectory(f"ingest {path!r}", "it is a directory", "name the files in it") from None
             raise type(error)(f"ingest {path!r}", error.found or str(error), error.todo) from None
 
     def _place(self, path: str) -> tuple[str, Stat]:
         """Give the key of a file that stays where it is, and what it is."""
         # The real path: a folder that is a link may come to point elsewhere.
-        key = os.path.realpath(path)[1:]
-        return key, self._files.stat(key)
+        folder, name = os.path.split(path)
+        real = self._folders.get(folder)
+        if real is None:
+            real = self._folders[folder] = os.path.realpath(folder)
+        key = os.path.join(real, name)
+        if os.path.islink(key):
+            key = os.path.realpath(key)
+        return key[1:], self._files.stat(key[1:])
 
 
 def _located(place: tuple[str, Stat], target: Target) -> Location:

@@ -15,6 +15,7 @@ from .model.dataset import DatasetRef, DatasetType, Resolved
 from .model.dimensions import DimensionGroup
 from .model.ids import new_ids
 from .registry.captured import Values
+from .registry.catalogue import Snapshot
 from .registry.collections import writable_run
 from .registry.levels import LevelFilter
 from .registry.registry import Registry
@@ -92,8 +93,10 @@ class Planner:
         self._formats = formats
         self._auto_register = auto_register
 
-    def plan(self, target: Target, content: Content) -> Plan:
+    def plan(self, target: Target, content: Content, snapshot: Snapshot | None = None) -> Plan:
         """Check a target, and choose its files: none when its bytes stay in place.
+
+        ``snapshot`` is the catalogue, of who has just looked at it.
 
         Raises
         ------
@@ -102,7 +105,7 @@ class Planner:
         NotFound, BadDataId, NotAllowed, Locked, Unsupported
             When the type, data ID, RUN or format does not allow it.
         """
-        snapshot = self._registry.current()
+        snapshot = snapshot or self._registry.current()
         entry = snapshot.types.get(target.type_name)
         dataset_type = entry.type if entry else self._new_type(target)
         run = snapshot.collections.get(target.run)
@@ -116,7 +119,7 @@ class Planner:
             exact = LevelFilter(dict(data_id.levels), {})
             found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
             old = next((one.resolved for one in found), None)
-        ref = DatasetRef(_id(target, old), dataset_type, data_id, target.run)
+        ref = DatasetRef(_id(target, old, new_ids(1)[0]), dataset_type, data_id, target.run)
         return _planned(target, routes, ref, old, new_records)
 
     def plan_many(self, targets: Sequence[Target], content: Content) -> list[Plan]:
@@ -147,9 +150,9 @@ class Planner:
         rows = self._registry.data_ids.complete_many(entry.group, [target.data_id for target in targets])
         there = {} if run is None else self._registry.lookup.members(snapshot, entry, run, rows)
         plans = []
-        for target, row in zip(targets, rows, strict=True):
+        for target, row, new in zip(targets, rows, new_ids(len(rows)), strict=True):
             old = there.get(row)
-            ref = DatasetRef(_id(target, old), entry.type, DataId(entry.group, row), target.run)
+            ref = DatasetRef(_id(target, old, new), entry.type, DataId(entry.group, row), target.run)
             plans.append(_planned(target, routes[target.extension], ref, old, ()))
         return plans
 
@@ -210,10 +213,10 @@ class Planner:
         return row, tuple(missing)  # type: ignore[arg-type]
 
 
-def _id(target: Target, old: Resolved | None) -> UUID:
-    """Give the id of a dataset: what was declared keeps its own."""
+def _id(target: Target, old: Resolved | None, new: bytes) -> UUID:
+    """Give the id of a dataset, ``new`` when nothing says another: what was declared keeps its own."""
     kept = old.ref.id if old is not None and not old.locations else target.id
-    return UUID(bytes=new_ids(1)[0]) if kept is None else kept
+    return UUID(bytes=new) if kept is None else kept
 
 
 def _planned(

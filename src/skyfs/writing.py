@@ -28,6 +28,7 @@ from .model.ids import new_ids
 from .model.template import file_key
 from .planning import Plan, Planner, Policy, Target
 from .registry.captured import Values
+from .registry.catalogue import Snapshot
 from .registry.collections import writable_run
 from .registry.datasets import NewDataset
 from .registry.registry import Registry
@@ -138,13 +139,16 @@ class Writer:
         first, *others = self._routes.of(dataset_type, extension, given=True)
         return replace(first, extension=extension, options={}, own_format=False), *others
 
-    def put(self, value: object, target: Target, *, asked: bool) -> DatasetRef:
+    def put(
+        self, value: object, target: Target, *, asked: bool, snapshot: Snapshot | None = None
+    ) -> DatasetRef:
         """Write an object as a dataset, into every store that takes its type, in the format of each.
 
-        ``asked`` tells that the target's extension is the user's wish, not only the configured one.
+        ``asked`` tells that the target's extension is the user's wish, not only the configured one;
+        ``snapshot`` is the catalogue, of who has just looked at it.
         """
         with self._unit() as unit:
-            plan = self._planner.plan(target, "asked" if asked else "made")
+            plan = self._planner.plan(target, "asked" if asked else "made", snapshot)
             filler = self._filler(unit)
             captured = filler.write(plan, value)
             return self._commit(filler, [_with(plan, captured)])[0]
@@ -280,8 +284,12 @@ class Writer:
 
     def _register(self, plans: Sequence[Plan], places: Sequence[tuple[Location, ...]]) -> list[DatasetRef]:
         with self._registry.transaction():
+            ready: set[tuple[str, str]] = set()
             for plan in plans:
-                self._prepare(plan)
+                place = (plan.ref.type.name, plan.ref.run)
+                if plan.new_records or place not in ready:
+                    self._prepare(plan)
+                    ready.add(place)
             replaced = [plan.old for plan in plans if plan.old is not None and plan.old.locations]
             if replaced:
                 self.remove(replaced)
@@ -292,7 +300,7 @@ class Writer:
                     new.append(dataset)
                 else:
                     self._registry.datasets.store(dataset)
-            self._registry.datasets.insert(new)
+            self._registry.datasets.insert(new, joined=True)
         return [plan.ref for plan in plans]
 
     def _prepare(self, plan: Plan) -> None:

@@ -19,7 +19,7 @@ from .test_apart import APART, exposure
 def _put_and_die(root: Path, method: str, type_name: str, data_id: dict[str, Any]) -> None:
     with skyfs.open(root, writable=True) as repo:
 
-        def die(*_: object) -> None:
+        def die(*_: object, **__: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
         owner = type(repo.registry.datasets) if method == "insert" else type(repo.stores["a"].begin())

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
 from skyfs.errors import BadDefinition, Exists, ReadOnly, SkyfsError, StoreError, VersionError
 from skyfs.model.collection import Collection, CollectionKind
@@ -173,6 +174,31 @@ def test_a_writer_that_does_not_end(sky: Sky, path: Path, monkeypatch: pytest.Mo
     other.close()
     waiting.collections.create(Collection("x", CollectionKind.RUN))
     waiting.close()
+
+
+def test_a_writer_asks_again_until_the_other_ends(
+    sky: Sky, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def pause(waited_s: float) -> float:
+        waits.append(waited_s)
+        if len(waits) == 3:
+            other.execute("COMMIT")
+        return 0.0
+
+    monkeypatch.setattr(connection, "_pause_s", pause)
+    ref = sky.put("bias", detector=0)
+    assert len(waits) == 3
+    assert waits == sorted(waits)
+    assert [one.resolved.ref for one in sky.found("bias", RUNS)] == [ref]
+    with sky.registry.transaction():
+        # Else another wait, that for a reader's lock say, would be none.
+        rows = sky.registry._database.read(sa.text("PRAGMA busy_timeout"))  # noqa: SLF001
+    assert rows[0][0] == connection.BUSY_TIMEOUT_MS
+    other.close()
 
 
 def test_a_file_that_cannot_be_written(sky: Sky, path: Path) -> None:

@@ -16,7 +16,7 @@ def test_a_fork_waits_for_who_is_inside() -> None:
     inside, begun, events = threading.Event(), threading.Event(), [""]
 
     def work() -> None:
-        with forking.passed():
+        with forking.passed:
             inside.set()
             assert begun.wait(30)
             events[0] = "left"
@@ -34,10 +34,10 @@ def test_a_fork_waits_for_who_is_inside() -> None:
 
 
 def test_who_is_inside_may_fork_itself_and_go_in_again() -> None:
-    with forking.passed():
+    with forking.passed:
         child = os.fork()
         if not child:
-            with forking.passed():
+            with forking.passed:
                 os._exit(0)
-        with forking.passed():
+        with forking.passed:
             assert os.waitpid(child, 0)[1] == 0

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ import pytest
 import skyfs
 from skyfs.abc.source import ByteSource
 from skyfs.formats.catalog import Formats
+from skyfs.registry.database import Database
 from skyfs.registry.lookup import Lookup
+from skyfs.registry.session import Session
 from skyfs.repository import Repository
 from skyfs.stores.local import LocalStore
 from skyfs.testing.snapshot import snapshot
@@ -77,7 +79,7 @@ def test_a_stale_location_is_looked_up_once(repo: Repository, monkeypatch: pytes
 def _put_and_die(root: Path, method: str) -> None:
     with skyfs.open(root, writable=True) as repo:
 
-        def die(*_: object) -> None:
+        def die(*_: object, **__: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
         owner = type(repo.registry.datasets) if method == "insert" else repo.stores["local"].begin().__class__
@@ -111,3 +113,24 @@ def test_a_source_outlives_the_removal_of_its_dataset(repo: Repository) -> None:
     with source:
         repo.remove([ref])
         assert source.read_all().strip().startswith(b"{")
+
+
+def test_a_put_asks_the_registry_little(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.put({"n": 1}, "metrics", run="u/a", **data_id(detector=0))
+    repo.put({"n": 1}, "metrics", run="u/b", **data_id(detector=1))
+    savepoints: list[str] = []
+    original = Database._savepoint  # noqa: SLF001 - there is no other door to it
+
+    def noting(database: Database, session: Session) -> AbstractContextManager[None]:
+        savepoints.append(database.name)
+        return original(database, session)
+
+    with statements_run() as statements, monkeypatch.context() as patch:
+        patch.setattr(Database, "_savepoint", noting)
+        repo.put({"n": 1}, "metrics", run="u/a", **data_id(detector=1))
+        assert savepoints == []
+        # What is there already, and the next numbers of rows.
+        assert len(statements) == 2
+        with repo.transaction():
+            repo.put({"n": 1}, "metrics", run="u/b", **data_id(detector=0))
+    assert len(savepoints) == 1

@@ -461,7 +461,7 @@ def test_opening_reads_nothing(raws: Repository, tmp_path: Path, monkeypatch: py
 def _ingest_and_die(root: Path, source: Path, mode: str, method: str) -> None:
     with skyfs.open(root, writable=True) as repo:
 
-        def die(*_: object) -> None:
+        def die(*_: object, **__: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
         owner = type(repo.registry.datasets) if method == "insert" else LocalBatch
@@ -498,7 +498,7 @@ def test_a_killed_ingest_leaves_the_whole_file_or_nothing(
 def _remove_and_die(root: Path, detectors: Sequence[int]) -> None:
     with skyfs.open(root, writable=True) as repo:
 
-        def die(*_: object) -> None:
+        def die(*_: object, **__: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
         setattr(LocalBatch, "settle", die)  # noqa: B010 - mypy takes no assignment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from functools import lru_cache
 
 from skyfs.errors import BadConfig, MissingPackage
 
@@ -33,6 +34,7 @@ def load_object(dotted: str, wanted_by: str) -> object:
         raise BadConfig(f"{wanted_by} names {dotted!r}", f"{type(error).__name__}: {error}") from error
 
 
+@lru_cache(maxsize=1000)
 def load_class(dotted: str, wanted_by: str) -> type:
     """Import a class; raises as `load_object`, and BadConfig when it is something else."""
     found = load_object(dotted, wanted_by)

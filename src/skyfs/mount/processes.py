@@ -11,23 +11,23 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 # A process that is gone, or goes while it is looked at, has nothing open.
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 # Longer lines of descent are those of a loop of processes that come and go.
 _MAX_DEPTH = 100
+_BLOCK_BYTES = 1 << 14
 
 
 class Processes:
     """Looks at processes. Threads are named by their numbers, processes by those of their first threads."""
 
     def __init__(self, proc: str | os.PathLike[str] = "/proc") -> None:
-        self._proc = Path(proc)
+        self._proc = os.fspath(proc)
 
     def leader(self, pid: int) -> int:
         """Give the process that a thread belongs to; 0 when that cannot be told."""
-        return self._status(pid, "Tgid") if pid > 0 else 0
+        return self._status(pid, b"Tgid") if pid > 0 else 0
 
     def descends(self, pid: int, leaders: Collection[int]) -> bool:
         """Tell whether a thread is of one of these processes, or of one that descends from them."""
@@ -37,7 +37,7 @@ class Processes:
                 break
             if own in leaders:
                 return True
-            own = self._status(own, "PPid")
+            own = self._status(own, b"PPid")
         return False
 
     def hold(self, leaders: Collection[int], inodes: Collection[int]) -> bool:
@@ -48,7 +48,7 @@ class Processes:
         if 0 in leaders or not self._tells_children():
             return True
         try:
-            if not all((self._proc / str(one)).exists() for one in leaders):
+            if not all(os.path.exists(f"{self._proc}/{one}") for one in leaders):
                 return self.any_hold(inodes)  # children of a process that is gone are nobody's
             return any(self._holds(one, inodes) for one in self._families(leaders))
         except OSError:
@@ -63,17 +63,17 @@ class Processes:
                         return True
         return False
 
-    def _status(self, pid: int, field: str) -> int:
+    def _status(self, pid: int, field: bytes) -> int:
         with suppress(OSError):
-            for line in (self._proc / str(pid) / "status").read_text("utf-8", "replace").splitlines():
-                name, _, value = line.partition(":")
+            for line in _read(f"{self._proc}/{pid}/status").splitlines():
+                name, _, value = line.partition(b":")
                 if name == field:
                     return int(value)
         return 0
 
     def _tells_children(self) -> bool:
         """Tell whether this kernel lists the children of processes."""
-        return (self._proc / "thread-self" / "children").exists()
+        return os.path.exists(f"{self._proc}/thread-self/children")
 
     def _families(self, leaders: Collection[int]) -> Iterator[int]:
         """Give processes and all their descendants."""
@@ -87,21 +87,33 @@ class Processes:
 
     def _children(self, leader: int) -> set[int]:
         found: set[int] = set()
-        threads = self._proc / str(leader) / "task"
+        threads = f"{self._proc}/{leader}/task"
         with suppress(*_GONE):
             for thread in os.listdir(threads):
                 with suppress(*_GONE):
-                    found.update(map(int, (threads / thread / "children").read_text("ascii").split()))
+                    found.update(map(int, _read(f"{threads}/{thread}/children").split()))
         return found
 
     def _holds(self, leader: int, inodes: Collection[int]) -> bool:
-        own = self._proc / str(leader)
+        own = f"{self._proc}/{leader}/fdinfo"
         with suppress(*_GONE):
-            for number in os.listdir(own / "fdinfo"):
+            for number in os.listdir(own):
                 with suppress(*_GONE):
-                    if _inode((own / "fdinfo" / number).read_bytes()) in inodes:
+                    if _inode(_read(f"{own}/{number}")) in inodes:
                         return True
         return False
+
+
+def _read(path: str) -> bytes:
+    """Read a file of the kernel's; this is done some ten times for each file that is closed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        blocks = [os.read(descriptor, _BLOCK_BYTES)]
+        while blocks[-1]:
+            blocks.append(os.read(descriptor, _BLOCK_BYTES))
+        return b"".join(blocks)
+    finally:
+        os.close(descriptor)
 
 
 def _inode(about: bytes) -> int:

@@ -15,6 +15,7 @@ The last two see no locks of others. They are right as long as the files stay as
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -36,6 +37,8 @@ BUSY_TIMEOUT_MS = 60_000
 # Kernels before 6.13 stamp files with the time of the last tick, up to 10 ms ago: two changes within one tick
 # look the same. A file is read without locks only when its last change is older than this.
 _SETTLED_NS = 20 * 10**6
+# Between two questions whether other writers are done; a put has the lock for a millisecond or two.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.02
 _CACHE_KIB = 65_536
 _ROWS_AT_ONCE = 20_000
 # Of each of a reader's connections, one for each thread that asks. The system has the pages too: with 10^6
@@ -138,7 +141,29 @@ class SqliteSession(Session):
         return bool(self.raw.in_transaction)
 
     def begin(self) -> None:
-        self.raw.execute("BEGIN IMMEDIATE")
+        """Begin when no other writer has a transaction open; they are asked again and again.
+
+        SQLite itself would sleep longer each time, up to 0.1 s: a writer who came first would get its turn
+        last, and much later.
+        """
+        began_s = time.monotonic()
+        self.raw.execute("PRAGMA busy_timeout=0")
+        try:
+            while True:
+                try:
+                    self.raw.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    waited_s = time.monotonic() - began_s
+                    if (
+                        error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY
+                        or waited_s > BUSY_TIMEOUT_MS / 1000
+                    ):
+                        raise
+                else:
+                    return
+                time.sleep(_pause_s(waited_s))
+        finally:
+            self.raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
     def command(self, text: str) -> None:
         self.raw.execute(text)
@@ -176,6 +201,11 @@ class SqliteSession(Session):
         if self.key is not None and self.pid == os.getpid():
             sharing.closed(self.key, writer=self.stamp is None)
             self.key = None
+
+
+def _pause_s(waited_s: float) -> float:
+    """Give how long to sleep until a lock is asked for again: some of the time that it took so far."""
+    return min(max(_FIRST_PAUSE_S, waited_s / 20), _LONGEST_PAUSE_S) * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 def open_writer(path: Path, *, durability: str, create: bool) -> SqliteSession:

@@ -208,17 +208,30 @@ class Database(ABC):
         """Copy the state that a snapshot reads into a new file, where a registry is one; else tell False."""
 
     def _read(self, ask: Callable[[Session], _T]) -> _T:
+        held = self._held()
+        if held is not None:
+            return self._read_inside(held, ask)
         for _ in range(self.max_attempts):
-            with self._session() as session:
+            with forking.passed:
+                session = self._lent()
                 try:
                     answer = ask(session)
+                    if session.is_current():
+                        return answer
                 except self.foreign as error:
-                    if session.is_current(error) or session is self._held():
+                    if session.is_current(error):
                         self._fail("read", error)
-                    continue
-                if session.is_current():
-                    return answer
+                finally:
+                    self._take_back(session)
         raise StoreError(f"read the registry {self.name!r}", "it changes all the time", "try again")
+
+    def _read_inside(self, session: Session, ask: Callable[[Session], _T]) -> _T:
+        """Read what the open transaction sees."""
+        try:
+            return ask(session)
+        except self.foreign as error:
+            session.is_current(error)
+            self._fail("read", error)
 
     # -- writing ---------------------------------------------------------------------------------------
 
@@ -265,6 +278,21 @@ class Database(ABC):
                     watcher.ended()
         for listener in self._listeners:
             listener(scratch)
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Run the body as a part of this thread's transaction, or, outside of one, as one of its own.
+
+        Less than a nested one, and cheaper: who is within a transaction must let all of it fail when the
+        body fails.
+        """
+        held = self._held()
+        if held is None:
+            with self.transaction():
+                yield
+        else:
+            self._check_open(held)
+            yield
 
     @contextmanager
     def _begun(self) -> Iterator[Session]:
@@ -376,18 +404,22 @@ class Database(ABC):
         if held is not None:
             yield held
             return
-        with forking.passed():
-            try:
-                session = self._take()
-            except self.foreign as error:
-                self._fail("open", error)
+        with forking.passed:
+            session = self._lent()
             try:
                 yield session
             finally:
-                if session.pid == os.getpid():
-                    self._take_back(session)
+                self._take_back(session)
+
+    def _lent(self) -> Session:
+        try:
+            return self._take()
+        except self.foreign as error:
+            self._fail("open", error)
 
     def _take_back(self, session: Session) -> None:
+        if session.pid != os.getpid():
+            return
         if session.stale:
             session.close()
         else:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -28,7 +27,7 @@ from .members import Levels, Members, Place, Row
 from .record_rows import bounds, timespan
 from .recording import Head, Recorder
 from .schema import Schema
-from .statement import Statement
+from .statement import Selection, Statement
 from .symbols import Symbols
 
 
@@ -89,8 +88,10 @@ class Datasets:
 
     # -- insert ----------------------------------------------------------------------------------------
 
-    def insert(self, datasets: Sequence[NewDataset]) -> None:
+    def insert(self, datasets: Sequence[NewDataset], *, joined: bool = False) -> None:
         """Insert datasets, all or none.
+
+        With ``joined``, who is within a transaction lets all of it fail when this fails.
 
         Raises
         ------
@@ -101,7 +102,7 @@ class Datasets:
         Locked, NotAllowed
             When datasets cannot be written to the collection.
         """
-        with self._database.transaction():
+        with self._database.joined() if joined else self._database.transaction():
             snapshot = self._catalogue.current()
             for (type_name, run, stored), some in _grouped(datasets).items():
                 place = Place(snapshot.type(type_name), writable_run(snapshot.collection(run)))
@@ -380,7 +381,7 @@ class Datasets:
     # -- rows ------------------------------------------------------------------------------------------
 
     def _next_ids(self) -> tuple[int, int]:
-        dataset, artifact = self._database.read(self._last_ids)[0]
+        dataset, artifact = self._database.select(self._last_ids)[0]
         return (dataset or 0) + 1, (artifact or 0) + 1
 
 
@@ -388,9 +389,9 @@ def _now_ms() -> int:
     return time.time_ns() // 10**6
 
 
-def _last_ids(schema: Schema) -> sa.Select[Any]:
+def _last_ids(schema: Schema) -> Selection:
     last = [sa.select(sa.func.max(schema[name].c.id)).scalar_subquery() for name in ("dataset", "artifact")]
-    return sa.select(*last)
+    return Selection(sa.select(*last))
 
 
 def _grouped(datasets: Iterable[NewDataset]) -> Mapping[tuple[str, str, int], list[NewDataset]]:

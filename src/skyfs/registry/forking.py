@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 # A thread in a long transaction holds nothing most of the time: it is not waited for longer than that.
 _PATIENCE_S = 0.5
@@ -23,23 +21,23 @@ class _Gate:
         self._inside: dict[int, int] = {}
         self._forking = 0
 
-    @contextmanager
-    def passed(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         own = threading.get_ident()
         with self._changed:
             # Who is inside already must come out again before anybody forks.
             while self._forking and own not in self._inside:
                 self._changed.wait(_PATIENCE_S)
             self._inside[own] = self._inside.get(own, 0) + 1
-        changed, inside = self._changed, self._inside
-        try:
-            yield
-        finally:
-            with changed:
-                inside[own] -= 1
-                if not inside[own]:
-                    del inside[own]
-                changed.notify_all()
+
+    def __exit__(self, *exception: object) -> None:
+        own = threading.get_ident()
+        with self._changed:
+            # None is left in a child that was forked from within.
+            left = self._inside.pop(own, 1) - 1
+            if left:
+                self._inside[own] = left
+            if self._forking:
+                self._changed.notify_all()
 
     def close(self) -> None:
         own = threading.get_ident()
@@ -54,6 +52,6 @@ class _Gate:
         self._changed.release()
 
 
-_gate = _Gate()
-passed = _gate.passed
-os.register_at_fork(before=_gate.close, after_in_parent=_gate.open, after_in_child=_gate.__init__)  # type: ignore[misc]
+passed = _Gate()
+"""Wherever the library is called: ``with forking.passed:``."""
+os.register_at_fork(before=passed.close, after_in_parent=passed.open, after_in_child=passed.__init__)  # type: ignore[misc]

@@ -14,7 +14,7 @@ from ..model.dataid import Value
 from .catalogue import CollectionEntry, Snapshot, TypeEntry
 from .database import Database
 from .schema import Schema
-from .statement import AnyRow, Statement
+from .statement import AnyRow, Selection, Statement
 
 Levels = tuple[Value, ...]
 # What a member is: its levels, in CALIBRATION collections the range of its validity, and the dataset's row.
@@ -56,9 +56,8 @@ class Members:
         self._kept: dict[tuple[object, ...], Statement] = {}
         self._finding: dict[sa.Table, sa.CompoundSelect[Any]] = {}
         self._more, self._none, self._none_left = _counting(self._summary)
-        self._held = sa.select(self._summary.c.stored).where(
-            *(self._summary.c[name] == sa.bindparam(name) for name in _PLACE)
-        )
+        same = [self._summary.c[name] == sa.bindparam(name) for name in _PLACE]
+        self._held = Selection(sa.select(self._summary.c.stored).where(*same))
         self._elsewhere = _elsewhere(schema["collection"], self._summary)
 
     def insert(self, place: Place, rows: Sequence[Row], *, stored: int) -> int:
@@ -68,15 +67,20 @@ class Members:
         """
         if not rows:
             return 0
-        held = {row[0] for row in self._database.read(self._held, dict(zip(_PLACE, place.ids, strict=True)))}
-        in_run = place.collection.collection.kind is CollectionKind.RUN
         # To look for each row first takes as long as all the rest: left out where nothing can be in its way.
-        free = (1 - stored not in held) if in_run and len(rows) >= _MANY else not held
+        free = len(rows) >= _MANY and self._is_free(place, stored)
         statement = self._statement("add" if free else "insert", place, _adding if free else _inserting)
         head = (*place.ids, stored)
         count = self._database.write_many(statement, [(*head, *row) for row in rows])
         self._count(place, stored, count)
         return count
+
+    def _is_free(self, place: Place, stored: int) -> bool:
+        """Tell whether nothing is there that the primary key alone would let in."""
+        params = dict(zip(_PLACE, place.ids, strict=True))
+        held = {row[0] for row in self._database.select(self._held, params)}
+        in_run = place.collection.collection.kind is CollectionKind.RUN
+        return (1 - stored not in held) if in_run else not held
 
     def delete(self, place: Place, rows: Sequence[Row]) -> int:
         """Delete the members of these levels and dataset, whatever their validity; give their number."""

@@ -63,11 +63,12 @@ class Changing(Base):
             data_id = elided.prepare(type_name, data_id)
             how: dict[str, Any] = {"inputs": inputs, "extension": extension, "replace": replace}
             return elided.repository.put(value, type_name, run=self._run(run), **{**data_id, **how})
-        storage_class = self.registry.current().type(type_name).type.storage_class
+        snapshot = self.registry.current()
+        storage_class = snapshot.type(type_name).type.storage_class
         chosen = self.formats.extension_for(storage_class, type_name) if extension is None else extension
         ids = tuple(one.id if isinstance(one, DatasetRef) else one for one in inputs)
         target = Target(type_name, self._run(run), data_id, chosen, ids, replace)
-        return self.writer.put(value, target, asked=extension is not None)
+        return self.writer.put(value, target, asked=extension is not None, snapshot=snapshot)
 
     def ingest(
         self,

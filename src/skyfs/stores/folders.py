@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -115,13 +115,33 @@ class Folders:
         self.unlink(key)
         return True
 
-    def unlink_marked(self, key: str, mark: Mark, *, whole: bool = True) -> None:
-        """Remove a key if it is still the file that was marked: another may have been written since.
+    def unlink_marked(self, folder: str, marks: Mapping[str, Mark]) -> dict[str, OSError]:
+        """Remove names of a folder that are still the files that were marked; give what cannot be removed.
 
-        Without ``whole`` the inode alone tells, not the bytes that have come so far.
+        Another file may have been written under a name since.
         """
+        failed: dict[str, OSError] = {}
+        try:
+            descriptor = self.enter(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return failed
+        try:
+            for name, mark in marks.items():
+                try:
+                    if Mark.of(os.stat(name, dir_fd=descriptor, follow_symlinks=False)) == mark:
+                        os.unlink(name, dir_fd=descriptor)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    failed[name] = error
+        finally:
+            os.close(descriptor)
+        return failed
+
+    def unlink_numbered(self, key: str, inode: int) -> None:
+        """Remove a key if it is still the file with that number, whatever of its bytes has come."""
         found = self.lstat(key)
-        if found is not None and (Mark.of(found) == mark if whole else found.st_ino == mark.inode):
+        if found is not None and found.st_ino == inode:
             self.unlink(key)
 
     def lstat(self, key: str) -> os.stat_result | None:

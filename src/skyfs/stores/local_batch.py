@@ -253,15 +253,20 @@ class LocalBatch(Batch):
                     yield translate(error, f"removal of {entry.source[0]!r}, moved to {key!r}")
 
     def _delete(self) -> Iterator[SkyfsError]:
-        folders: set[str] = set()
+        by_folder: dict[str, dict[str, Mark]] = {}
         for key, mark in self._deletions.items():
+            folder, _, name = key.rpartition("/")
+            by_folder.setdefault(folder, {})[name] = mark
+        for folder, marks in by_folder.items():
             try:
-                self._folders.unlink_marked(key, mark)
-                folders.add(folder_of(key))
+                failed = self._folders.unlink_marked(folder, marks)
             except OSError as error:
-                yield translate(error, f"delete {key!r} in store {self._name!r}")
+                failed = {next(iter(marks)): error}
+            for name, reason in failed.items():
+                key = f"{folder}/{name}" if folder else name
+                yield translate(reason, f"delete {key!r} in store {self._name!r}")
         try:
-            self._folders.sync(self._folders.prune(folders))
+            self._folders.sync(self._folders.prune(by_folder))
         except OSError as error:
             yield translate(error, f"sync after deleting in store {self._name!r}")
 

@@ -153,7 +153,8 @@ def digest_of(descriptor: int) -> bytes:
 def copy(source: int, target: int) -> tuple[int, bytes]:
     """Copy an open file, reading it once; give size and sha256 of what was copied."""
     digest = hashlib.sha256()
-    block = memoryview(bytearray(_COPY_BYTES))
+    # To make room for a large block takes longer than to copy a small file.
+    block = memoryview(bytearray(min(_COPY_BYTES, os.fstat(source).st_size + 1)))
     total = 0
     while count := os.readv(source, [block]):
         digest.update(block[:count])
