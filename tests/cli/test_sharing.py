@@ -87,6 +87,7 @@ def test_push_subset_and_merge(run: Command, tmp_path: Path) -> None:
         (("export", "-o", "nowhere/x.tar"), 1, "its folder does not exist"),
         (("export", "-o", "x.tar", "--types", "srv"), 1, "did you mean src"),
         (("export", "-o", "x.tar", "--where", "vist = 1"), 2, "visit"),
+        (("import", "sky/skyfs.yaml"), 1, "the export is damaged or truncated"),
         (("import", "nowhere.tar"), 1, "no such file"),
         (("import", "x.tar", "--mode", "copy"), 2, "--mode does not go with this kind of FILE"),
         (

@@ -144,6 +144,8 @@ _FILE_AT = ("datasets", "rows", 0, 5, 0)
         '{"records": {"element": "a", "columns": ["x"], "rows": [[' + "9" * 5000 + "]]}}",
         '{"transaction": {"id": "a", "at": 1, "lines": -1}}',
         "[" * 100_000,
+        _changed(LINES[2], [["seeing", "nowhere:X"]], "type", "capture"),
+        _changed(LINES[2], [["a b", "header:X"]], "type", "capture"),
         _changed(_RUN, "HEAP", "collection", "kind"),
         _changed(_RUN, [], "collection", "kind"),
         _changed(_RUN, ["b"], "collection", "children"),

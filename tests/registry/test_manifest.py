@@ -161,6 +161,20 @@ def test_a_description_takes_no_memory_for_datasets(tmp_path: Path, monkeypatch:
     assert peaks[1] < peaks[0] * 1.3
 
 
+def test_what_is_inserted_meanwhile_is_left_out(full: Sky, target: Registry) -> None:
+    wanted = _texts(described(full.registry))
+    lines = []
+    for line in Description(full.registry, "sky").everything():
+        lines.append(line)
+        if len(lines) == 3:
+            late = full.put("calexp", visit=11, detector=20)
+            full.registry.datasets.tag([late], "t/b")
+            full.registry.collections.create(Collection("u/late", CollectionKind.RUN))
+            full.put("calexp", "u/late", visit=11, detector=20)
+    apply_lines(target, through_text(lines))
+    assert _texts(described(target)) == wanted
+
+
 def _survey(number: int) -> Iterator[Line]:
     yield RecordsLine("instrument", ("name",), ((CAMERA,),))
     yield RecordsLine("physical_filter", ("instrument", "name", "band"), ((CAMERA, "g-1", "g"),))

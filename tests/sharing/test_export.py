@@ -179,13 +179,13 @@ def _absolute(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, b
 
 def _linked(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
     if info.name != "manifest.jsonl":
-        info.type, info.linkname, content = tarfile.SYMTYPE, "/etc/passwd", b""
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
     return info, content
 
 
 def _device(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
     if info.name != "manifest.jsonl":
-        info.type, content = tarfile.CHRTYPE, b""
+        info.type = tarfile.CHRTYPE
     return info, content
 
 

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from typing import Any
 
+import fsspec
 import pytest
 
 import skyfs
-from skyfs.errors import Conflict, ReadOnly, SkyfsError
+from skyfs.errors import Conflict, NotFound, ReadOnly, SkyfsError
 from skyfs.repository import Repository
 from skyfs.sharing import pushing
 from skyfs.testing.servers import S3Server
@@ -120,9 +121,25 @@ def test_who_was_killed_begins_again(source: Repository, new: Empty, files: int)
 
 def test_to_and_from_s3(source: Repository, new: Empty, s3: S3Server) -> None:
     bucket = s3.bucket("push")
-    stores = [{"name": "far", "url": f"{bucket}/sky", "options": s3.options}]
+    stores = [{"name": "far", "url": f"{bucket}/sky", "options": s3.options, "cache": False}]
     far, back = new("far", stores=stores), new("back")
     source.push(far)
     assert contents(far) == contents(source)
+    before = len(s3.requests())
     far.push(back)
     assert contents(back) == contents(source)
+    # Each file was asked for once.
+    gets = [one for one in s3.requests()[before:] if one.startswith("GET") and "/sky/" in one]
+    assert len(gets) == 9
+
+
+def test_what_is_gone_from_s3(source: Repository, new: Empty, s3: S3Server) -> None:
+    bucket = s3.bucket("gone")
+    stores = [{"name": "far", "url": f"{bucket}/sky", "options": s3.options, "cache": False, "retries": 0}]
+    far, back = new("far", stores=stores), new("back")
+    source.push(far, "metrics")
+    (ref,) = far.query("metrics", collections="u/best")
+    fsspec.filesystem("s3", **s3.options).rm(f"{bucket}/sky{far.path(ref)}")
+    with pytest.raises(NotFound, match=r"metrics.*visit=1"):
+        far.push(back)
+    assert contents(back) == {}

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import BadDefinition, VersionError
-from .capture import Scalar
+from .capture import Scalar, check_capture
 from .collection import Collection, CollectionKind, check_collection_name
 from .dataid import Value
 from .dataset import Part
@@ -176,6 +176,8 @@ def _universe(value: object) -> UniverseLine:
 def _type(value: object) -> TypeLine:
     body = _body(value, "name", "dimensions", "storage_class", "calibration", "immutable", "capture")
     capture = [_texts(pair, "capture") for pair in _listed(body["capture"], "capture")]
+    for name, source in capture:
+        check_capture(name, source)
     return TypeLine(
         _text(body["name"], "name"),
         _texts(body["dimensions"], "dimensions"),

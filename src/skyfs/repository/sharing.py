@@ -163,7 +163,7 @@ class Sharing(Base):
         with _opened(file) as (source, origin), tempfile.TemporaryFile() as spool:
             first = source.read(1)
             whole = _Joined(first, source)
-            if first == b"{":
+            if first == b"{" or origin.endswith(".jsonl"):
                 return intake.refer(read_lines(whole, origin), {})
             archive = open_archive(whole, origin, spool)
             return intake.bring(read_lines(spool, f"{origin}, manifest"), FromArchive(archive, origin), done)

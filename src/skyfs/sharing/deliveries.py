@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
-from ..abc.store import Expected, Store
-from ..errors import BadContent, NotFound
+from ..abc.store import Expected, FetchesMany, Store
+from ..errors import BadContent, NotFound, SkyfsError
 from ..model.manifest_line import FileRow
 from .archive import ArchiveReader
 from .travelling import digest_of, size_of
 
 _COPY_BYTES = 1 << 22
+_SMALL_BYTES = 8 * 2**20
+# Fetched ahead at most: so much memory is held.
+_AHEAD_BYTES, _AHEAD_FILES = 64 * 2**20, 256
 
 
 class Deliveries(ABC):
     """Gives the files that travel, in the order of the manifest."""
+
+    def expect(self, files: Sequence[tuple[str, FileRow]]) -> None:  # noqa: B027 - most need not know
+        """Tell which files will be asked for next, in this order."""
 
     @abstractmethod
     def pieces(self, name: str, file: FileRow) -> Iterator[bytes]:
@@ -65,22 +72,32 @@ class FromArchive(Deliveries):
 
 
 class FromStores(Deliveries):
-    """Files in the stores of another repository; ``keys`` gives those that follow from the template."""
+    """Files in the stores of another repository, of manifests that spell their keys.
+
+    Small files that are far away are fetched together, some ahead of those that are asked for.
+    """
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
         self._stores = stores
+        self._expected: deque[tuple[str, FileRow]] = deque()
+        self._fetched: dict[str, bytes | SkyfsError] = {}
+
+    def expect(self, files: Sequence[tuple[str, FileRow]]) -> None:
+        self._expected = deque(files)
+        self._fetched = {}
 
     def pieces(self, name: str, file: FileRow) -> Iterator[bytes]:
         store = self._stores.get(file.store)
         if store is None or file.key is None:
             raise NotFound(f"read {name} from store {file.store!r}", "the repository has no such store")
+        if isinstance(store, FetchesMany) and size_of(file) <= _SMALL_BYTES:
+            yield self._small(store, name, file)
+            return
         expected = Expected(size_of(file), digest_of(file))
         with closing(store.open(file.key, expected)) as source:
             if source.size != expected.size:
                 found = f"{source.size} bytes, the registry says {expected.size}"
-                raise BadContent(
-                    f"read {file.key!r} from store {file.store!r}", found, "skyfs check finds more"
-                )
+                raise BadContent(f"read {file.key!r} from store {file.store!r}", found, "check its store")
             for start in range(0, source.size, _COPY_BYTES):
                 yield source.read(start, min(start + _COPY_BYTES, source.size))
 
@@ -89,3 +106,23 @@ class FromStores(Deliveries):
 
     def end(self) -> None:
         """Nothing comes that is not asked for."""
+
+    def _small(self, store: FetchesMany, name: str, file: FileRow) -> bytes:
+        if name not in self._fetched:
+            self._fetch(store, name, file)
+        found = self._fetched.pop(name)
+        if isinstance(found, SkyfsError):
+            raise found
+        return found
+
+    def _fetch(self, store: FetchesMany, name: str, file: FileRow) -> None:
+        """Fetch a small file, and those of its store that come next, as far as they are not much."""
+        wanted, size = {name: file}, size_of(file)
+        while self._expected and size < _AHEAD_BYTES and len(wanted) < _AHEAD_FILES:
+            other, one = self._expected.popleft()
+            if one.store == file.store and size_of(one) <= _SMALL_BYTES:
+                wanted[other] = one
+                size += size_of(one) if other != name else 0
+        items = [(str(one.key), Expected(size_of(one), digest_of(one))) for one in wanted.values()]
+        found = store.read_many(items, lambda _: None)
+        self._fetched.update(zip(wanted, found, strict=True))

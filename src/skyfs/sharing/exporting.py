@@ -41,10 +41,11 @@ def export_archive(lines: Iterable[Line], source: FromStores, file: IO[bytes], d
         manifest.seek(0)
         names = Names()
         for line in read_lines(manifest, MANIFEST):
-            for row in line.rows if isinstance(line, DatasetsLine) else ():
-                for one, name in names.of(row):
-                    pieces = _told(source.pieces(name, one), done)
-                    archive.add(name, size_of(one), pieces, one.mtime_ns)
+            rows = line.rows if isinstance(line, DatasetsLine) else ()
+            files = [(name, one) for row in rows for one, name in names.of(row)]
+            source.expect(files)
+            for name, one in files:
+                archive.add(name, size_of(one), _told(source.pieces(name, one), done), one.mtime_ns)
     archive.end()
     return number
 

@@ -117,17 +117,26 @@ class Intake:
         for line, plan in lines:
             if not isinstance(line, DatasetsLine) or not isinstance(plan, DatasetsLine):
                 continue
-            for row, own in zip(line.rows, plan.rows, strict=True):
-                targets = _targets(own)
-                for file, name in names.of(row):
-                    places = targets.get(file.component, []) if file.part is None else self._shared(file)
-                    if not places:
-                        deliveries.pass_by(name, file)
-                        continue
-                    routes = self._writer.routes(self._types[line.type_name], file.extension)
-                    files = list(zip(routes, [key for _, key in places], strict=False))
-                    _write(filler, files, file.extension, deliveries.pieces(name, file), done)
+            steps = list(self._steps(line, plan, names))
+            deliveries.expect([(name, file) for name, file, places in steps if places])
+            for name, file, places in steps:
+                if not places:
+                    deliveries.pass_by(name, file)
+                    continue
+                routes = self._writer.routes(self._types[line.type_name], file.extension)
+                files = list(zip(routes, [key for _, key in places], strict=False))
+                _write(filler, files, file.extension, deliveries.pieces(name, file), done)
         deliveries.end()
+
+    def _steps(
+        self, line: DatasetsLine, plan: DatasetsLine, names: Names
+    ) -> Iterator[tuple[str, FileRow, list[_Place]]]:
+        """Give each file that travels with the places where it is wanted."""
+        for row, own in zip(line.rows, plan.rows, strict=True):
+            targets = _targets(own)
+            for file, name in names.of(row):
+                places = targets.get(file.component, []) if file.part is None else self._shared(file)
+                yield name, file, places
 
     def _shared(self, file: FileRow) -> list[_Place]:
         """Give where a file with many datasets is to be written, the first time."""
