@@ -15,23 +15,41 @@ from typing import TYPE_CHECKING
 from . import errors
 
 if TYPE_CHECKING:
-    from .assemble import create, destroy
+    from .assemble import create
     from .assemble import open_repository as open
+    from .deriving import merge, subset
+    from .destroying import destroy
     from .fs import filesystem
     from .ingesting import IngestFile
     from .model.timespan import Timespan
+    from .relocating import relocate
     from .repository import Repository
 
 __version__ = "0.1.0"
 
-__all__ = ["IngestFile", "Repository", "Timespan", "create", "destroy", "errors", "filesystem", "open"]
+__all__ = [
+    "IngestFile",
+    "Repository",
+    "Timespan",
+    "create",
+    "destroy",
+    "errors",
+    "filesystem",
+    "merge",
+    "open",
+    "relocate",
+    "subset",
+]
 
 # Loaded when first used: SQL and formats take longer to import than a path takes to open.
 _HOMES = {
     "create": ("assemble", "create"),
-    "destroy": ("assemble", "destroy"),
+    "destroy": ("destroying", "destroy"),
     "open": ("assemble", "open_repository"),
     "filesystem": ("fs", "filesystem"),
+    "merge": ("deriving", "merge"),
+    "relocate": ("relocating", "relocate"),
+    "subset": ("deriving", "subset"),
     "IngestFile": ("ingesting", "IngestFile"),
     "Timespan": ("model.timespan", "Timespan"),
     "Repository": ("repository", "Repository"),

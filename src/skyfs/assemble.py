@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
-from . import index, storing
+from . import index, roots, storing
 from .abc.store import Store
 from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
 from .errors import BadConfig, Exists, MissingPackage, NotFound, StoreError, Unsupported
@@ -27,6 +27,7 @@ from .repository import Repository
 from .repository.eliding import Elided
 from .storage_config import is_server, with_hidden_password
 from .stores.local import LocalStore
+from .stores.moved import MovedStore
 from .yamlfile import load_yaml, read_yaml, write_yaml
 
 _NONE: Mapping[str, object] = MappingProxyType({})
@@ -162,22 +163,6 @@ def locate(location: str | os.PathLike[str], environment: Environment) -> Path:
     return Path(index.find(environment, text))
 
 
-def destroy(location: str | os.PathLike[str], *, environment: Environment | None = None) -> None:
-    """Delete a repository's folder and registry with all that they hold, and take its name out of the index.
-
-    What lies in stores outside the folder stays.
-    """
-    environment = environment or Environment.current()
-    folder = locate(location, environment)
-    config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
-    name = config.name
-    if is_server(config.registry):
-        registry_place(folder, config).drop()
-    shutil.rmtree(folder)
-    if index.all_names(environment).get(name) == str(folder):
-        index.remove(environment, name)
-
-
 def _new_config(
     folder: Path,
     name: str | None,
@@ -285,7 +270,7 @@ def _open_folder(
     registry = Registry.open(place, writable=writable, durability=config.durability, logs=logs)
     opening = storing.Opening(folder, config, environment, writable=writable)
     stores = {store.name: opening.open(store) for store in config.stores}
-    stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
+    stores[IN_PLACE] = _in_place(folder, registry)
     repository = Repository(folder, config, registry, stores, Formats.load(config.formats), environment.user)
     _elide(repository)
     if opening.cache is not None:
@@ -303,11 +288,24 @@ def open_stores(folder: Path, config: Config, environment: Environment) -> Itera
     stores: dict[str, Store] = {}
     try:
         stores |= {store.name: opening.open(store) for store in config.stores}
-        stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
+        stores[IN_PLACE] = _in_place(folder, None)
         yield stores
     finally:
         for store in stores.values():
             store.close()
+
+
+def _in_place(folder: Path, registry: Registry | None) -> Store:
+    """Give the store of files that are registered where they are; some may have moved with the folder."""
+    store = LocalStore("/", name=IN_PLACE, writable=False)
+    old, new = roots.recorded(folder), roots.real(folder)
+    if old is None or old == new:
+        return store
+    if registry is not None and registry.writable:
+        registry.files.rebase(IN_PLACE, old, new)
+        roots.record(folder)
+        return store
+    return MovedStore(store, old, new)
 
 
 def _elide(repository: Repository) -> None:

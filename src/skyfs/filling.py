@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Protocol
 
 from .abc.source import ByteSource
@@ -77,9 +77,9 @@ class Filler:
             captured = {**dict(found), **captured}
         return list(captured.items())  # type: ignore[arg-type]
 
-    def copy(self, plan: Plan, source: ByteSource, extension: str) -> None:
-        """Write bytes that lie in the first file of a plan to its others, in the format of each."""
-        for route, key in plan.files[1:]:
+    def copy(self, files: Sequence[tuple[Route, str]], source: ByteSource, extension: str) -> None:
+        """Write bytes to files, in the format of each."""
+        for route, key in files:
             with self.create(route, key) as file:
                 if route.own_format:
                     to = (route.storage_class, route.extension)

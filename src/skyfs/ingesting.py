@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from . import roots
 from .abc.source import ByteSource
 from .abc.store import Adoption, Stat
 from .errors import (
@@ -99,6 +100,8 @@ class Ingester:
         examined, states = self._examine(arrivals)
         if stay:
             _require_unchanged(states)
+            if any(Path(path).is_relative_to(self._root) for path, _ in examined):
+                roots.record(self._root)
             places = {path: self._place(path) for path in dict.fromkeys(path for path, _ in examined)}
             return self._writer.refer([(_located(places[path], target), target) for path, target in examined])
         how = Adoption.COPY if mode == "auto" else Adoption(mode)

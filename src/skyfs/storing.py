@@ -184,6 +184,25 @@ def local_folder(folder: Path, url: str) -> Path | None:
     return folder / (found[2] if found else os.path.expanduser(url))
 
 
+def absolute(folder: Path, store: StoreConfig) -> dict[str, object]:
+    """Give the section of a store for another repository: with absolute folders, and with its secrets."""
+    values = {**store.to_mapping(), "url": _absolute(folder, store.url), "options": dict(store.options)}
+    if store.mirrors:
+        values["mirrors"] = [_absolute(folder, url) for url in store.mirrors]
+    for key in ("types", "template", "formats"):  # of what is written there
+        values.pop(key, None)
+    return values
+
+
+def _absolute(folder: Path, url: str) -> str:
+    place = local_folder(folder, url)
+    if place is not None:
+        return str(place)
+    if protocol_of(url) == "zip" and "::" not in url:
+        return f"zip://{folder / url.partition('://')[2]}"
+    return url
+
+
 def protocol_of(url: str) -> str:
     """Give the protocol of a URL; empty for a folder."""
     found = _URL.fullmatch(url)

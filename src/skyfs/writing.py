@@ -22,7 +22,7 @@ from .errors import InDoubt, ReadOnly
 from .filling import FileSource, Filler
 from .formats.catalog import Formats
 from .model.collection import Collection, CollectionKind
-from .model.dataset import DatasetRef, Location, Resolved
+from .model.dataset import DatasetRef, DatasetType, Location, Resolved
 from .model.ids import new_ids
 from .model.template import file_key
 from .planning import Plan, Planner, Policy, Target
@@ -107,6 +107,7 @@ class Writer:
         self._stores = stores
         self._formats = formats
         self._policy = policy
+        self._routes = routes
         self._planner = Planner(registry, routes, formats, policy.auto_register)
         self._local = threading.local()
 
@@ -115,6 +116,17 @@ class Writer:
         """Run the body as one change: all that is put, ingested, tagged or removed inside, or nothing."""
         with self._unit(), self._registry.transaction():
             yield
+
+    @contextmanager
+    def bringing(self) -> Iterator[Filler]:
+        """Give what files are written by; they stay when the body ends well, and are taken back else."""
+        with self._unit() as unit:
+            yield self._filler(unit)
+
+    def routes(self, dataset_type: DatasetType, extension: str) -> tuple[Route, ...]:
+        """Give where files of a type go whose bytes are given; the first takes them as they are."""
+        first, *others = self._routes.of(dataset_type, extension, given=True)
+        return replace(first, extension=extension, options={}, own_format=False), *others
 
     def put(self, value: object, target: Target, *, asked: bool) -> DatasetRef:
         """Write an object as a dataset, into every store that takes its type, in the format of each.
@@ -154,7 +166,7 @@ class Writer:
             if plan.ref.type.capture:
                 plan = _with(plan, self.capture(plan.ref.type.name, written, extension))
             filler = self._filler(unit, draft.filler)
-            filler.copy(plan, written, extension)
+            filler.copy(plan.files[1:], written, extension)
             draft.file.close()
             return self._commit(filler, [plan], draft.mtime_ns)[0]
 

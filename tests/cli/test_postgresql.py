@@ -37,6 +37,9 @@ def test_from_init_to_destroy(
     run.lines("-r", root, "cp", note, "/u/me/note.txt")
     assert run.lines("-r", root, "cat", "/u/me/note.txt") == ["it's here"]
     assert run.lines("-r", root, "ls", "/u/me") == ["note.txt"]
+    asked = run("destroy", root)
+    assert f"Delete {root} and the schema {wanted!r} of {url} with all that it holds?" in asked.stderr
+    assert wanted in _schemas(postgres)
     run.lines("destroy", "--yes", root)
     assert wanted not in _schemas(postgres)
     assert not root.exists()

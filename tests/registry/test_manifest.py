@@ -38,6 +38,7 @@ from skyfs.model.manifest_line import (
 )
 from skyfs.registry import lookup
 from skyfs.registry.manifest.applying import apply_lines
+from skyfs.registry.manifest.arriving import OnConflict
 from skyfs.registry.manifest.describing import Description
 from skyfs.registry.registry import Registry
 from skyfs.testing.registry_rows import violations
@@ -160,6 +161,20 @@ def test_a_description_takes_no_memory_for_datasets(tmp_path: Path, monkeypatch:
     assert peaks[1] < peaks[0] * 1.3
 
 
+def test_what_is_inserted_meanwhile_is_left_out(full: Sky, target: Registry) -> None:
+    wanted = _texts(described(full.registry))
+    lines = []
+    for line in Description(full.registry, "sky").everything():
+        lines.append(line)
+        if len(lines) == 3:
+            late = full.put("calexp", visit=11, detector=20)
+            full.registry.datasets.tag([late], "t/b")
+            full.registry.collections.create(Collection("u/late", CollectionKind.RUN))
+            full.put("calexp", "u/late", visit=11, detector=20)
+    apply_lines(target, through_text(lines))
+    assert _texts(described(target)) == wanted
+
+
 def _survey(number: int) -> Iterator[Line]:
     yield RecordsLine("instrument", ("name",), ((CAMERA,),))
     yield RecordsLine("physical_filter", ("instrument", "name", "band"), ((CAMERA, "g-1", "g"),))
@@ -264,6 +279,38 @@ def test_records_and_validity_that_differ(target: Registry, choice: str, seeing:
     assert detector["full_name"] == {"old": "S0", "new": "renamed"}[seeing]
     spans = {str(found.resolved.ref.valid) for found in there.found("bias", ["c/a"])}
     assert len(spans) == {"old": 1, "new": 2}[seeing]
+
+
+def _chain(*children: str) -> list[Line]:
+    runs = [CollectionLine(Collection(name, CollectionKind.RUN)) for name in children]
+    return [*runs, CollectionLine(Collection("chain", CollectionKind.CHAINED, children))]
+
+
+@pytest.mark.parametrize(
+    ("choice", "coming", "becomes"),
+    [
+        ("fail", ("b",), ("a", "b", "c")),
+        ("fail", ("a", "c"), ("a", "b", "c")),
+        ("fail", ("x", "a", "b", "y", "c"), ("x", "a", "b", "y", "c")),
+        ("fail", ("b", "a"), None),
+        ("fail", ("a", "x"), None),
+        ("skip", ("b", "a"), ("a", "b", "c")),
+        ("newest", ("b", "a"), ("a", "b", "c")),
+        ("replace", ("b", "a"), ("b", "a")),
+        ("replace", (), ()),
+    ],
+)
+def test_a_chain_that_is_there(
+    registry: Registry, choice: OnConflict, coming: tuple[str, ...], becomes: tuple[str, ...] | None
+) -> None:
+    apply_lines(registry, _chain("a", "b", "c"))
+    if becomes is None:
+        with pytest.raises(Conflict, match="it is a, b, c"):
+            apply_lines(registry, _chain(*coming), choice)
+    else:
+        apply_lines(registry, _chain(*coming), choice)
+    children = registry.current().collection("chain").collection.children
+    assert children == (("a", "b", "c") if becomes is None else becomes)
 
 
 # -- changes -------------------------------------------------------------------------------------------

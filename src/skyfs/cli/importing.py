@@ -1,14 +1,17 @@
-"""``import``: the export of a Rubin data butler becomes part of a repository."""
+"""``import``: an export, of skyfs or of a Rubin data butler, becomes part of a repository."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from .printing import print_json, print_table
+from .printing import print_json, print_table, progress
 from .session import Session
+from .sharing import on_conflict, print_applied
 
 if TYPE_CHECKING:
     from ..importing.result import Imported
@@ -40,16 +43,45 @@ _COUNTS = (
     show_default=True,
     help="auto: those that exist; need: all must exist; ignore: none.",
 )
+@on_conflict
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def import_(
-    session: Session, *, export: str, directory: str | None, mode: str, files: str, as_json: bool
-) -> None:
-    """Import FILE, a YAML export of a Rubin data butler: all of it, or nothing.
+def import_(session: Session, /, *, export: str, on_conflict: str, as_json: bool, **how: Any) -> None:  # noqa: ANN401 - click's values
+    """Import FILE, an export: all of it, or nothing.
 
-    Datasets keep their ids; what is there already is left as it is, and must be the same. Datasets without
-    files are declared: found, but not listed until they have bytes. Prints how many are new.
+    FILE is what skyfs export wrote (.tar or .jsonl; - is standard input), or a YAML export of a Rubin data
+    butler, for which alone --dir, --mode and --files are. Datasets keep their ids; what is there already is
+    left as it is, and must be the same, unless --on-conflict says otherwise. Datasets without files are
+    declared: found, but not listed until they have bytes. Prints how many are new.
     """
+    if export == "-" or export.endswith((".tar", ".jsonl")):
+        _refuse_given("directory", "mode", "files")
+        _import_manifest(session, export, on_conflict, as_json=as_json)
+    else:
+        _refuse_given("on_conflict")
+        _import_rubin(session, export, as_json=as_json, **how)
+
+
+def _refuse_given(*names: str) -> None:
+    """Refuse options that are of another kind of file."""
+    ctx = click.get_current_context()
+    for name in names:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(one for one in ctx.command.params if one.name == name).opts[0]
+            raise click.UsageError(f"{option} does not go with this kind of FILE")
+
+
+def _import_manifest(session: Session, export: str, on_conflict: str, *, as_json: bool) -> None:
+    repository = session.repository(writable=True)
+    with progress("bytes", None) as done:
+        file = sys.stdin.buffer if export == "-" else export
+        applied = repository.import_manifest(file, on_conflict=on_conflict, done=done)  # type: ignore[arg-type]
+    print_applied(applied, as_json=as_json)
+
+
+def _import_rubin(
+    session: Session, export: str, *, directory: str | None, mode: str, files: str, as_json: bool
+) -> None:
     repository = session.repository(writable=True)
     found = repository.import_export(export, directory=directory, mode=mode, files=files)
     if as_json:

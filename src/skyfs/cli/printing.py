@@ -61,8 +61,8 @@ def cell(value: object) -> str:
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error when it is a terminal."""
+def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error when it is a terminal; None: nobody knows how much will come."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -90,8 +90,8 @@ def query(
         collections=[name for given in collections for name in given.split(",")] or "*",
         find_first=not asked["everything"],
         exclude=asked["exclude"],
-        **_conditions(asked),
-        **_given(data_id),
+        **conditions_of(asked),
+        **given_of(data_id),
     )
     if asked["as_paths"]:
         _refuse_two(asked, "paths")
@@ -112,8 +112,8 @@ def data_ids(session: Session, /, *, dimensions: Sequence[str], **asked: Any) ->
     names = [one for one in dimensions if "=" not in one]
     if not names:
         raise click.UsageError("of which dimensions? Name them: data-ids visit detector")
-    given = _given(one for one in dimensions if "=" in one)
-    answer(session.repository().data_ids(names, **_conditions(asked), **given), asked)
+    given = given_of(one for one in dimensions if "=" in one)
+    answer(session.repository().data_ids(names, **conditions_of(asked), **given), asked)
 
 
 @click.command()
@@ -141,7 +141,7 @@ def records(
             raise click.UsageError("--insert takes the values from FILE: leave KEY=VALUE and options out")
         _insert(session, element, Path(file), replacing=asked["replacing"])
         return
-    found = session.repository().records(element, **_conditions(asked), **_given(conditions))
+    found = session.repository().records(element, **conditions_of(asked), **given_of(conditions))
     if asked["as_json"]:
         _refuse_two(asked)
         _print_array(_json(_shaped(found, asked)))
@@ -178,7 +178,8 @@ def _shaped(found: _Query, asked: Mapping[str, Any]) -> _Query:
     return found if asked["limit"] is None else found.limit(asked["limit"])
 
 
-def _conditions(asked: Mapping[str, Any]) -> dict[str, Any]:
+def conditions_of(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Give ``where`` and ``bind`` as the options say them."""
     bound: dict[str, Any] = {}
     for given in asked["bound"]:
         for name, value in pairs([given]).items():
@@ -196,7 +197,7 @@ def _value(text: str) -> int | float | str:
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
-def _given(arguments: Iterable[str]) -> dict[str, Any]:
+def given_of(arguments: Iterable[str]) -> dict[str, Any]:
     """Read ``dimension=value`` arguments."""
     found = pairs(arguments)
     option = next((name for name in found if name in _OPTIONS), None)

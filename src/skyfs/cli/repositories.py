@@ -84,11 +84,13 @@ def init(  # noqa: PLR0913 - one for each option
 @click.command()
 @click.argument("location", metavar="REPO")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Delete files that other repositories refer to, too.")
 @click.pass_obj
-def destroy(session: Session, *, location: str, yes: bool) -> None:
+def destroy(session: Session, *, location: str, yes: bool, force: bool) -> None:
     """Delete the repository REPO with all that it holds, its registry on a server too, and forget its name.
 
-    Files that were ingested in place stay where they are.
+    Files that were ingested in place stay where they are. Files that other repositories of your index, or
+    views of this one, refer to are kept.
     """
     import skyfs
 
@@ -96,9 +98,54 @@ def destroy(session: Session, *, location: str, yes: bool) -> None:
 
     folder: Path = locate(location, session.environment)
     if not yes:
-        click.confirm(f"Delete {folder} with all that it holds?", abort=True, err=True)
-    skyfs.destroy(location, environment=session.environment)
+        click.confirm(f"Delete {_what(folder)} with all that it holds?", abort=True, err=True)
+    done = skyfs.destroy(location, force=force, environment=session.environment)
     click.echo(f"{folder}: deleted")
+    if done.kept:
+        users = ", ".join(map(str, done.referring))
+        click.echo(f"{folder}: {done.kept} files are kept, which {users} refers to", err=True)
+
+
+@click.command()
+@click.argument("location", metavar="REPO")
+@click.option("--store", "stores", metavar="NAME=URL", multiple=True, help="Where a store is now. Repeat.")
+@click.pass_obj
+def relocate(session: Session, *, location: str, stores: tuple[str, ...]) -> None:
+    """Tell the repository REPO, the index and its views that it, or a store of it, was moved.
+
+    REPO is the folder where it is now. It opens there by itself; what is told is its name in the index, and
+    the views that refer to its files.
+    """
+    import skyfs
+
+    given = dict(_pair(text) for text in stores)
+    done = skyfs.relocate(location, given, environment=session.environment)
+    click.echo(f"{done.folder}: relocated")
+    for name in done.stores:
+        click.echo(f"{done.folder}: store {name!r} is at {given[name]}")
+    for view in done.views:
+        click.echo(f"{view}: told")
+    for view in done.lost:
+        click.echo(f"{view}: a view that is gone, or cannot be changed", err=True)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, found, url = text.partition("=")
+    if not (name and found and url):
+        raise click.BadParameter(f"{text!r} is not NAME=URL", param_hint="--store")
+    return name, url
+
+
+def _what(folder: Path) -> str:
+    """Name what is deleted: a folder, and the schema of a database with the registry."""
+    from ..config import CONFIG_NAME, Config
+    from ..storage_config import is_server, with_hidden_password
+    from ..yamlfile import read_yaml
+
+    config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
+    if not is_server(config.registry):
+        return str(folder)
+    return f"{folder} and the schema {config.schema!r} of {with_hidden_password(config.registry)}"
 
 
 def _stores(stores: tuple[str, ...], options: tuple[str, ...]) -> list[dict[str, object]] | None:

@@ -15,6 +15,7 @@
     {"certify": {"collection", "rows": [[uuid, begin_ns|null, end_ns|null]]}}
     {"decertify": {"collection", "type", "begin", "end", "levels"}}
     {"remove": [uuid]}   {"clear": COLLECTION}   {"drop": COLLECTION}   {"retime": [[uuid, mtime_ns]]}
+    {"rebase": {"store", "old", "new"}}
     {"transaction": {"id", "at", "lines"}}   {"undone": ID}
 
 What is read may come from anybody: every line is checked before anything is made of it.
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, Protocol
 
 from ..errors import BadContent, VersionError
 from .capture import Scalar
@@ -43,6 +44,7 @@ from .manifest_line import (
     FileRow,
     Header,
     Line,
+    RebaseLine,
     RecordsLine,
     RemoveLine,
     RetimeLine,
@@ -88,7 +90,14 @@ def parse(text: str | bytes, where: str) -> Line:
         raise BadContent(f"{where}, {name}", _reason(error), "the manifest is damaged, or is none") from None
 
 
-def read_lines(file: IO[bytes], origin: str) -> Iterator[Line]:
+class Lines(Protocol):
+    """What lines are read from: a file, or a stream."""
+
+    def readline(self, size: int, /) -> bytes:
+        """Give a line, or as much of it as ``size`` allows."""
+
+
+def read_lines(file: Lines, origin: str) -> Iterator[Line]:
     """Read all lines of a file, one at a time; raises as `parse`, also for a last line that is cut."""
     number = 0
     while text := file.readline(MAX_LINE_BYTES + 1):
@@ -233,6 +242,7 @@ _WRITERS: dict[type, tuple[str, _Writer]] = {
     ClearLine: ("clear", lambda line: line.collection),
     DropLine: ("drop", lambda line: line.collection),
     RetimeLine: ("retime", lambda line: [[str(one), mtime_ns] for one, mtime_ns in line.rows]),
+    RebaseLine: ("rebase", lambda line: {"store": line.store, "old": line.old, "new": line.new}),
     TransactionLine: (
         "transaction",
         lambda line: {"id": line.id, "at": line.at_ns, "lines": line.lines},

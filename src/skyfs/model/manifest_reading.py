@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import BadDefinition, VersionError
-from .capture import Scalar
+from .capture import Scalar, check_capture
 from .collection import Collection, CollectionKind, check_collection_name
 from .dataid import Value
 from .dataset import Part
@@ -29,6 +29,7 @@ from .manifest_line import (
     FileRow,
     Header,
     Line,
+    RebaseLine,
     RecordsLine,
     RemoveLine,
     RetimeLine,
@@ -176,6 +177,8 @@ def _universe(value: object) -> UniverseLine:
 def _type(value: object) -> TypeLine:
     body = _body(value, "name", "dimensions", "storage_class", "calibration", "immutable", "capture")
     capture = [_texts(pair, "capture") for pair in _listed(body["capture"], "capture")]
+    for name, source in capture:
+        check_capture(name, source)
     return TypeLine(
         _text(body["name"], "name"),
         _texts(body["dimensions"], "dimensions"),
@@ -320,6 +323,12 @@ def _retime(value: object) -> RetimeLine:
     return RetimeLine(tuple(rows))
 
 
+def _rebase(value: object) -> RebaseLine:
+    body = _body(value, "store", "old", "new")
+    folders = [check_key(_text(body[name], name)) for name in ("old", "new")]
+    return RebaseLine(_text(body["store"], "store"), *folders)
+
+
 def _transaction(value: object) -> TransactionLine:
     body = _body(value, "id", "at", "lines")
     return TransactionLine(_text(body["id"], "id"), _whole(body["at"], "at"), _count(body["lines"], "lines"))
@@ -342,6 +351,7 @@ READERS: Mapping[str, Callable[[object], Line]] = {
     "clear": lambda value: ClearLine(_name(value)),
     "drop": lambda value: DropLine(_name(value)),
     "retime": _retime,
+    "rebase": _rebase,
     "transaction": _transaction,
     "undone": lambda value: UndoneLine(_text(value, "undone")),
 }

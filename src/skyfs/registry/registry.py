@@ -19,6 +19,7 @@ from .database import Database, State
 from .dataids import DataIds
 from .datasets import Datasets
 from .details import Details
+from .files import Files
 from .holdings import Holdings
 from .leaves import Leaves
 from .lookup import Lookup
@@ -62,6 +63,8 @@ class Registry:
         Tells what datasets were made from.
     details
         Tells what else is kept of datasets.
+    files
+        Finds files by where they lie.
     queries
         Answers questions.
     holdings
@@ -85,6 +88,7 @@ class Registry:
         self.leaves = Leaves(database, schema, symbols)
         self.provenance = Provenance(database, schema)
         self.details = Details(database, schema)
+        self.files = Files(database, schema, symbols, recorder)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
 

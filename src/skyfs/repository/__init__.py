@@ -10,11 +10,12 @@ from .defining import Defining
 from .discovering import Discovering
 from .importing import Importing
 from .running import Running
+from .sharing import Sharing
 
 __all__ = ["Collections", "Repository"]
 
 
-class Repository(Defining, Attaching, Running, Collecting, Discovering, Changing, Importing):
+class Repository(Defining, Attaching, Running, Collecting, Discovering, Changing, Importing, Sharing):
     """A repository of datasets.
 
     Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it,

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..assemble import create, destroy, locate, registry_place
+from ..assemble import create, locate, registry_place
 from ..config import CONFIG_NAME, Config, Environment
+from ..destroying import destroy
 from ..errors import StoreError, Unsupported, VersionError
 from ..registry.manifest.applying import apply_lines
 from ..registry.manifest.arriving import Applied
@@ -77,7 +78,7 @@ def migrate(
                     _copy_files(source, target, config)
                 return apply_lines(made.registry, Description(known, config.name).everything())
         except BaseException:
-            destroy(target, environment=environment)
+            destroy(target, force=True, environment=environment)
             raise
 
 

@@ -22,6 +22,7 @@ from ...model.manifest_line import (
     DropLine,
     Header,
     Line,
+    RebaseLine,
     RecordsLine,
     RemoveLine,
     RetimeLine,
@@ -34,7 +35,7 @@ from ...model.timespan import Timespan
 from ..database import Clash
 from ..record_lines import from_line
 from ..registry import Registry
-from .arriving import Applied, Arrivals, Judge, OnConflict, Remove
+from .arriving import Applied, Arrivals, Carried, Judge, OnConflict, Remove
 
 
 class Applier:
@@ -48,6 +49,8 @@ class Applier:
         Whom new RUNs belong to; None: to whom the lines say.
     remove
         Removes datasets that others take the place of; None: their rows, and no file.
+    carried
+        What is known of lines that were put in before, by another applier.
     judge
         Tells which places of datasets are to be believed; None: all.
     """
@@ -58,15 +61,17 @@ class Applier:
         conflict: OnConflict = "fail",
         owner: str | None = None,
         remove: Remove | None = None,
+        carried: Carried | None = None,
         *,
         judge: Judge | None = None,
     ) -> None:
         self._registry = registry
         self._conflict = conflict
         self._owner = owner
-        self._locks: dict[str, bool] = {}
+        carried = Carried() if carried is None else carried
+        self._locks = carried.locks
         self.applied = Applied()
-        self._arrivals = Arrivals(registry, conflict, self.applied, remove, judge)
+        self._arrivals = Arrivals(registry, conflict, self.applied, remove, carried.skipped, judge=judge)
         self._appliers: Mapping[type, Callable[[Any], None]] = {
             Header: lambda _: None,
             UniverseLine: self._universe,
@@ -84,6 +89,7 @@ class Applier:
             ClearLine: self._clear,
             DropLine: self._drop,
             RetimeLine: self._retime,
+            RebaseLine: self._rebase,
         }
 
     def apply(self, line: Line) -> None:
@@ -132,7 +138,7 @@ class Applier:
         if there is None:
             self._registry.collections.register(wanted)
             self.applied.types += 1
-        elif there.type != wanted and (self._conflict != "skip" or there.group != group):
+        elif there.type != wanted and (self._conflict not in ("skip", "newest") or there.group != group):
             self._registry.collections.register(wanted)
 
     def _collection(self, line: CollectionLine) -> None:
@@ -153,12 +159,18 @@ class Applier:
 
     def _chain(self, name: str, children: tuple[str, ...], *, new: bool) -> None:
         there = self._registry.current().collection(name).collection.children
-        if there == children or (self._conflict == "skip" and not new):
+        if self._conflict == "replace" or new:
+            if there != children:
+                self._registry.collections.set_chain(name, children)
             return
-        if not new and there and self._conflict == "fail":
+        # A manifest of some datasets has of a chain what holds them: what one lacks comes in where it stood.
+        if _follow(children, there):
+            return
+        if _follow(there, children):
+            self._registry.collections.set_chain(name, children)
+        elif self._conflict == "fail":
             found = f"it is {', '.join(there)}; the manifest says {', '.join(children) or 'nothing'}"
             raise Conflict(f"the chain {name!r} is there already", found, "give it those children first")
-        self._registry.collections.set_chain(name, children)
 
     def _drop(self, line: DropLine) -> None:
         if line.collection in self._registry.current().collections:
@@ -176,7 +188,7 @@ class Applier:
             return
         element = self._element(line.element)
         records: Sequence[Mapping[str, object]] = from_line(element, line)
-        if self._conflict == "skip":
+        if self._conflict in ("skip", "newest"):
             records = self._registry.records.unrecorded(element, records)
         replaces = self._conflict == "replace"
         self.applied.records += self._registry.records.insert(element, records, replace=replaces)
@@ -220,6 +232,15 @@ class Applier:
         for one in found.values():
             if one.locations:
                 self._registry.datasets.retime(one.ref, times[one.ref.id])
+
+    def _rebase(self, line: RebaseLine) -> None:
+        self._registry.files.rebase(line.store, line.old, line.new)
+
+
+def _follow(some: Sequence[str], all_of_them: Sequence[str]) -> bool:
+    """Tell whether some are among all, in the same order."""
+    rest = iter(all_of_them)
+    return all(one in rest for one in some)
 
 
 def apply_lines(

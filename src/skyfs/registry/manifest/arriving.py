@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, Protocol
 from uuid import UUID
 
 from ...errors import BadContent, BadPath, Conflict, Exists
@@ -26,8 +26,9 @@ Judge = Callable[[DatasetRef, tuple[Location, ...]], tuple[Location, ...] | None
 """Tells which of the places of a dataset are to be believed; None: it was never there."""
 
 
-OnConflict = Literal["fail", "skip", "replace"]
-"""What wins when something else is there: nothing is done at all, what is there, or what comes."""
+OnConflict = Literal["fail", "skip", "replace", "newest"]
+"""What wins when something else is there: nothing is done at all; what is there; what comes; of datasets what
+was made later, of all else what is there."""
 
 
 @dataclass(slots=True)
@@ -45,6 +46,31 @@ class Applied:
     associations: int = 0
     removed: int = 0
 
+    def add(self, other: Applied) -> None:
+        """Count what was done besides."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass(slots=True)
+class Carried:
+    """What is to be known of the lines before, when they were put in by themselves.
+
+    Attributes
+    ----------
+    locks
+        Which RUNs that were made, or changed, are to be locked at the end.
+    skipped
+        Ids that gave way: their tags and validity do too.
+    """
+
+    locks: dict[str, bool] = field(default_factory=dict)
+    skipped: set[UUID] = field(default_factory=set)
+
+    def copy(self) -> Carried:
+        """Give one that may be changed by what is taken back."""
+        return Carried(dict(self.locks), set(self.skipped))
+
 
 class Arrivals:
     """Puts datasets and memberships in."""
@@ -55,6 +81,8 @@ class Arrivals:
         conflict: OnConflict,
         applied: Applied,
         remove: Remove | None,
+        skipped: set[UUID],
+        *,
         judge: Judge | None = None,
     ) -> None:
         self._registry = registry
@@ -63,8 +91,7 @@ class Arrivals:
         self._remove = self._forget if remove is None else remove
         self._judge = judge
         self._keys = DefaultKeys()
-        # Ids that gave way: their tags and validity do too.
-        self._skipped: set[UUID] = set()
+        self._skipped = skipped
 
     def datasets(self, line: DatasetsLine) -> None:
         """Put in what is new; give bytes to what was declared."""
@@ -126,19 +153,27 @@ class Arrivals:
             ref.data_id,
         )
         if same and dataset.locations and not known.locations:
-            self._registry.datasets.store(dataset)
+            self._registry.datasets.store(self._without_known(dataset))
             self._applied.stored += 1
         elif same and (not dataset.locations or agree(dataset.locations, known.locations)):
             self._applied.unchanged += 1
-        elif self._conflict == "skip":
-            self._skip(ref)
-        elif self._conflict == "replace":
+        elif self._conflict == "fail":
+            found = "it has other bytes here" if same else f"here it is {known.ref}"
+            raise Conflict(f"dataset {ref.id}, {ref}", found, "choose what wins when datasets differ")
+        elif wins(self._registry, self._conflict, dataset.created_ms, known):
             self._remove([known])
             self._applied.replaced += 1
             new.append(dataset)
         else:
-            found = "it has other bytes here" if same else f"here it is {known.ref}"
-            raise Conflict(f"dataset {ref.id}, {ref}", found, "choose what wins: skip or replace")
+            self._skip(ref)
+
+    def _without_known(self, dataset: NewDataset) -> NewDataset:
+        """Leave out what is kept already of a dataset that was declared."""
+        known = self._registry.details.of([dataset.ref.id], captured=True)[dataset.ref.id]
+        inputs = tuple([one for one in dataset.inputs if one not in known.inputs])
+        names = dict(known.captured)
+        captured = tuple([pair for pair in dataset.captured if pair[0] not in names])
+        return replace(dataset, inputs=inputs, captured=captured)
 
     def _insert(self, entry: TypeEntry, run: CollectionEntry, new: list[NewDataset]) -> None:
         try:
@@ -156,24 +191,19 @@ class Arrivals:
     ) -> list[NewDataset]:
         """Let one of two datasets of one data ID give way."""
         listed = list({dataset.ref.data_id.row: dataset for dataset in new}.values())
-        taken = self._taken(entry, run, [dataset.ref.data_id.row for dataset in listed])
-        if self._conflict == "replace":
-            self._remove(list(taken.values()))
-            self._applied.replaced += len(taken)
-            return listed
+        there = taken(self._registry, entry, run, [dataset.ref.data_id.row for dataset in listed])
+        left, gone = [], []
         for dataset in listed:
-            if dataset.ref.data_id.row in taken:
+            known = there.get(dataset.ref.data_id.row)
+            if known is not None and not wins(self._registry, self._conflict, dataset.created_ms, known):
                 self._skip(dataset.ref)
-        return [dataset for dataset in listed if dataset.ref.data_id.row not in taken]
-
-    def _taken(
-        self, entry: TypeEntry, run: CollectionEntry, rows: Sequence[_Levels]
-    ) -> Mapping[_Levels, Resolved]:
-        lookup, snapshot = self._registry.lookup, self._registry.current()
-        if entry.group.levels:
-            return lookup.members(snapshot, entry, run, rows)
-        found = lookup.datasets(snapshot, [entry], [run], LevelFilter({}, {}), declared=True)
-        return {one.resolved.ref.data_id.row: one.resolved for one in found}
+                continue
+            gone += [] if known is None else [known]
+            left.append(dataset)
+        if gone:
+            self._remove(gone)
+            self._applied.replaced += len(gone)
+        return left
 
     def _forget(self, resolved: Sequence[Resolved]) -> None:
         self._registry.datasets.remove([one.ref for one in resolved])
@@ -191,7 +221,7 @@ class Arrivals:
         def instead(ref: DatasetRef) -> None:
             snapshot = self._registry.current()
             entry, collection = snapshot.type(ref.type.name), snapshot.collection(line.collection)
-            others = self._taken(entry, collection, [ref.data_id.row])
+            others = taken(self._registry, entry, collection, [ref.data_id.row])
             datasets.untag([other.ref for other in others.values()], line.collection)
 
         self._associate(self._refs(line.ids), lambda refs: datasets.tag(refs, line.collection), instead)
@@ -243,7 +273,7 @@ class Arrivals:
             with self._registry.transaction():
                 add([ref])
         except Conflict:
-            if self._conflict == "skip":
+            if self._conflict != "replace":
                 self._applied.skipped += 1
                 return
             instead(ref)
@@ -258,7 +288,46 @@ class Arrivals:
         return [found[one].ref for one in dict.fromkeys(ids) if one in found]
 
 
-def agree(some: Sequence[Location], others: Sequence[Location]) -> bool:
+def taken(
+    registry: Registry, entry: TypeEntry, holder: CollectionEntry, rows: Sequence[_Levels]
+) -> Mapping[_Levels, Resolved]:
+    """Give the datasets of a RUN or TAGGED collection that have these values of levels."""
+    lookup, snapshot = registry.lookup, registry.current()
+    if entry.group.levels:
+        return lookup.members(snapshot, entry, holder, rows)
+    found = lookup.datasets(snapshot, [entry], [holder], LevelFilter({}, {}), declared=True)
+    return {one.resolved.ref.data_id.row: one.resolved for one in found}
+
+
+def wins(registry: Registry, conflict: OnConflict, created_ms: int | None, known: Resolved) -> bool:
+    """Tell whether a dataset that comes takes the place of one that is there."""
+    if conflict != "newest":
+        return conflict == "replace"
+    there = registry.details.of([known.ref.id], captured=False)
+    return created_ms is not None and created_ms > there[known.ref.id].created_ms
+
+
+class Stored(Protocol):
+    """What is known of the bytes of a dataset."""
+
+    @property
+    def extension(self) -> str:
+        """Their format."""
+
+    @property
+    def component(self) -> str | None:
+        """What of the dataset they are."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def sha256(self) -> bytes | None:
+        """None when they were never read."""
+
+
+def agree(some: Iterable[Stored], others: Iterable[Stored]) -> bool:
     """Tell whether no file of some contradicts one of the others: the same content has the same digest."""
     known = {(place.extension, place.component): place for place in others}
     for place in some:

@@ -1,11 +1,13 @@
 """What a registry holds → lines: all of it, or chosen datasets with all that belongs to them.
 
 Everything comes after what it needs, so that whoever reads puts in line by line. Pages are read while lines
-are given: what others commit meanwhile may be in them. Who needs one state describes inside of a transaction.
+are given: datasets that others insert meanwhile are left out, what they remove may be there or not. Who needs
+exactly one state describes inside of a transaction.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,6 +42,7 @@ from ..registry import Registry
 from .needed import Needed, attach_line
 
 _ALL = LevelFilter({}, {})
+_NEVER = math.inf
 # Sorts datasets into lines.
 _place = attrgetter("ref.type.name", "ref.run")
 
@@ -51,18 +54,23 @@ class Description:
     ----------
     repository
         The name that the header has.
+    keys
+        Whether keys of files are given that follow from the template too.
     more
         What else the header says.
     """
 
-    def __init__(self, registry: Registry, repository: str, **more: object) -> None:
+    def __init__(self, registry: Registry, repository: str, *, keys: bool = False, **more: object) -> None:
         self._registry = registry
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._header = Header(repository, at, more)
+        self._all_keys = keys
+        self._last: float = _NEVER
         self._keys = DefaultKeys()
 
     def everything(self) -> Iterator[Line]:
-        """Describe all of it."""
+        """Describe all of it; datasets that are inserted meanwhile are left out."""
+        self._last = self._registry.details.last()
         snapshot = self._registry.current()
         listed = [entry.collection for entry in snapshot.collections.values()]
         yield from self._head(snapshot, snapshot.types, listed)
@@ -119,7 +127,8 @@ class Description:
         ids = [one.ref.id for one in datasets]
         details = self._registry.details.of(ids, captured=bool(ref.type.capture))
         # One that was removed meanwhile has none.
-        rows = [self._row(one, details[one.ref.id]) for one in datasets if one.ref.id in details]
+        known = [(one, details[one.ref.id]) for one in datasets if one.ref.id in details]
+        rows = [self._row(one, detail) for one, detail in known if detail.number <= self._last]
         return DatasetsLine(ref.type.name, ref.run, tuple(rows))
 
     def _row(self, one: Resolved, detail: Detail) -> DatasetRow:
@@ -128,7 +137,7 @@ class Description:
         return DatasetRow(one.ref.id, detail.created_ms, values, detail.inputs, detail.captured, files)
 
     def _file(self, ref: DatasetRef, place: Location) -> FileRow:
-        key = None if follows(ref, place, self._keys) else place.key
+        key = None if not self._all_keys and follows(ref, place, self._keys) else place.key
         what = (place.extension, place.size, place.mtime_ns, place.sha256, place.owned)
         return FileRow(place.store, key, *what, place.component, place.part)
 
@@ -174,7 +183,14 @@ class Description:
             refs = (one.resolved.ref for one in found)
             for some in batches((ref for ref in refs if taken is None or ref.id.bytes in taken), MAX_ROWS):
                 yield from () if begun is None else begun(collection)
-                yield _membership(collection, some)
+                yield _membership(collection, self._in_time(some))
+
+    def _in_time(self, refs: Sequence[DatasetRef]) -> list[DatasetRef]:
+        """Leave out what was inserted since the description began."""
+        if self._last == _NEVER:
+            return list(refs)
+        known = self._registry.details.until([ref.id for ref in refs], self._last)
+        return [ref for ref in refs if ref.id in known]
 
 
 class _Known:

@@ -1,0 +1,235 @@
+"""Lines of a manifest, with the bytes they speak of, put into a repository as one change.
+
+First all lines are put in and taken back: what contradicts is found before a byte moves, and the keys of new
+files are known. Then bytes go to the stores, with no transaction open. Then the lines are put in for good.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import IO, NoReturn
+
+from ..abc.store import Content
+from ..errors import WrongBytes
+from ..filling import FileSource, Filler
+from ..model.dataset import DatasetType
+from ..model.manifest import read_lines, write
+from ..model.manifest_line import DatasetRow, DatasetsLine, FileRow, Line
+from ..registry.manifest.applying import Applier
+from ..registry.manifest.arriving import Applied, Carried, OnConflict
+from ..registry.registry import Registry
+from ..routing import Route
+from ..writing import Writer
+from .deliveries import Deliveries
+from .planning import Planner
+from .travelling import Names, digest_of, size_of, travelling
+
+Done = Callable[[int], None]
+"""Is told of bytes that came."""
+
+_Place = tuple[str, str]
+
+
+class _Rehearsed(Exception):
+    """Takes back what was put in to see whether it can be."""
+
+
+class Intake:
+    """Puts manifests into a repository.
+
+    Parameters
+    ----------
+    conflict
+        What wins when something else is there.
+    owner
+        Whom new RUNs belong to.
+    """
+
+    def __init__(
+        self, registry: Registry, writer: Writer, conflict: OnConflict = "fail", owner: str | None = None
+    ) -> None:
+        self._registry = registry
+        self._writer = writer
+        self._conflict = conflict
+        self._owner = owner
+        self._planner = Planner(registry, writer, conflict)
+        self._types: dict[str, DatasetType] = {}
+        self._begun: set[_Place] = set()
+        self._carried = Carried()
+
+    def refer(self, lines: Iterable[Line], stores: Mapping[str, str]) -> Applied:
+        """Put lines in without bytes.
+
+        ``stores`` gives the names that stores have here: files in them stay where they are. Datasets without
+        such files are declared.
+        """
+        with self._writer.transaction():
+            return self._apply(_referring(line, stores) for line in lines)
+
+    def bring(self, lines: Iterable[Line], deliveries: Deliveries, done: Done) -> Applied:
+        """Put lines in, with the bytes of what is not there yet.
+
+        Raises
+        ------
+        Conflict, Exists
+            When something else is there, and that is not to be passed by.
+        BadContent, WrongBytes
+            When lines or bytes are not what they should be.
+        """
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as planned:
+            for line in lines:
+                given.write(write(line))
+            self._rehearse(_again(given), planned)
+            with self._writer.bringing() as filler:
+                self._fetch(filler, _Both(given, planned), deliveries, done)
+                arrived = _Arrived(filler.publish())
+                return self._apply(arrived.line(*pair) for pair in _Both(given, planned))
+
+    def _apply(self, lines: Iterable[Line]) -> Applied:
+        with self._registry.transaction():
+            remove = self._writer.remove
+            applier = Applier(self._registry, self._conflict, self._owner, remove, self._carried)
+            for line in lines:
+                applier.apply(line)
+            return applier.finish()
+
+    def _rehearse(self, lines: Iterable[Line], planned: IO[bytes]) -> None:
+        """Put lines in and take them back; write down the same lines with files as they will be here."""
+        # Rows alone: what gives way loses its bytes only when it is for good.
+        applier = Applier(self._registry, self._conflict, self._owner, None, self._carried.copy())
+        with suppress(_Rehearsed), self._registry.transaction():
+            for line in lines:
+                plan = self._planner.plan(line) if isinstance(line, DatasetsLine) else None
+                planned.write(write(line if plan is None else plan.line))
+                applier.apply(line if plan is None else plan.trial)
+                if plan is not None:
+                    name = plan.line.type_name
+                    self._types[name] = self._registry.current().type(name).type
+            _take_back()
+
+    # -- bytes -----------------------------------------------------------------------------------------
+
+    def _fetch(self, filler: Filler, lines: _Both, deliveries: Deliveries, done: Done) -> None:
+        names = Names()
+        for line, plan in lines:
+            if not isinstance(line, DatasetsLine) or not isinstance(plan, DatasetsLine):
+                continue
+            steps = list(self._steps(line, plan, names))
+            deliveries.expect([(name, file) for name, file, places in steps if places])
+            for name, file, places in steps:
+                if not places:
+                    deliveries.pass_by(name, file)
+                    continue
+                routes = self._writer.routes(self._types[line.type_name], file.extension)
+                files = list(zip(routes, [key for _, key in places], strict=False))
+                _write(filler, files, file.extension, deliveries.pieces(name, file), done)
+        deliveries.end()
+
+    def _steps(
+        self, line: DatasetsLine, plan: DatasetsLine, names: Names
+    ) -> Iterator[tuple[str, FileRow, list[_Place]]]:
+        """Give each file that travels with the places where it is wanted."""
+        for row, own in zip(line.rows, plan.rows, strict=True):
+            targets = _targets(own)
+            for file, name in names.of(row):
+                places = targets.get(file.component, []) if file.part is None else self._shared(file)
+                yield name, file, places
+
+    def _shared(self, file: FileRow) -> list[_Place]:
+        """Give where a file with many datasets is to be written, the first time."""
+        place = self._planner.shared_place(file)
+        if place is None or place in self._begun:
+            return []
+        self._begun.add(place)
+        return [place]
+
+
+def _take_back() -> NoReturn:
+    raise _Rehearsed
+
+
+class _Both:
+    """The lines of two files, side by side."""
+
+    def __init__(self, given: IO[bytes], planned: IO[bytes]) -> None:
+        self._given, self._planned = given, planned
+
+    def __iter__(self) -> Iterator[tuple[Line, Line]]:
+        return zip(_again(self._given), _again(self._planned), strict=True)
+
+
+class _Arrived:
+    """Says of planned files what was written; refuses what is not what the manifest says."""
+
+    def __init__(self, written: Mapping[_Place, Content]) -> None:
+        self._written = written
+
+    def line(self, given: Line, planned: Line) -> Line:
+        """Give a planned line as it is to be put in."""
+        if not isinstance(given, DatasetsLine) or not isinstance(planned, DatasetsLine):
+            return planned
+        pairs = zip(given.rows, planned.rows, strict=True)
+        return replace(planned, rows=tuple([self._row(row, own) for row, own in pairs]))
+
+    def _row(self, given: DatasetRow, planned: DatasetRow) -> DatasetRow:
+        sent = {(file.extension, file.component): file for file in travelling(given)}
+        files = [self._file(given, sent.get((own.extension, own.component)), own) for own in planned.files]
+        return replace(planned, files=tuple(files))
+
+    def _file(self, row: DatasetRow, sent: FileRow | None, own: FileRow) -> FileRow:
+        content = self._written.get((own.store, str(own.key)))
+        if content is None:  # a file with many datasets that came with others of them
+            return own
+        if sent is not None:
+            known = (size_of(sent), digest_of(sent) or content.sha256)
+            if (content.size, content.sha256) != known:
+                found = f"{content.size} bytes with another digest"
+                what = f"dataset {row.id}, {own.key!r}"
+                raise WrongBytes(what, found, "get the export, or check the repository, again")
+        if own.part is not None:
+            return replace(own, part=replace(own.part, file_sha256=content.sha256))
+        return replace(own, size=content.size, sha256=content.sha256)
+
+
+def _referring(line: Line, stores: Mapping[str, str]) -> Line:
+    if not isinstance(line, DatasetsLine):
+        return line
+    rows = [replace(row, files=tuple(_here(row, stores))) for row in line.rows]
+    return replace(line, rows=tuple(rows))
+
+
+def _here(row: DatasetRow, stores: Mapping[str, str]) -> Iterator[FileRow]:
+    for file in row.files:
+        if file.store in stores:
+            yield replace(file, store=stores[file.store], owned=False)
+
+
+def _again(file: IO[bytes]) -> Iterator[Line]:
+    """Read lines that were written, from the start."""
+    file.seek(0)
+    return read_lines(file, "the manifest")
+
+
+def _targets(own: DatasetRow) -> dict[str | None, list[_Place]]:
+    """Give, for each component that travels, where it is to be written; nowhere: it is not wanted."""
+    found: dict[str | None, list[_Place]] = {}
+    for target in own.files:
+        found.setdefault(target.component, []).append((target.store, str(target.key)))
+    return found
+
+
+def _write(
+    filler: Filler,
+    files: list[tuple[Route, str]],
+    extension: str,
+    pieces: Iterator[bytes],
+    done: Done,
+) -> None:
+    with filler.create(*files[0]) as file:
+        for piece in pieces:
+            file.write(piece)
+            done(len(piece))
+        filler.copy(files[1:], FileSource(file), extension)

@@ -1,0 +1,74 @@
+"""A repository is deleted, but for files that others refer to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import skyfs
+from skyfs import referring
+from skyfs.errors import NotAllowed, StoreError
+from skyfs.repository import Repository
+
+from .conftest import Empty, contents
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_files_that_a_view_shows_are_kept(source: Repository, tmp_path: Path) -> None:
+    skyfs.subset(source, tmp_path / "view", "metrics", view=True).close()
+    source.close()
+    done = skyfs.destroy(source.root)
+    assert (done.kept, done.referring) == (3, (tmp_path / "view",))
+    assert len(_files(source.root)) == 3
+    with skyfs.open(tmp_path / "view") as view:
+        assert len(contents(view)) == 3
+    assert skyfs.destroy(tmp_path / "view").kept == 0
+    assert not (tmp_path / "view").exists()
+
+
+def test_who_insists_deletes_all(source: Repository, tmp_path: Path) -> None:
+    skyfs.subset(source, tmp_path / "view", view=True).close()
+    source.close()
+    assert skyfs.destroy(source.root, force=True).kept == 0
+    assert not source.root.exists()
+    with skyfs.open(tmp_path / "view") as view, pytest.raises((StoreError, FileNotFoundError)):
+        contents(view)
+
+
+def test_files_that_a_named_repository_has_ingested_are_kept(source: Repository, new: Empty) -> None:
+    other = new("other", name="other")
+    other.register("note", [], "Text")
+    path = next((source.root / "data").rglob("summary.txt"))
+    other.ingest([skyfs.IngestFile(path, {})], "note", run="u/other", mode="direct")
+    done = skyfs.destroy("source")
+    assert (done.kept, done.referring) == (1, (other.root,))
+    assert _files(source.root) == {path}
+    assert other.get("note", collections="u/other") == "All about it."
+
+
+def test_views_that_are_gone_keep_nothing(source: Repository, tmp_path: Path) -> None:
+    with skyfs.subset(source, tmp_path / "view", view=True) as view:
+        root = view.root
+    assert referring.views_of(source.root) == [root]
+    skyfs.destroy(root)
+    assert referring.views_of(source.root) == []
+    source.close()
+    skyfs.destroy("source")
+    assert not source.root.exists()
+
+
+def test_a_view_that_cannot_be_asked_stops_it(source: Repository, tmp_path: Path) -> None:
+    skyfs.subset(source, tmp_path / "view", view=True).close()
+    for path in (tmp_path / "view").glob("registry.sqlite3*"):
+        path.unlink()
+    before = _files(source.root)
+    with pytest.raises(NotAllowed, match="cannot be asked"):
+        skyfs.destroy(source.root)
+    assert _files(source.root) == before
+    source.close()
+    skyfs.destroy(source.root, force=True)
+    assert not source.root.exists()

@@ -1,0 +1,276 @@
+"""What is exported can be taken in elsewhere: the same answers, the same bytes; or nothing at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import skyfs
+from skyfs.errors import BadArgument, BadContent, Conflict, SkyfsError, WrongBytes
+from skyfs.repository import Repository
+
+from .conftest import CAMERA, Empty, contents, state
+
+
+def archive(repo: Repository, **how: object) -> bytes:
+    """Give an export as bytes."""
+    file = io.BytesIO()
+    repo.export(file, **how)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+class Pipe(io.RawIOBase):
+    """A stream that cannot be sought, and gives little at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._rest.read(min(size, 1000) if size > 0 else size)
+
+    def seekable(self) -> bool:
+        return False
+
+
+def test_an_archive_makes_the_same_repository(source: Repository, empty: Repository) -> None:
+    applied = empty.import_manifest(Pipe(archive(source)))  # type: ignore[arg-type]
+    assert (applied.datasets, applied.unchanged) == (13, 0)
+    assert state(empty) == state(source)
+    assert contents(empty) == contents(source)
+    assert len(contents(empty)) == 12
+
+
+def test_the_same_again_is_no_change(source: Repository, empty: Repository, tmp_path: Path) -> None:
+    path = tmp_path / "all.tar"
+    assert source.export(path) == 13
+    empty.import_manifest(path)
+    before, files = state(empty), _files(empty)
+    applied = empty.import_manifest(path)
+    assert (applied.datasets, applied.unchanged) == (0, 13)
+    assert (state(empty), _files(empty)) == (before, files)
+
+
+def _files(repo: Repository) -> set[str]:
+    return {
+        str(path) for path in (repo.root / "data").rglob("*") if path.is_file() and ".skyfs" not in path.parts
+    }
+
+
+def test_lines_alone_declare_and_bytes_may_come_later(
+    source: Repository, empty: Repository, tmp_path: Path
+) -> None:
+    source.export(tmp_path / "lines.jsonl")
+    source.export(tmp_path / "bytes.tar")
+    empty.import_manifest(tmp_path / "lines.jsonl")
+    assert contents(empty) == {}
+    assert empty.query("raw", collections="HSC/raw").count() == 6
+    applied = empty.import_manifest(tmp_path / "bytes.tar")
+    assert (applied.datasets, applied.stored, applied.unchanged) == (0, 12, 1)
+    assert contents(empty) == contents(source)
+
+
+def test_what_is_chosen_comes_with_its_calibrations(source: Repository, empty: Repository) -> None:
+    empty.import_manifest(io.BytesIO(archive(source, where="visit = 3", **CAMERA)))
+    assert {ref.data_id["visit"] for ref in empty.query("metrics", collections="HSC/runs/a")} == {3}
+    assert [ref.data_id["exposure"] for ref in empty.query("raw", collections="HSC/raw")] == [3, 3]
+    flats = list(empty.query("flat", collections="HSC/calib"))
+    assert [ref.run for ref in flats] == ["HSC/calib/2"]
+    assert [str(ref.valid) for ref in flats] == ["20131103T000000--max"]
+    assert [one["id"] for one in empty.records("visit")] == [3]
+    assert [
+        ref.data_id["visit"] for ref in empty.query("metrics", collections="*", where="quality.airmass > 1.9")
+    ] == [3]
+    (made,) = empty.query("metrics", collections="HSC/runs/a")
+    inputs = {one for _, one in empty.registry.provenance.inputs([made.id])}
+    assert inputs == {ref.id for ref in empty.query("raw", collections="HSC/raw")}
+
+
+def test_types_and_collections_are_chosen(source: Repository, empty: Repository) -> None:
+    empty.import_manifest(io.BytesIO(archive(source, types="metrics", collections="u/*")))
+    assert set(empty.registry.current().types) == {"metrics"}
+    assert set(empty.registry.current().collections) == {"HSC/runs/a", "u/best"}
+    assert list(contents(empty).values()) == [contents(source)[path] for path in contents(empty)]
+    assert len(contents(empty)) == 1
+
+
+def test_a_file_of_many_travels_once(source: Repository) -> None:
+    with tarfile.open(fileobj=io.BytesIO(archive(source))) as found:
+        names = found.getnames()
+    assert names[0] == "manifest.jsonl"
+    assert sum(name.startswith("shared/") for name in names) == 3
+    assert len(names) == 1 + 3 + 6
+
+
+def test_other_bytes_of_a_data_id(source: Repository, empty: Repository, tmp_path: Path) -> None:
+    empty.import_manifest(io.BytesIO(archive(source)))
+    (old,) = source.query("metrics", collections="u/best")
+    data_id: dict[str, Any] = dict(old.data_id)
+    new = source.put({"seeing": 9.0}, "metrics", run=old.run, replace=True, **data_id)
+    source.export(tmp_path / "new.tar", "metrics")
+    before = state(empty)
+    with pytest.raises(SkyfsError, match="it is there already"):
+        empty.import_manifest(tmp_path / "new.tar")
+    assert state(empty) == before
+    assert empty.import_manifest(tmp_path / "new.tar", on_conflict="skip").skipped == 1
+    assert state(empty) == before
+    for choice in ("newest", "replace"):
+        empty.import_manifest(tmp_path / "new.tar", on_conflict=choice)
+        assert empty.get(new)["seeing"] == 9.0  # type: ignore[index]
+        assert empty.get("metrics", collections=old.run, **data_id) == {"seeing": 9.0}
+    assert not list(empty.root.rglob(f"*{old.id.hex}*"))
+
+
+def test_a_record_that_differs(source: Repository, empty: Repository) -> None:
+    empty.insert("instrument", [{"name": "HSC", "class_name": "other"}])
+    with pytest.raises(Conflict, match="class_name"):
+        empty.import_manifest(io.BytesIO(archive(source)))
+    assert not empty.registry.current().types
+    empty.import_manifest(io.BytesIO(archive(source)), on_conflict="skip")
+    assert next(iter(empty.records("instrument")))["class_name"] == "other"
+
+
+def _tampered(
+    data: bytes, change: Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo, bytes]]
+) -> bytes:
+    """Give an archive with other members."""
+    target = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(data)) as old,
+        tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as new,
+    ):
+        for member in old:
+            file = old.extractfile(member)
+            assert file is not None
+            info, content = change(member, file.read())
+            info.size = len(content)
+            new.addfile(info, io.BytesIO(content))
+    return target.getvalue()
+
+
+def _flipped(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    return info, content if info.name == "manifest.jsonl" else bytes([content[0] ^ 1]) + content[1:]
+
+
+def _longer(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    return info, content if info.name == "manifest.jsonl" else content + b"x"
+
+
+def _renamed(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    if info.name != "manifest.jsonl":
+        info.name = "../../etc/passwd"
+    return info, content
+
+
+def _absolute(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    info.name = "/etc/passwd"
+    return info, content
+
+
+def _linked(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    if info.name != "manifest.jsonl":
+        info.type, info.linkname, content = tarfile.SYMTYPE, "/etc/passwd", b""
+    return info, content
+
+
+def _device(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    if info.name != "manifest.jsonl":
+        info.type, content = tarfile.CHRTYPE, b""
+    return info, content
+
+
+def _sparse(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    if info.name != "manifest.jsonl":
+        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.realsize": "999999999999"}
+    return info, content
+
+
+@pytest.mark.parametrize("change", [_flipped, _longer, _renamed, _absolute, _linked, _device, _sparse])
+def test_archives_that_are_not_what_they_say(
+    source: Repository, new: Empty, change: Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo, bytes]]
+) -> None:
+    target = new("empty")
+    hostile = _tampered(archive(source), change)
+    with pytest.raises((BadContent, WrongBytes)) as caught:
+        target.import_manifest(io.BytesIO(hostile))
+    assert caught.value.found
+    assert not target.registry.current().collections
+    assert not target.registry.current().types
+    assert _files(target) == set()
+    with pytest.raises((BadContent, WrongBytes)):
+        target.import_manifest(io.BytesIO(hostile))
+
+
+def test_archives_that_are_cut_anywhere(source: Repository, new: Empty) -> None:
+    target, data = new("empty"), archive(source)
+    for length in (0, 1, 511, 512, 700, len(data) // 2, len(data) - 1500, len(data) - 1024):
+        with pytest.raises(BadContent):
+            target.import_manifest(io.BytesIO(data[:length]))
+        assert not target.registry.current().types
+        assert _files(target) == set()
+
+
+def test_a_bomb_is_refused_by_its_size(source: Repository, new: Empty) -> None:
+    """A header says a file of a petabyte, where the manifest says some bytes."""
+    target, data = new("empty"), bytearray(archive(source))
+    with tarfile.open(fileobj=io.BytesIO(bytes(data))) as found:
+        member = found.getmembers()[1]
+    info = tarfile.TarInfo(member.name)
+    info.size = 2**50
+    data[member.offset : member.offset + 512] = info.tobuf(tarfile.GNU_FORMAT)[:512]
+    with pytest.raises(BadContent, match="the manifest says"):
+        target.import_manifest(io.BytesIO(bytes(data)))
+    huge = tarfile.TarInfo("x")
+    huge.type, huge.size = tarfile.XHDTYPE, 2**33
+    with pytest.raises(BadContent, match="a header of 8589934592 bytes"):
+        target.import_manifest(io.BytesIO(huge.tobuf(tarfile.GNU_FORMAT)))
+
+
+def test_bytes_that_are_gone_or_damaged_are_not_exported(source: Repository, tmp_path: Path) -> None:
+    (ref,) = source.query("metrics", collections="u/best")
+    path = source.root / "data" / source.path(ref)[1:]
+    path.write_bytes(b"x")
+    with pytest.raises(SkyfsError, match="1 bytes"):
+        source.export(tmp_path / "all.tar")
+    path.unlink()
+    with pytest.raises(SkyfsError):
+        source.export(tmp_path / "all.tar")
+    assert os.listdir(tmp_path / "files") != []
+    assert not list(tmp_path.glob("*.tar"))
+    assert not list(tmp_path.glob(".export*"))
+
+
+def test_a_name_that_tells_no_format(source: Repository, tmp_path: Path) -> None:
+    with pytest.raises(BadArgument, match=r"\.tar has bytes"):
+        source.export(tmp_path / "all.zip")
+
+
+def test_a_killed_import_leaves_nothing(source: Repository, new: Empty) -> None:
+    target = new("empty")
+    target.close()
+    data = archive(source)
+    code = "import sys, skyfs; skyfs.open(sys.argv[1], writable=True).import_manifest(sys.stdin.buffer)"
+    process = subprocess.Popen([sys.executable, "-c", code, str(target.root)], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(data[:-1024])
+    process.stdin.flush()
+    while not list((target.root / "data").rglob("*")):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    with skyfs.open(target.root, writable=True) as again:
+        assert not again.registry.current().types
+        assert _files(again) == set()
+        again.import_manifest(io.BytesIO(data))
+        assert contents(again) == contents(source)
