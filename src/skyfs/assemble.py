@@ -293,19 +293,6 @@ def _open_folder(
     return repository
 
 
-def _in_place(folder: Path, registry: Registry) -> Store:
-    """Give the store of files that are registered where they are; some may have moved with the folder."""
-    store = LocalStore("/", name=IN_PLACE, writable=False)
-    old, new = roots.recorded(folder), roots.real(folder)
-    if old is None or old == new:
-        return store
-    if registry.writable:
-        registry.files.rebase(IN_PLACE, old, new)
-        roots.record(folder)
-        return store
-    return MovedStore(store, old, new)
-
-
 @contextmanager
 def open_stores(folder: Path, config: Config, environment: Environment) -> Iterator[Mapping[str, Store]]:
     """Open the stores of a repository whose registry may be gone, for reading."""
@@ -313,11 +300,24 @@ def open_stores(folder: Path, config: Config, environment: Environment) -> Itera
     stores: dict[str, Store] = {}
     try:
         stores |= {store.name: opening.open(store) for store in config.stores}
-        stores[IN_PLACE] = LocalStore("/", name=IN_PLACE, writable=False)
+        stores[IN_PLACE] = _in_place(folder, None)
         yield stores
     finally:
         for store in stores.values():
             store.close()
+
+
+def _in_place(folder: Path, registry: Registry | None) -> Store:
+    """Give the store of files that are registered where they are; some may have moved with the folder."""
+    store = LocalStore("/", name=IN_PLACE, writable=False)
+    old, new = roots.recorded(folder), roots.real(folder)
+    if old is None or old == new:
+        return store
+    if registry is not None and registry.writable:
+        registry.files.rebase(IN_PLACE, old, new)
+        roots.record(folder)
+        return store
+    return MovedStore(store, old, new)
 
 
 def _elide(repository: Repository) -> None:

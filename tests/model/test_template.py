@@ -14,7 +14,7 @@ from skyfs.model.dataid import DataId, Value
 from skyfs.model.dataset import DatasetRef, DatasetType
 from skyfs.model.dimensions import Universe
 from skyfs.model.paths import Address
-from skyfs.model.template import default_key, file_key, id_in_key, unique_key
+from skyfs.model.template import Spelled, Template, default_key, file_key, id_in_key, unique_key
 from skyfs.testing import strategies as sky
 
 ID = uuid.UUID("018f3a5e-1234-7abc-8def-0123456789ab")
@@ -162,3 +162,63 @@ def test_no_value_looks_like_an_id(universe: Universe, value: str) -> None:
 )
 def test_keys_without_an_id(key: str) -> None:
     assert id_in_key(key) is None
+
+
+TEMPLATES = [
+    *(
+        "",
+        "{run}/{type}/{instrument}/{physical_filter}",
+        "by-type/{type}/{run}/{physical_filter}/{instrument}",
+    ),
+    *("{run}/{type}/{instrument}_{physical_filter}", "{run}/{type}/{physical_filter}/{id}/{instrument}"),
+]
+
+
+@given(st.data(), st.sampled_from(TEMPLATES), st.booleans())
+def test_a_key_tells_what_it_is_of_or_nothing(
+    universe: Universe,
+    data: st.DataObject,
+    text: str,
+    unique: bool,  # noqa: FBT001 - hypothesis gives it
+) -> None:
+    row = cast("tuple[Value, ...]", data.draw(st.tuples(sky.values(), sky.values())))
+    ref = make(
+        universe,
+        ["physical_filter"],
+        row,
+        run=data.draw(sky.collections()),
+        name=data.draw(sky.identifiers()),
+    )
+    extension = data.draw(st.just("") | sky.extensions())
+    component = data.draw(st.none() | sky.identifiers())
+    found = Template(text).spelled(Template(text).key(ref, extension, component, unique=unique))
+    if found is None:
+        # With "_" between two values there may be several ways to read it.
+        assert "_" in text
+        return
+    keys = tuple((name, str(value)) for name, value in ref.data_id.levels)
+    uuid = ID if unique or "{id}" in text else None
+    assert (found.run, found.type_name, found.component) == (ref.run, ref.type.name, component)
+    assert (dict(found.keys), found.extension, found.id) == (dict(keys), extension, uuid)
+
+
+def test_keys_of_templates_with_widths_and_without_dimensions(universe: Universe) -> None:
+    visit = make(universe, ["visit"], ("HSC", 20131102, 42), name="calexp")
+    template = Template("{run}/{type}/{instrument}/{visit:08d}")
+    key = template.key(visit, ".fits")
+    assert key == "HSC/r/calexp/HSC/00000042.fits"
+    assert template.spelled(key) == Spelled(
+        "HSC/r", "calexp", (("instrument", "HSC"), ("visit", "42")), ".fits"
+    )
+    note = make(universe, [], (), name="notes")
+    for component in (None, "wcs"):
+        wanted = Spelled("HSC/r", "notes", (), ".txt", component)
+        assert Template().spelled(default_key(note, ".txt", component)) == wanted
+
+
+@pytest.mark.parametrize(
+    "key", ["a", "a.fits", "a/b c/d e.fits", "a/b=c", "a//b.fits", "r/t/x=1[2].fits", "%/a.b"]
+)
+def test_keys_of_no_dataset(key: str) -> None:
+    assert Template().spelled(key) is None
+    assert Template("{run}/{type}/x/{visit:08d}").spelled(key) is None

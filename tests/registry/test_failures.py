@@ -155,9 +155,7 @@ def _change(path: Path, statement: str) -> None:
 
 def test_a_newer_schema_says_what_to_do(path: Path) -> None:
     _make(path, "newer")
-    with pytest.raises(
-        VersionError, match=r"schema '99', this skyfs knows 3 .use the version of skyfs that made it."
-    ):
+    with pytest.raises(VersionError, match=r"schema '99', this skyfs knows 3 .use a newer version of skyfs."):
         Registry.open(path, writable=False, durability="power")
 
 

@@ -113,6 +113,10 @@ def _detach(sky: Sky) -> None:
     sky.registry.sides.detach("quality")
 
 
+def _rebase(sky: Sky) -> None:
+    assert sky.registry.files.rebase("far", "elsewhere", "some/where") == 1
+
+
 def _declare_many(sky: Sky) -> None:
     group = sky.registry.universe.group(["visit", "detector"])
     rows = [(CAMERA, 20250101, 1, detector) for detector in range(100, 2600)]
@@ -126,7 +130,7 @@ def _declare_many(sky: Sky) -> None:
 
 CHANGES = [
     *(_untag, _decertify, _remove, _store, _retime, _replace_record),
-    *(_rechain, _unlock, _drop, _detach, _declare_many),
+    *(_rebase, _rechain, _unlock, _drop, _detach, _declare_many),
 ]
 
 

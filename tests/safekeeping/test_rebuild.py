@@ -10,6 +10,7 @@ import pytest
 
 import skyfs
 from skyfs.errors import NotFound, VersionError
+from skyfs.ingesting import IN_PLACE, IngestFile
 from skyfs.registry.changelog import FOLDER
 from skyfs.registry.manifest.blocks import WHOLE
 from skyfs.safekeeping.rebuilding import rebuild
@@ -103,6 +104,34 @@ def test_files_that_are_gone_leave_datasets_declared(root: Path, dropped: Drop) 
         assert repo.resolve("summary", collections="u/b").locations == ()
         inputs = dict.fromkeys(made for made, _ in repo.registry.provenance.inputs([summary.id]))
         assert list(inputs) == [summary.id]
+
+
+def test_a_repository_that_was_moved_is_rebuilt_where_it_is(root: Path, dropped: Drop) -> None:
+    inside = root / "shared.fits"
+    shutil.copy(root.parent / "alone.fits", inside)
+    with skyfs.open(root, writable=True) as repo:
+        repo.ingest([IngestFile(inside, data_id(903336, 2))], "raw", run="raw/all", mode="auto")
+    moved = root.rename(root.with_name("moved"))
+    # Not corrected yet by one who writes, then corrected.
+    for corrected in (False, True):
+        if corrected:
+            skyfs.open(moved, writable=True).close()
+        before = answers(moved)
+        dropped(moved)
+        found = rebuild(moved)
+        assert (found.lost, found.refused) == ([], [])
+        assert answers(moved) == before
+
+
+def test_files_that_lie_elsewhere_and_are_gone_stay_registered(root: Path, dropped: Drop) -> None:
+    (root.parent / "alone.fits").rename(root.parent / "away")
+    dropped(root)
+    found = rebuild(root)
+    assert [store for _, store, _ in found.lost] == [IN_PLACE]
+    # Its disk may come back.
+    (root.parent / "away").rename(root.parent / "alone.fits")
+    with skyfs.open(root) as repo:
+        assert repo.resolve("raw", collections="raw/all", **data_id(903336)).locations
 
 
 def test_files_that_changed_are_told(root: Path) -> None:

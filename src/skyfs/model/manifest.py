@@ -15,6 +15,7 @@
     {"certify": {"collection", "rows": [[uuid, begin_ns|null, end_ns|null]]}}
     {"decertify": {"collection", "type", "begin", "end", "levels"}}
     {"remove": [uuid]}   {"clear": COLLECTION}   {"drop": COLLECTION}   {"retime": [[uuid, mtime_ns]]}
+    {"rebase": {"store", "old", "new"}}
     {"transaction": {"id", "at", "lines"}}   {"undone": ID}
 
 What is read may come from anybody: every line is checked before anything is made of it.
@@ -43,6 +44,7 @@ from .manifest_line import (
     FileRow,
     Header,
     Line,
+    RebaseLine,
     RecordsLine,
     RemoveLine,
     RetimeLine,
@@ -240,6 +242,7 @@ _WRITERS: dict[type, tuple[str, _Writer]] = {
     ClearLine: ("clear", lambda line: line.collection),
     DropLine: ("drop", lambda line: line.collection),
     RetimeLine: ("retime", lambda line: [[str(one), mtime_ns] for one, mtime_ns in line.rows]),
+    RebaseLine: ("rebase", lambda line: {"store": line.store, "old": line.old, "new": line.new}),
     TransactionLine: (
         "transaction",
         lambda line: {"id": line.id, "at": line.at_ns, "lines": line.lines},

@@ -184,6 +184,15 @@ class RetimeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class RebaseLine:
+    """What lay below a folder of a store lies below another now."""
+
+    store: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionLine:
     """So many lines that follow are one change, made at that time (UTC nanoseconds)."""
 
@@ -216,6 +225,7 @@ Line = (
     | ClearLine
     | DropLine
     | RetimeLine
+    | RebaseLine
     | TransactionLine
     | UndoneLine
 )

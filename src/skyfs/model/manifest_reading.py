@@ -29,6 +29,7 @@ from .manifest_line import (
     FileRow,
     Header,
     Line,
+    RebaseLine,
     RecordsLine,
     RemoveLine,
     RetimeLine,
@@ -322,6 +323,12 @@ def _retime(value: object) -> RetimeLine:
     return RetimeLine(tuple(rows))
 
 
+def _rebase(value: object) -> RebaseLine:
+    body = _body(value, "store", "old", "new")
+    folders = [check_key(_text(body[name], name)) for name in ("old", "new")]
+    return RebaseLine(_text(body["store"], "store"), *folders)
+
+
 def _transaction(value: object) -> TransactionLine:
     body = _body(value, "id", "at", "lines")
     return TransactionLine(_text(body["id"], "id"), _whole(body["at"], "at"), _count(body["lines"], "lines"))
@@ -344,6 +351,7 @@ READERS: Mapping[str, Callable[[object], Line]] = {
     "clear": lambda value: ClearLine(_name(value)),
     "drop": lambda value: DropLine(_name(value)),
     "retime": _retime,
+    "rebase": _rebase,
     "transaction": _transaction,
     "undone": lambda value: UndoneLine(_text(value, "undone")),
 }

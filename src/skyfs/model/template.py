@@ -187,21 +187,26 @@ class Template:
         return self._matched(whole, extension, marked) if self.text else _spelled(whole, extension, marked)
 
     def _matched(self, key: str, extension: str, marked: UUID | None) -> Spelled | None:
-        found = re.fullmatch(_pattern(self.text), key)
-        values = found.groupdict() if found else {}
-        if found is None or "run" not in values or "type" not in values:
+        values = self._fields_of(key)
+        if "run" not in values or "type" not in values:
             return None
+        padded = {field[1] for field in _FIELD.finditer(self.text) if field[2]}
         try:
             run = "/".join(decode(part, key) for part in values.pop("run").split("/"))
             name, _, component = values.pop("type").partition(".")
             named = values.pop("id", None)
-            padded = {field[1] for field in _FIELD.finditer(self.text) if field[2]}
             texts = ((level, str(int(text)) if level in padded else text) for level, text in values.items())
             keys = tuple((level, decode(text, key)) for level, text in texts)
         except BadPath:
             return None
-        uuid = marked if named is None else UUID(named)
-        return Spelled(run, name, keys, extension, component or None, uuid)
+        return Spelled(run, name, keys, extension, component or None, UUID(named) if named else marked)
+
+    def _fields_of(self, key: str) -> dict[str, str]:
+        """Read the values of the fields out of a key; nothing when there are several ways to."""
+        shortest, longest = (re.fullmatch(_pattern(self.text, more), key) for more in ("?", ""))
+        if shortest is None or longest is None or shortest.groups() != longest.groups():
+            return {}
+        return shortest.groupdict()
 
     def _filled(self, ref: DatasetRef, component: str | None) -> str:
         levels = dict(ref.data_id.levels)
@@ -230,17 +235,23 @@ class Template:
         return _FIELD.sub(fill, self.text)
 
 
-def _pattern(text: str) -> str:
-    """Give the expression that matches what a template makes, with a group for each of its fields."""
-    parts, at, seen = [], 0, set()
+def _pattern(text: str, more: str) -> str:
+    """Give the expression that matches what a template makes, with a group for each of its fields.
+
+    With ``more`` empty each field takes as much as it can; with ``?`` as little.
+    """
+    kinds = {
+        "run": f".+{more}",
+        "id": "[0-9a-f]{32}",
+        "type": rf"[A-Za-z_]\w*{more}(?:\.[A-Za-z_]\w*{more})?{more}",
+    }
+    parts: list[str] = []
+    at, seen = 0, set[str]()
     for field in _FIELD.finditer(text):
         name = field[1]
-        kinds = {"run": ".+", "id": "[0-9a-f]{32}", "type": r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?"}
-        kind = kinds.get(name, r"-?0*\d+" if field[2] else "[^/]+?")
-        parts += [
-            re.escape(text[at : field.start()]),
-            f"(?P={name})" if name in seen else f"(?P<{name}>{kind})",
-        ]
+        kind = kinds.get(name, rf"-?\d+{more}" if field[2] else f"[^/]+{more}")
+        parts.append(re.escape(text[at : field.start()]))
+        parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{kind})")
         seen.add(name)
         at = field.end()
     return "".join([*parts, re.escape(text[at:])])

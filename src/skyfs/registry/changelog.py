@@ -55,17 +55,22 @@ class ChangeLog:
 
     def __init__(self, folder: Path, head: Callable[[bool], bytes], *, durable: bool) -> None:
         self.path = folder / f"{_host()}{SUFFIX}"
+        self._name = str(self.path)
         self._head = head
         self._durable = durable
         self._writer = new_ids(1)[0].hex()
         self._pid = os.getpid()
         self._synced_s, self._owed = time.monotonic(), False
         self._undone: list[str] = []
+        # Kept open, since opening and closing it takes as long as all the rest.
+        self._file: int | None = None
+        self._inode = 0
 
     def begin(self) -> None:
         """Make the file of a registry that is new: this log tells all that it will ever hold."""
-        with self._open(whole=True):
+        with self._current(whole=True):
             pass
+        self._close()
 
     def append(self, body: IO[bytes], size: int, lines: int) -> str:
         """Append a block: the first bytes of a file; give the transaction's id.
@@ -77,18 +82,14 @@ class ChangeLog:
         """
         self._renew()
         name = new_ids(1)[0].hex()
-        with self._open() as file:
-            for line in self._taken():
-                _write(file, line)
+        with self._current() as file:
+            self._write_undone(file)
             if size <= _PIECE_BYTES:
                 body.seek(0)
                 data = body.read(size)
                 _write(file, self._block_head(name, lines, size, zlib.crc32(data)) + data)
             else:
-                crc = _check(body, size)
-                _write(file, self._block_head(name, lines, size, crc))
-                for piece in _pieces(body, size):
-                    _write(file, piece)
+                self._write_large(file, body, self._block_head(name, lines, size, _check(body, size)), size)
             self._owed = True
             if self._durable and time.monotonic() - self._synced_s > _LAZY_S:
                 self._sync(file)
@@ -100,28 +101,36 @@ class ChangeLog:
         When that cannot be written now, it is with the next block.
         """
         self._undone.append(name)
-        with suppress(StoreError), self._open() as file:
-            for line in self._taken():
-                _write(file, line)
+        with suppress(StoreError), self._current() as file, _locked(file):
+            self._write_undone(file)
 
     def sync(self) -> None:
         """Make durable what was appended, and say that all of it was committed."""
-        if not self._owed or self._pid != os.getpid():
-            return
-        # On a full disk it stays in doubt whether the last change was committed: the files tell then.
-        with suppress(StoreError), self._open() as file:
-            _write(file, _line({"closed": self._writer}))
-            if self._durable:
-                self._sync(file)
-        self._owed = False
+        if self._owed and self._pid == os.getpid():
+            # On a full disk it stays in doubt whether the last change was committed: the files tell then.
+            with suppress(StoreError), self._current() as file, _locked(file):
+                _write(file, _line({"closed": self._writer}))
+                if self._durable:
+                    self._sync(file)
+            self._owed = False
+        self._close()
+
+    def _write_large(self, file: int, body: IO[bytes], head: bytes, size: int) -> None:
+        # Blocks are written under the registry's lock; what is said of them later is not.
+        with _locked(file):
+            _write(file, head)
+            for piece in _pieces(body, size):
+                _write(file, piece)
 
     def _block_head(self, name: str, lines: int, size: int, crc: int) -> bytes:
-        block = {"id": name, "at": time.time_ns(), "by": self._writer}
-        return _line({"transaction": {**block, "lines": lines, "bytes": size, "crc": crc}})
+        who = f'"id":"{name}","at":{time.time_ns()},"by":"{self._writer}"'
+        # As JSON's encoder would make it, in a tenth of the time.
+        return f'\n{{"transaction":{{{who},"lines":{lines},"bytes":{size},"crc":{crc}}}}}\n'.encode()
 
-    def _taken(self) -> Iterator[bytes]:
-        undone, self._undone = self._undone, []
-        return (_line({"undone": name}) for name in undone)
+    def _write_undone(self, file: int) -> None:
+        while self._undone:
+            _write(file, _line({"undone": self._undone[0]}))
+            del self._undone[0]
 
     def _sync(self, file: int) -> None:
         os.fdatasync(file)
@@ -133,24 +142,42 @@ class ChangeLog:
             self._pid, self._writer, self._owed = os.getpid(), new_ids(1)[0].hex(), False
 
     @contextmanager
-    def _open(self, *, whole: bool = False) -> Iterator[int]:
-        """Open the file of this moment: a backup may have begun another one."""
+    def _current(self, *, whole: bool = False) -> Iterator[int]:
+        """Give the file of this moment: a backup may have begun another one."""
         try:
-            file = self._opened()
-            try:
-                # Blocks are under the registry's lock, what is said of them later is not.
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if os.fstat(file).st_size == 0:
-                    _write(file, self._head(whole))
-                yield file
-            finally:
-                os.close(file)
+            yield self._same() or self._another(whole=whole)
         except OSError as error:
             if isinstance(error, StoreError):
                 raise
             what = f"write to the change log {str(self.path)!r}"
             todo = "free the disk, or check the permissions of file and folder; nothing is changed"
             raise StoreError(what, error.strerror or str(error), todo) from error
+
+    def _same(self) -> int | None:
+        """Give the file that is open, when it is still the log."""
+        if self._file is None:
+            return None
+        try:
+            same = os.stat(self._name).st_ino == self._inode
+        except FileNotFoundError:
+            same = False
+        if not same:
+            self._close()
+        return self._file
+
+    def _another(self, *, whole: bool) -> int:
+        file = self._file = self._opened()
+        found = os.fstat(file)
+        self._inode = found.st_ino
+        if found.st_size == 0:
+            with _locked(file):
+                _write(file, self._head(whole))
+        return file
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def _opened(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -206,6 +233,15 @@ def _make_folder(folder: Path) -> int:
         os.mkdir(folder, 0o700)
         os.chmod(folder, mode)
     return mode
+
+
+@contextmanager
+def _locked(file: int) -> Iterator[None]:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _write(file: int, data: bytes) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..model.manifest_line import RebaseLine
 from .database import Database
+from .recording import Recorder
 from .schema import Schema
 from .symbols import Symbols
 
@@ -15,8 +17,9 @@ from .symbols import Symbols
 class Files:
     """Finds files by where they lie, and says that they lie elsewhere."""
 
-    def __init__(self, database: Database, schema: Schema, symbols: Symbols) -> None:
+    def __init__(self, database: Database, schema: Schema, symbols: Symbols, recorder: Recorder) -> None:
         self._database = database
+        self._recorder = recorder
         self._symbols = symbols
         self._artifact, self._symbol = schema["artifact"], schema["symbol"]
 
@@ -41,6 +44,8 @@ class Files:
                 same = (self._of_store(store), artifact.c.folder_id == folder_id)
                 changed = artifact.update().where(*same).values(folder_id=ids[f"{new}{text[len(old) :]}"])
                 total += self._database.write(changed)
+            if total:
+                self._recorder.add(RebaseLine(store, old, new))
             return total
 
     def _of_store(self, store: str) -> sa.ColumnElement[bool]:

@@ -91,7 +91,7 @@ class Registry:
         self.leaves = Leaves(database, schema, symbols)
         self.provenance = Provenance(database, schema)
         self.details = Details(database, schema)
-        self.files = Files(database, schema, symbols)
+        self.files = Files(database, schema, symbols, recorder)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
         self.audit = Audit(database, schema, catalogue, self.records, self.data_ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 
 from ..abc.store import Stat, Store
 from ..errors import NotFound, SkyfsError
@@ -37,10 +36,11 @@ class Files:
         if place.store in self.unseen:
             return True
         if place.store == IN_PLACE:
-            with suppress(NotFound):
+            try:
                 self._stores[IN_PLACE].stat(place.key)
-                return True
-            return False
+            except NotFound:
+                return False
+            return True
         return hash(place.key) in self._sizes.get(place.store, {})
 
     def take(self, place: Location) -> int | None:

@@ -78,7 +78,7 @@ def migrate(
                     _copy_files(source, target, config)
                 return apply_lines(made.registry, Description(known, config.name).everything())
         except BaseException:
-            destroy(target, environment=environment)
+            destroy(target, force=True, environment=environment)
             raise
 
 

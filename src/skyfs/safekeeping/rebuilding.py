@@ -13,6 +13,7 @@ from ..assemble import default_universe, locate, open_stores, registry_place
 from ..config import CONFIG_NAME, Config, Environment
 from ..errors import SkyfsError
 from ..formats.catalog import Formats
+from ..ingesting import IN_PLACE
 from ..model.dataset import DatasetRef, Location
 from ..model.manifest_line import Line, RemoveLine
 from ..registry.changelog import FOLDER
@@ -188,6 +189,8 @@ class _Rebuilding:
                 wanted = place.size if place.part is None else place.part.file_size
                 if size is not None and size != wanted:
                     self._report.changed.append((str(ref), place.store, place.key))
+                if place.store == IN_PLACE and not files.holds(place):
+                    self._report.lost.append((str(ref), place.store, place.key))
 
     def _count(self, registry: Registry) -> None:
         for _, places in _everything(registry):
@@ -217,7 +220,8 @@ class _Judge:
 
     def believed(self, ref: DatasetRef, places: tuple[Location, ...]) -> tuple[Location, ...] | None:
         """Give the places whose files are there; None for a dataset that was never committed."""
-        there = tuple([place for place in places if self._files.holds(place)])
+        # What lies elsewhere is not ours: its disk may be away, and later lines may say where it is now.
+        there = tuple([place for place in places if place.store == IN_PLACE or self._files.holds(place)])
         if self.in_doubt and not there and any(place.owned for place in places):
             self._report.doubtful += 1
             return None

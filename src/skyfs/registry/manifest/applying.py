@@ -22,6 +22,7 @@ from ...model.manifest_line import (
     DropLine,
     Header,
     Line,
+    RebaseLine,
     RecordsLine,
     RemoveLine,
     RetimeLine,
@@ -70,7 +71,7 @@ class Applier:
         carried = Carried() if carried is None else carried
         self._locks = carried.locks
         self.applied = Applied()
-        self._arrivals = Arrivals(registry, conflict, self.applied, remove, carried.skipped, judge)
+        self._arrivals = Arrivals(registry, conflict, self.applied, remove, carried.skipped, judge=judge)
         self._appliers: Mapping[type, Callable[[Any], None]] = {
             Header: lambda _: None,
             UniverseLine: self._universe,
@@ -88,6 +89,7 @@ class Applier:
             ClearLine: self._clear,
             DropLine: self._drop,
             RetimeLine: self._retime,
+            RebaseLine: self._rebase,
         }
 
     def apply(self, line: Line) -> None:
@@ -230,6 +232,9 @@ class Applier:
         for one in found.values():
             if one.locations:
                 self._registry.datasets.retime(one.ref, times[one.ref.id])
+
+    def _rebase(self, line: RebaseLine) -> None:
+        self._registry.files.rebase(line.store, line.old, line.new)
 
 
 def _follow(some: Sequence[str], all_of_them: Sequence[str]) -> bool:

@@ -82,6 +82,7 @@ class Arrivals:
         applied: Applied,
         remove: Remove | None,
         skipped: set[UUID],
+        *,
         judge: Judge | None = None,
     ) -> None:
         self._registry = registry
