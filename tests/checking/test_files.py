@@ -14,9 +14,14 @@ from typing import Any
 import pytest
 
 import skyfs
+from skyfs.abc.store import Stat
+from skyfs.checking import Checker, Options, Subject
+from skyfs.checking.places import Places
+from skyfs.checking.state import State
 from skyfs.errors import BadArgument, ReadOnly, StoreError
 from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
+from skyfs.testing.faulty_store import FaultyStore
 from skyfs.testing.servers import S3Server
 
 from .conftest import VISITS, Place, at, codes, fill, sqlite_place
@@ -174,6 +179,28 @@ def test_a_dataset_put_while_it_is_checked_is_whole(place: Place) -> None:
     assert place.check(digests=True).clean
     with skyfs.open(place.root) as repo:
         assert repo.get("metrics", collections="late", **at(VISITS[0], 2)) == {"n": 6}
+
+
+class _Removing(FaultyStore):
+    """Whenever it is asked for a file, the dataset is removed at that moment."""
+
+    remove: Callable[[], object]
+
+    def stat(self, key: str) -> Stat:
+        self.remove()
+        return super().stat(key)
+
+
+def test_a_dataset_removed_while_its_file_is_looked_at_is_not_missed(place: Place) -> None:
+    with skyfs.open(place.root, writable=True) as writer, skyfs.open(place.root) as reading:
+        store = _Removing(reading.stores["local"])
+        store.remove = lambda: writer.remove(writer.query("metrics", collections="u/r"))
+        stores = {**reading.stores, "local": store}
+        subject = Subject(reading.root, reading.config, reading.registry, stores, reading.recover, 0)
+        with State(None) as state:
+            report = Checker(subject, Options(), state, None, lambda *_: None).run(resume=False)
+    assert report.files == 6
+    assert report.findings == ()
 
 
 def test_files_taken_in_unread_get_a_digest(place: Place, tmp_path: Path) -> None:
@@ -350,19 +377,41 @@ def test_an_upload_under_way_is_not_extra(tmp_path: Path, s3: S3Server) -> None:
         batch.undo()
 
 
-def test_damaged_files_of_the_disk_cache(tmp_path: Path, s3: S3Server) -> None:
-    with _chained(tmp_path / "sky", s3, "check-cache") as repo:
-        (tmp_path / "sky" / "near" / KEY).unlink()
+def _read_through_the_cache(root: Path, s3: S3Server, bucket: str) -> tuple[Place, Path]:
+    """Give a repository whose near store lacks a file, which the disk cache has; and the cache's file."""
+    with _chained(root, s3, bucket) as repo:
+        (root / "near" / KEY).unlink()
         assert repo.get("metrics", collections="u/r", **at()) == {"n": 0}
-    (kept,) = [path for path in (tmp_path / "sky" / "kept" / "content").rglob("c*") if path.is_file()]
+    (kept,) = [path for path in (root / "kept" / "content").rglob("c*") if path.is_file()]
+    return sqlite_place(root), kept
+
+
+def test_damaged_files_of_the_disk_cache(tmp_path: Path, s3: S3Server) -> None:
+    place, kept = _read_through_the_cache(tmp_path / "sky", s3, "check-cache")
     _flip(kept)
-    place = sqlite_place(tmp_path / "sky")
     report = place.check(digests=True)
     assert codes(report) == {"missing-file", "damaged-cache-file"}
     assert kept.exists()
     assert place.check(digests=True, repair=True).clean
     assert not kept.exists()
     assert place.check(digests=True).clean
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_the_disk_cache_may_have_the_last_copy(tmp_path: Path, s3: S3Server, sound: bool) -> None:  # noqa: FBT001
+    bucket = f"check-last-{str(sound).lower()}"
+    place, kept = _read_through_the_cache(tmp_path / "sky", s3, bucket)
+    data = kept.read_bytes()
+    fs = _far(s3)
+    fs.rm_file(f"{bucket}/sky/{KEY}")
+    if not sound:
+        _flip(kept)
+    repaired = place.check(digests=True, repair=True)
+    assert codes(repaired) == (set() if sound else {"missing-file"})
+    fs.invalidate_cache()
+    assert fs.exists(f"{bucket}/sky/{KEY}") is sound
+    near = tmp_path / "sky" / "near" / KEY
+    assert (near.read_bytes() if near.exists() else None) == (data if sound else None)
 
 
 def test_stores_that_are_not_there(tmp_path: Path, s3: S3Server) -> None:
@@ -399,3 +448,24 @@ def test_what_a_writer_left_who_died(place: Place) -> None:
     assert repaired.tallies["dead-writer"].repaired == 1
     assert place.check().found == 0
     assert len(place.files()) == 6
+
+
+@pytest.mark.parametrize("kind", ["near", "far"])
+def test_only_the_very_same_file_is_set_aside(tmp_path: Path, s3: S3Server, kind: str) -> None:
+    with _chained(tmp_path / "sky", s3, f"check-aside-{kind}") as repo:
+        store = Places(repo.stores, repo.config, repo.root).setter_aside(kind)
+        assert store is not None
+        identity = store.identify(KEY)
+        repo.put({"n": 5}, "metrics", run="u/r", replace=True, **at())
+        assert store.set_aside(KEY, identity, "then") == ""  # it went with the change
+        found = repo.resolve("metrics", collections="u/r", **at())
+        (key,) = [place.key for place in found.locations if place.store == kind]
+        assert store.set_aside(key, identity, "then") == ""
+        assert repo.get("metrics", collections="u/r", **at()) == {"n": 5}
+        assert store.set_aside(key, store.identify(key), "then").endswith(f".skyfs/quarantine/then/{key}")
+        assert store.identify(key) == ""
+    with skyfs.open(tmp_path / "sky") as reading:
+        store = Places(reading.stores, reading.config, reading.root).setter_aside(kind)
+        assert store is not None
+        with pytest.raises(ReadOnly):
+            store.set_aside(key, "", "then")

@@ -18,11 +18,12 @@ from .walking import Page, StoredFile, Walk
 PHASE = "files"
 _AHEAD_PAGES = 3
 
+_RESTORE = "--repair restores it from another store, or from the repository of --from"
 _TODO = {
-    "missing-file": "restore it: --repair takes it from another store, or from --from REPO",
-    "wrong-size": "as for a missing file; what lies there goes into the quarantine",
-    "wrong-digest": "as for a missing file; what lies there goes into the quarantine",
-    "unreadable-file": "check permissions and disk; --repair takes it from another place",
+    "missing-file": _RESTORE,
+    "wrong-size": f"{_RESTORE}; what lies there goes into the quarantine",
+    "wrong-digest": f"{_RESTORE}; what lies there goes into the quarantine",
+    "unreadable-file": f"check permissions and disk; {_RESTORE}",
 }
 
 

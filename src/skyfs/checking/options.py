@@ -36,7 +36,7 @@ class Sample:
         number = float(found[1]) if found else 0.0
         fits = number <= 100 if found and found[2] else number == int(number)
         if not found or not number or not fits:
-            raise BadArgument(f"sample {text!r}", "neither a number nor a share", "1000, or 5%")
+            raise BadArgument(f"sample {text!r}", "no number and no share of datasets above 0", "1000, or 5%")
         return cls(share=number / 100) if found[2] else cls(count=int(number))
 
     def limit(self, seed: int, ids: Iterable[UUID]) -> int:
