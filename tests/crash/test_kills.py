@@ -115,6 +115,41 @@ def test_killed_before_every_call(worlds: Worlds, operation: str, stores: str, d
     print(f"\n{operation}, {stores}, {database}: {number} calls, {dict(trial.outcomes)}")  # noqa: T201
 
 
+def _kill_recovery(trial: Trial, number: int, step: int) -> int:
+    """Kill a writer before a call, then who recovers, before every so many calls; give how often."""
+    tracer.run(trial.begin, number)
+    killed = 0
+    while True:
+        ended = tracer.run(lambda: lambda: trial.world.open().close(), 1 + killed * step)
+        ended.returned = False  # the recovery did, the operation had not
+        trial.judge(ended, f"before call {number}, and its recovery {killed} times")
+        if not ended.killed:
+            return killed
+        killed += 1
+        tracer.run(trial.begin, number)
+
+
+@pytest.mark.parametrize("operation", ["put", "replace"])
+def test_killed_while_recovering(worlds: Worlds, operation: str) -> None:
+    trial = Trial(worlds.make("local", "sqlite"), OPERATIONS[operation])
+    trial.whole()
+    calls = trial.whole()  # the first time more is made
+    linked = max(number for number, name in enumerate(calls, 1) if name.startswith("link"))
+    assert _kill_recovery(trial, linked + 1, 3)
+    assert _kill_recovery(trial, len(calls) - 1, 3)
+    assert set(trial.outcomes) == {"before", "after"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("operation", ["put", "replace", "remove", "transaction"])
+def test_killed_while_recovering_at_every_call(worlds: Worlds, operation: str) -> None:
+    trial = Trial(worlds.make("local", "sqlite"), OPERATIONS[operation])
+    n_calls = len(trial.whole())
+    for number in range(1, n_calls, max(1, n_calls // 20)):
+        _kill_recovery(trial, number, 1)
+    print(f"\nrecovery of {operation}: {dict(trial.outcomes)}")  # noqa: T201
+
+
 class Race(Trial):
     """Two writers of one data ID: one stands before a call while the other tries, and is killed then."""
 
