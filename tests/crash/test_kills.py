@@ -24,10 +24,10 @@ pytestmark = [
 ]
 # How many kills of each operation `make test` has time for: a kill takes 30 ms, with S3 some hundreds.
 _QUICK = {
-    ("local", "sqlite"): (15, list(OPERATIONS)),
-    ("local", "postgresql"): (8, ["put", "replace"]),
-    ("s3", "sqlite"): (6, ["put"]),
-    ("both", "sqlite"): (6, ["replace"]),
+    ("local", "sqlite"): (10, list(OPERATIONS)),
+    ("local", "postgresql"): (8, ["put"]),
+    ("s3", "sqlite"): (4, ["put"]),
+    ("both", "sqlite"): (4, ["replace"]),
 }
 _LONG = 1000
 _PATIENCE_MS = 50
@@ -115,6 +115,41 @@ def test_killed_before_every_call(worlds: Worlds, operation: str, stores: str, d
     print(f"\n{operation}, {stores}, {database}: {number} calls, {dict(trial.outcomes)}")  # noqa: T201
 
 
+def _kill_recovery(trial: Trial, number: int, step: int) -> int:
+    """Kill a writer before a call, then who recovers, before every so many calls; give how often."""
+    tracer.run(trial.begin, number)
+    killed = 0
+    while True:
+        ended = tracer.run(lambda: lambda: trial.world.open().close(), 1 + killed * step)
+        ended.returned = False  # the recovery did, the operation had not
+        trial.judge(ended, f"before call {number}, and its recovery {killed} times")
+        if not ended.killed:
+            return killed
+        killed += 1
+        tracer.run(trial.begin, number)
+
+
+@pytest.mark.parametrize("operation", ["put", "replace"])
+def test_killed_while_recovering(worlds: Worlds, operation: str) -> None:
+    trial = Trial(worlds.make("local", "sqlite"), OPERATIONS[operation])
+    trial.whole()
+    calls = trial.whole()  # the first time more is made
+    linked = max(number for number, name in enumerate(calls, 1) if name.startswith("link"))
+    assert _kill_recovery(trial, linked + 1, 3)
+    assert _kill_recovery(trial, len(calls) - 1, 3)
+    assert set(trial.outcomes) == {"before", "after"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("operation", ["put", "replace", "remove", "transaction"])
+def test_killed_while_recovering_at_every_call(worlds: Worlds, operation: str) -> None:
+    trial = Trial(worlds.make("local", "sqlite"), OPERATIONS[operation])
+    n_calls = len(trial.whole())
+    for number in range(1, n_calls, max(1, n_calls // 20)):
+        _kill_recovery(trial, number, 1)
+    print(f"\nrecovery of {operation}: {dict(trial.outcomes)}")  # noqa: T201
+
+
 class Race(Trial):
     """Two writers of one data ID: one stands before a call while the other tries, and is killed then."""
 
@@ -122,12 +157,12 @@ class Race(Trial):
         super().__init__(world, OPERATIONS["put"])
         self._other = 0
 
-    def race(self, number: int) -> bool:
-        """Give whether the first was killed."""
+    def race(self, number: int) -> None:
+        """Let two race, and kill the first."""
         ended = tracer.run(self.begin, number, self._begin_other)
-        if not ended.killed:
+        if not ended.killed:  # it has fewer calls now and then
             self.judge(ended, "not at all")
-            return False
+            return
         was_refused = os.waitstatus_to_exitcode(os.waitpid(self._other, 0)[1])
         self.world.open().close()
         found = self.world.look()
@@ -139,7 +174,6 @@ class Race(Trial):
         assert any(state.is_in(found) for state in expected), f"{when}: {found}"
         self.outcomes["refused" if was_refused else "stored"] += 1
         self.restore(done=not START.is_in(found))
-        return True
 
     def _begin_other(self) -> None:
         self._other = os.fork()
@@ -166,15 +200,15 @@ class Race(Trial):
 
 def _race(worlds: Worlds, stores: str, database: str, step: int) -> Race:
     race = Race(worlds.make(stores, database))
-    number = 1
-    while race.race(number):
-        number += step
+    last = len(race.whole())  # which comes after the commit
+    for number in [*range(1, last, step), last]:
+        race.race(number)
     assert race.outcomes["stored"]
     assert race.outcomes["refused"]
     return race
 
 
-@pytest.mark.parametrize(("database", "step"), [("sqlite", 5), ("postgresql", 11)])
+@pytest.mark.parametrize(("database", "step"), [("sqlite", 7), ("postgresql", 13)])
 def test_two_writers_of_one_data_id(worlds: Worlds, database: str, step: int) -> None:
     _race(worlds, "local", database, step)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 
 import pytest
 
@@ -103,11 +104,11 @@ class Writer:
         self.told.datasets[name(detector, "all")] = value
 
 
-def _work(root: str, number: int, n_puts: int, start: float, pipe: Connection) -> None:
+def _work(root: str, number: int, n_puts: int, start: Barrier, pipe: Connection) -> None:
     with skyfs.open(root, writable=True) as repo:
         writer = Writer(repo, number)
         writer.put(0)
-        time.sleep(max(0, start - time.time()))
+        start.wait(_SECONDS)
         writer.told.waits_s.clear()
         for count in range(1, n_puts):
             writer.put(count)
@@ -119,7 +120,7 @@ def _work(root: str, number: int, n_puts: int, start: float, pipe: Connection) -
 def run_writers(world: World, n_processes: int, n_puts: int) -> Sequence[Told]:
     """Let so many processes write at once, and give what each has done."""
     pipes = [_spawn.Pipe(duplex=False) for _ in range(n_processes)]
-    start = time.time() + 1 + n_processes
+    start = _spawn.Barrier(n_processes)
     processes = [
         _spawn.Process(target=_work, args=(str(world.root), number, n_puts, start, sender))
         for number, (_, sender) in enumerate(pipes)
