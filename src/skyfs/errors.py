@@ -73,9 +73,14 @@ class SkyfsError(Exception):
 
 
 def _one_line(text: str) -> str:
-    """Escape what would move a terminal's cursor or end a line of a log, and cut a text that is long."""
+    """Give a text without what would end a line of a log, and cut when it is long."""
     if len(text) > _MOST_SHOWN:
         text = f"{text[: _MOST_SHOWN - _END_SHOWN]} ... {text[-_END_SHOWN:]}"
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey, and what turns or hides the text around it."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

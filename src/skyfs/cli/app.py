@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import click
 
 from .. import __version__
+from ..errors import printable
 from .exits import BROKEN_PIPE, INTERRUPTED, MISUSED, debugging, explain
 from .session import Session
 
@@ -151,7 +152,7 @@ def _fail(error: Exception) -> int:
 
 def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
     """Show a warning as one line, without the place in the source."""
-    click.echo(f"skyfs: warning: {' '.join(str(message).split())}", err=True)
+    click.echo(f"skyfs: warning: {printable(' '.join(str(message).split()))}", err=True)
 
 
 @click.command(

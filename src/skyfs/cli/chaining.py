@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from ..errors import printable
 from .session import Session
 
 
@@ -23,7 +24,7 @@ def chain(session: Session, *, name: str, children: Sequence[str], how: str | No
     changes.get(str(how), repository.chain)(name, children)
     (found,) = (one for one in repository.collections() if one.name == name)
     for child in found.children:
-        click.echo(child)
+        click.echo(printable(child))
 
 
 @click.command("begin-run")
@@ -39,4 +40,4 @@ def begin_run(
     """Make a new RUN NAME/TIME at the head of the chain NAME, and print its name."""
     repository = session.repository(writable=True)
     run = repository.begin_run(name, inputs or None, extend=extend, replace=replace, prune=prune)
-    click.echo(run)
+    click.echo(printable(run))

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import click
 
-from ..errors import SkyfsError
+from ..errors import SkyfsError, printable
 
 DEBUG_VARIABLE = "SKYFS_DEBUG"
 FAILED, MISUSED, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -81,4 +81,4 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from ..errors import printable
 from .printing import print_json, print_table, progress
 from .session import Session
 from .sharing import on_conflict, print_applied
@@ -94,6 +95,10 @@ def _print(found: Imported) -> None:
     counts = [(name, getattr(found, name)) for name in _COUNTS]
     print_table([(name, count) for name, count in counts if count], ["what", "new"])
     for one in found.mapped:
-        click.echo(f"{one.type_name}: storage class {one.given} is {one.storage_class} here", err=True)
+        click.echo(
+            printable(f"{one.type_name}: storage class {one.given} is {one.storage_class} here"), err=True
+        )
     for left in found.left:
-        click.echo(f"{left.datasets} {left.type_name} declared without bytes: {left.reason}", err=True)
+        click.echo(
+            printable(f"{left.datasets} {left.type_name} declared without bytes: {left.reason}"), err=True
+        )

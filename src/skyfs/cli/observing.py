@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import printable
 from .arguments import pairs
 from .printing import print_json, print_table
 from .session import Session
@@ -32,7 +33,7 @@ def add(session: Session, *, what: str, replacing: bool) -> None:
     from .. import instruments
 
     made = instruments.add(session.repository(writable=True), what, replace=replacing)
-    click.echo(f"{made.name}: {_summary(made)}")
+    click.echo(printable(f"{made.name}: {_summary(made)}"))
 
 
 @instrument.command("list")
@@ -93,7 +94,7 @@ def ingest_raws(
         repository, files, run=run, mode=mode, instrument=of, on_error="skip" if skip_bad else "raise"
     )
     for _, reason in done.skipped:
-        click.echo(f"skyfs: skipped: {' '.join(str(reason).split())}", err=True)
+        click.echo(printable(f"skyfs: skipped: {' '.join(str(reason).split())}"), err=True)
     there = f", {len(done.present)} there already" if done.present else ""
     click.echo(f"{len(done.refs)} new of {done.exposures} new exposures{there}")
     if skip_bad and done.skipped and not (done.refs or done.present):

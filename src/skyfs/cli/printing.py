@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,10 @@ from datetime import UTC, datetime
 
 import click
 
+from ..errors import printable
+from ..model.quoting import CONTROL
+
+_UNSEEN = re.compile(rf"(?!\n)[{CONTROL}]")
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -52,12 +57,13 @@ def print_table(rows: Sequence[Sequence[object]], header: Sequence[str], *, name
 
 def print_json(value: object) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+    text = json.dumps(value, indent=1, default=str, ensure_ascii=False)
+    click.echo(_UNSEEN.sub(lambda found: json.dumps(found.group())[1:-1], text))
 
 
 def cell(value: object) -> str:
-    """Write a value so that it stays in its column."""
-    return "" if value is None else str(value).replace("\t", " ").replace("\n", " ")
+    """Write a value so that it stays in its column, and does nothing to a terminal."""
+    return "" if value is None else printable(str(value).replace("\t", " ").replace("\n", " "))
 
 
 @contextmanager

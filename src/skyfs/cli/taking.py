@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Conflict
+from ..errors import Conflict, printable
 from .arguments import pairs
 from .printing import progress
 from .session import Session
@@ -79,7 +79,7 @@ def ingest(session: Session, /, *, files: Sequence[str], type_name: str, run: st
     with progress("ingest", len(files)) as advance:
         identified = [identifier.identify(repository.formats, path) for path in files]
         taken = _take(repository, identifier, identified, (type_name, run), options, advance)
-    click.echo(f"{len(taken)} {type_name} in {run}")
+    click.echo(printable(f"{len(taken)} {type_name} in {run}"))
     if len(taken) == 1:
         click.echo(repository.path(taken[0]))
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from skyfs.abc.store import Expected
 from skyfs.errors import Transient, WrongBytes
+
+_SLACK_BYTES = 4 << 20
 
 
 def require_size(
@@ -16,6 +20,23 @@ def require_size(
         wanted = expected.size if expected is not None else total
     if wanted is not None and found != wanted:
         raise Transient(asked, f"the answer was cut: {found} of {wanted} bytes", "try again")
+
+
+def bounded(take: Callable[[bytes], object], most: int | None, asked: str) -> Callable[[bytes], None]:
+    """Give what takes bytes until there are far more than expected: then the server's answer may never end.
+
+    Some too many are taken, so that the whole size can be told.
+    """
+    taken = 0
+
+    def take_some(data: bytes) -> None:
+        nonlocal taken
+        taken += len(data)
+        if most is not None and taken > most + _SLACK_BYTES:
+            raise WrongBytes(asked, f"it goes on after {most} bytes", "restore it from another store")
+        take(data)
+
+    return take_some
 
 
 def require_digest(found: bytes, expected: bytes, asked: str) -> None:

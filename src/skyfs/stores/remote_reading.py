@@ -10,7 +10,7 @@ from collections.abc import Callable
 from skyfs.abc.store import Expected
 
 from .arriving import arriving, write_all
-from .checking import require_digest, require_size
+from .checking import bounded, require_digest, require_size
 from .remote_connection import Connection
 from .remote_loop import each
 
@@ -31,11 +31,12 @@ async def read(
 ) -> bytes:
     """Make one request for these bytes, or for all, which are checked."""
     blocks: list[bytes] = []
-    with connection.asking("read", key):
-        total = await connection.requests().fetch(key, ends, blocks.append)
-    data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
     asked = f"read {key!r} in store {connection.name!r}"
     wanted = None if ends is None else ends[1] - ends[0]
+    most = expected.size if wanted is None and expected is not None else wanted
+    with connection.asking("read", key):
+        total = await connection.requests().fetch(key, ends, bounded(blocks.append, most, asked))
+    data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
     require_size(len(data), wanted, total, expected, asked)
     if ends is None and expected is not None and expected.sha256 is not None:
         require_digest(hashlib.sha256(data).digest(), expected.sha256, asked)
@@ -81,8 +82,9 @@ async def _copy_stream(
         digest.update(chunk)
         done(len(chunk))
 
-    total = await connection.requests().fetch(key, None, take)
     asked = f"read {key!r} in store {connection.name!r}"
+    most = None if expected is None else expected.size
+    total = await connection.requests().fetch(key, None, bounded(take, most, asked))
     require_size(position, None, total, expected, asked)
     if expected is not None and expected.sha256 is not None:
         require_digest(digest.digest(), expected.sha256, asked)
