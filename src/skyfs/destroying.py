@@ -104,7 +104,8 @@ def _referred(other: Path, folder: Path) -> Iterator[Path]:
     """Give the files in a folder that another repository refers to."""
     config = _config(other)
     places = {store.name: storing.local_folder(other, store.url) for store in config.stores}
-    inside = {name: place for name, place in places.items() if place and place.is_relative_to(folder)}
+    below = {name: _below(place, folder) for name, place in places.items() if place is not None}
+    inside = {name: place for name, place in below.items() if place is not None}
     registry = Registry.open(registry_place(other, config), writable=False, durability="process")
     try:
         for key in registry.files.below(IN_PLACE, os.path.realpath(folder)[1:]):
@@ -113,6 +114,18 @@ def _referred(other: Path, folder: Path) -> Iterator[Path]:
             yield from _in_stores(registry, inside)
     finally:
         registry.close()
+
+
+def _below(place: Path, folder: Path) -> Path | None:
+    """Spell a place as one below the folder, when it is there: links may lead to it."""
+    if place.is_relative_to(folder):
+        return place
+    real = Path(os.path.realpath(place))
+    return folder / real.relative_to(os.path.realpath(folder)) if _is_in(real, folder) else None
+
+
+def _is_in(real: Path, folder: Path) -> bool:
+    return real.is_relative_to(os.path.realpath(folder))
 
 
 def _in_stores(registry: Registry, places: dict[str, Path]) -> Iterator[Path]:
@@ -127,15 +140,18 @@ def _in_stores(registry: Registry, places: dict[str, Path]) -> Iterator[Path]:
 
 def _delete(folder: Path, kept: set[Path]) -> None:
     """Delete all files but those that are kept, and the folders that are empty then."""
+    needed = {parent for path in kept for parent in path.parents}
     for place, folders, files in os.walk(folder, topdown=False):
         for name in files:
             if Path(place, name) not in kept:
                 os.unlink(os.path.join(place, name))
         for name in folders:
-            path = os.path.join(place, name)
-            if os.path.islink(path):
-                os.unlink(path)
-            elif not os.listdir(path):
-                os.rmdir(path)
+            path = Path(place, name)
+            if path in needed:
+                continue
+            if path.is_symlink():
+                path.unlink()
+            else:
+                path.rmdir()
     if not kept:
-        os.rmdir(folder)
+        folder.rmdir()

@@ -30,6 +30,29 @@ def test_files_that_a_view_shows_are_kept(source: Repository, tmp_path: Path) ->
     assert not (tmp_path / "view").exists()
 
 
+def test_links_lead_to_the_same_files(source: Repository, tmp_path: Path) -> None:
+    """The view was made by another path, and the data lie on another disk."""
+    source.close()
+    (source.root / "data").rename(tmp_path / "disk")
+    (source.root / "data").symlink_to(tmp_path / "disk")
+    (tmp_path / "link").symlink_to(source.root)
+    with skyfs.open(tmp_path / "link") as again:
+        skyfs.subset(again, tmp_path / "view", "metrics", view=True).close()
+    assert skyfs.destroy(tmp_path / "link").kept == 3
+    with skyfs.open(tmp_path / "view") as view:
+        assert len(contents(view)) == 3
+
+
+def test_a_view_by_another_path(source: Repository, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(source.root)
+    with skyfs.open(tmp_path / "link") as again:
+        skyfs.subset(again, tmp_path / "view", "metrics", view=True).close()
+    source.close()
+    assert skyfs.destroy(source.root).kept == 3
+    with skyfs.open(tmp_path / "view") as view:
+        assert len(contents(view)) == 3
+
+
 def test_who_insists_deletes_all(source: Repository, tmp_path: Path) -> None:
     skyfs.subset(source, tmp_path / "view", view=True).close()
     source.close()

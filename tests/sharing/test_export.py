@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import skyfs
-from skyfs.errors import BadArgument, BadContent, Conflict, SkyfsError, WrongBytes
+from skyfs.config import Environment
+from skyfs.errors import BadArgument, BadContent, Conflict, NotAllowed, SkyfsError, WrongBytes
 from skyfs.repository import Repository
 
 from .conftest import CAMERA, Empty, contents, state
@@ -131,6 +133,20 @@ def test_other_bytes_of_a_data_id(source: Repository, empty: Repository, tmp_pat
     assert not list(empty.root.rglob(f"*{old.id.hex}*"))
 
 
+def test_what_belongs_to_others_is_not_replaced(source: Repository, empty: Repository) -> None:
+    empty.import_manifest(io.BytesIO(archive(source)))
+    (old,) = source.query("metrics", collections="u/best")
+    data_id: dict[str, Any] = dict(old.data_id)
+    source.put({"seeing": 9.0}, "metrics", run=old.run, replace=True, **data_id)
+    root, before = empty.root, state(empty)
+    empty.close()
+    environment = replace(Environment.current(), user="somebody")
+    with skyfs.open(root, writable=True, environment=environment) as theirs:
+        with pytest.raises(NotAllowed, match="replace datasets of the RUN 'HSC/runs/a': it belongs to"):
+            theirs.import_manifest(io.BytesIO(archive(source)), on_conflict="replace")
+        assert state(theirs) == before
+
+
 def test_a_record_that_differs(source: Repository, empty: Repository) -> None:
     empty.insert("instrument", [{"name": "HSC", "class_name": "other"}])
     with pytest.raises(Conflict, match="class_name"):
@@ -179,13 +195,13 @@ def _absolute(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, b
 
 def _linked(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
     if info.name != "manifest.jsonl":
-        info.type, info.linkname, content = tarfile.SYMTYPE, "/etc/passwd", b""
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
     return info, content
 
 
 def _device(info: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
     if info.name != "manifest.jsonl":
-        info.type, content = tarfile.CHRTYPE, b""
+        info.type = tarfile.CHRTYPE
     return info, content
 
 

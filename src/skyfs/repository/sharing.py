@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from .base import Base, Collections
 from .naming import collections_named, types_named
 
 if TYPE_CHECKING:
+    from ..model.dataset import Resolved
     from ..model.manifest_line import FileRow, Line
     from ..registry.manifest.arriving import Applied, OnConflict
     from ..sharing.intake import Intake
@@ -217,7 +218,13 @@ class Sharing(Base):
 
         if on_conflict not in CHOICES:
             raise BadArgument(f"on_conflict={on_conflict!r}", "no such", f"one of {', '.join(CHOICES)}")
-        return Intake(self.registry, self.writer, on_conflict, self.user)
+        return Intake(self.registry, self.writer, on_conflict, self.user, self._give_way)
+
+    def _give_way(self, resolved: Sequence[Resolved]) -> None:
+        """Remove datasets that others take the place of, when their RUNs are this user's."""
+        for run in {one.ref.run for one in resolved}:
+            self._require_owner(run, "replace datasets of")
+        self.writer.remove(resolved)
 
     def described(self, chosen: Selection, *, keys: bool = False) -> Iterator[Line]:
         """Give the lines of what is chosen; with ``keys``, those of all files are spelled out."""

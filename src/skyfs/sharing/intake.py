@@ -19,7 +19,7 @@ from ..model.dataset import DatasetType
 from ..model.manifest import read_lines, write
 from ..model.manifest_line import DatasetRow, DatasetsLine, FileRow, Line
 from ..registry.manifest.applying import Applier
-from ..registry.manifest.arriving import Applied, Carried, OnConflict
+from ..registry.manifest.arriving import Applied, Carried, OnConflict, Remove
 from ..registry.registry import Registry
 from ..routing import Route
 from ..writing import Writer
@@ -46,15 +46,18 @@ class Intake:
         What wins when something else is there.
     owner
         Whom new RUNs belong to.
+    remove
+        Removes datasets that others take the place of; may refuse to.
     """
 
     def __init__(
-        self, registry: Registry, writer: Writer, conflict: OnConflict = "fail", owner: str | None = None
+        self, registry: Registry, writer: Writer, conflict: OnConflict, owner: str, remove: Remove
     ) -> None:
         self._registry = registry
         self._writer = writer
         self._conflict = conflict
         self._owner = owner
+        self._remove = remove
         self._planner = Planner(registry, writer, conflict)
         self._types: dict[str, DatasetType] = {}
         self._begun: set[_Place] = set()
@@ -90,8 +93,7 @@ class Intake:
 
     def _apply(self, lines: Iterable[Line]) -> Applied:
         with self._registry.transaction():
-            remove = self._writer.remove
-            applier = Applier(self._registry, self._conflict, self._owner, remove, self._carried)
+            applier = Applier(self._registry, self._conflict, self._owner, self._remove, self._carried)
             for line in lines:
                 applier.apply(line)
             return applier.finish()

@@ -143,9 +143,9 @@ class Applier:
 
     def _collection(self, line: CollectionLine) -> None:
         wanted = line.collection
-        if wanted.kind is CollectionKind.RUN and self._owner is not None:
-            wanted = replace(wanted, owner=self._owner)
         there = self._registry.current().collections.get(wanted.name)
+        if self._owner is not None and wanted.kind is CollectionKind.RUN:
+            wanted = replace(wanted, owner=self._owner if there is None else there.collection.owner)
         if there is None:
             self.applied.collections += 1
             self._registry.collections.create(replace(wanted, locked=False, children=()))
@@ -153,8 +153,9 @@ class Applier:
             self._registry.collections.set(replace(wanted, locked=there.collection.locked))
         if wanted.kind is CollectionKind.CHAINED:
             self._chain(wanted.name, wanted.children, new=there is None)
-        made = there is None or wanted.name in self._locks
-        if wanted.kind is CollectionKind.RUN and (made or self._conflict == "replace"):
+        # Who says in whose name it is done does not lock, or unlock, what was there.
+        changes = self._conflict == "replace" and self._owner is None
+        if wanted.kind is CollectionKind.RUN and (there is None or wanted.name in self._locks or changes):
             self._locks[wanted.name] = wanted.locked
 
     def _chain(self, name: str, children: tuple[str, ...], *, new: bool) -> None:

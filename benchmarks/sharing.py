@@ -1,0 +1,134 @@
+"""Exports, imports, pushes and subsets of 1000 datasets, beside lsst-daf-butler.
+
+``python benchmarks/sharing.py [--peer PYTHON] [--rounds N]``
+
+Small JSON files with records of 100 visits and the regions of their detectors. The sides take turns; figures
+are medians of CPU seconds (and of the clock, which disk and other programs decide). Target: 5 x as fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "sides"))
+
+from sharing_time import timed  # noqa: E402 - found by the line above
+
+import skyfs  # noqa: E402 - the same
+
+NUMBER = 1000
+CAMERA = {"instrument": "Cam"}
+Times = dict[str, tuple[float, float]]
+# What of the peer each task is held against.
+BESIDE = {
+    "export, YAML": "export",
+    "export, lines": "export",
+    "export, tar": "export with files",
+    "import, YAML": "import",
+    "import, lines": "import",
+}
+
+
+def fill(folder: Path) -> skyfs.Repository:
+    """Make the repository."""
+    repo = skyfs.create(folder / "sky", options={"durability": "process"})
+    detectors, visits = range(10), range(NUMBER // 10)
+    instrument = {"name": "Cam", "class_name": "cam.Cam", "visit_max": 10**6, "detector_max": 10}
+    with repo.transaction():
+        repo.insert("instrument", [{**instrument, "exposure_max": 10**6}])
+        repo.insert("physical_filter", [{**CAMERA, "name": "Cam-R", "band": "r"}])
+        repo.insert("detector", [{**CAMERA, "id": one, "full_name": f"S{one}"} for one in detectors])
+        common = {**CAMERA, "day_obs": 20251106, "physical_filter": "Cam-R"}
+        spans = [(one * 10**10, one * 10**10 + 10**9) for one in visits]
+        repo.insert(
+            "visit", [{**common, "id": one, "name": f"v{one}", "timespan": spans[one]} for one in visits]
+        )
+        pairs = [{**CAMERA, "visit": one, "detector": other} for one in visits for other in detectors]
+        repo.insert("visit_detector_region", [{**pair, "region": None} for pair in pairs])
+        repo.register("metrics", ["visit", "detector"], "Dict")
+        files = []
+        for index, pair in enumerate(pairs):
+            path = folder / f"{index}.json"
+            path.write_text(json.dumps({"index": index}))
+            files.append(skyfs.IngestFile(path, pair))
+        repo.ingest(files, "metrics", run="u/a", mode="move")
+    return repo
+
+
+def ours(repo: skyfs.Repository, folder: Path) -> Times:
+    """Time our side."""
+
+    def new(name: str) -> skyfs.Repository:
+        return skyfs.create(folder / name, options={"durability": "process"})
+
+    found: Times = {}
+    yaml, lines, tar = (folder / f"export{end}" for end in (".yaml", ".jsonl", ".tar"))
+    found["export, YAML"] = timed(lambda: repo.export_rubin(yaml))
+    found["export, lines"] = timed(lambda: repo.export(lines))
+    found["export, tar"] = timed(lambda: repo.export(tar))
+    one, two, three, four = (new(name) for name in "abcd")
+    found["import, YAML"] = timed(lambda: one.import_export(yaml, mode="direct"))
+    found["import, lines"] = timed(lambda: two.import_manifest(lines))
+    found["import, tar"] = timed(lambda: three.import_manifest(tar))
+    found["push"] = timed(lambda: repo.push(four))
+    found["push again"] = timed(lambda: repo.push(four))
+    found["subset, view"] = timed(lambda: skyfs.subset(repo, folder / "view", view=True).close())
+    for made in (one, three, four):
+        assert made.query("metrics", collections="*").count() == NUMBER
+        made.close()
+    two.close()
+    return found
+
+
+def theirs(python: str, folder: Path) -> Times:
+    """Time the peer."""
+    command = [
+        python,
+        str(HERE / "sides" / "sharing_peer.py"),
+        str(folder / "butler"),
+        str(folder / "export.yaml"),
+    ]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.pop("datasets") == NUMBER
+    return {name: (cpu, clock) for name, (cpu, clock) in found.items()}
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--peer", default=str(HERE.parent / ".venv-peer" / "bin" / "python"))
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    rounds: list[tuple[Times, Times]] = []
+    for _ in range(arguments.rounds):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            with fill(folder) as repo:
+                own = ours(repo, folder)
+            rounds.append((own, theirs(arguments.peer, folder)))
+    print(f"{os.cpu_count()} cores, {platform.release()}, Python {platform.python_version()}; CPU (clock), s")
+    for task in rounds[0][0]:
+        cpu, clock = (statistics.median(own[task][index] for own, _ in rounds) for index in (0, 1))
+        line = f"{task:16} {cpu:6.3f} ({clock:6.3f})"
+        peer = BESIDE.get(task)
+        if peer is not None:
+            other, their_clock = (
+                statistics.median(its[peer][index] for _, its in rounds) for index in (0, 1)
+            )
+            line += f"   {peer}: {other:6.3f} ({their_clock:6.3f})   {other / cpu:5.1f} x"
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
