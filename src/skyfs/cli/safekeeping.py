@@ -59,13 +59,19 @@ def backup(session: Session, *, location: str, destination: str) -> None:
 
 @click.command()
 @click.argument("source", metavar="DIR")
-@click.argument("root", metavar="FOLDER")
+@click.argument("root", metavar="[FOLDER]", required=False)
 @click.option("--registry", metavar="URL", help="Another database: a file name, or postgresql://...")
 @click.option("--schema", help="Schema of that database. Default: the repository's name.")
 @click.option("--replace", is_flag=True, help="Set aside the registry and the manifests that are there.")
 @click.option("--verify", "only_verify", is_flag=True, help="Only tell whether the backup is whole.")
 def restore(
-    *, source: str, root: str, registry: str | None, schema: str | None, replace: bool, only_verify: bool
+    *,
+    source: str,
+    root: str | None,
+    registry: str | None,
+    schema: str | None,
+    replace: bool,
+    only_verify: bool,
 ) -> None:
     """Restore the registry of a repository in FOLDER from the backup DIR.
 
@@ -78,6 +84,8 @@ def restore(
         found = verify(source)
         click.echo(f"{source}: backup of {found.repository!r} at {found.at}, whole")
         return
+    if root is None:
+        raise click.UsageError("restore to which FOLDER?")
     folder = put_back(source, root, registry=registry, schema=schema, replace=replace)
     click.echo(f"{folder}: restored")
 
