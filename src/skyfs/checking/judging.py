@@ -16,9 +16,9 @@ from ..stores.many import read_many
 from .places import Places
 from .walking import StoredFile
 
-_SMALL_BYTES = 1 << 18
+_SMALL_BYTES = 4 << 20
 _AT_ONCE_BYTES, _PIECE_BYTES = 1 << 20, 8 << 20
-_SMALL_AT_ONCE = 64
+_SMALL_AT_ONCE, _TOGETHER_BYTES = 64, 16 << 20
 _CHUNK_BYTES, _CHUNK_FILES = 8 << 20, 64
 
 
@@ -170,7 +170,7 @@ def _chunks(files: Sequence[StoredFile], *, far: bool, read: bool) -> Iterator[l
     if not far or not read:
         yield from _heaps(files, _CHUNK_FILES, _CHUNK_BYTES if read else 0)
         return
-    yield from _heaps([file for file in files if file.size <= _SMALL_BYTES], _SMALL_AT_ONCE, 0)
+    yield from _heaps([file for file in files if file.size <= _SMALL_BYTES], _SMALL_AT_ONCE, _TOGETHER_BYTES)
     yield from ([file] for file in files if file.size > _SMALL_BYTES)
 
 

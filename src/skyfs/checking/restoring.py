@@ -96,7 +96,7 @@ class Restorer:
     @staticmethod
     def _same(registry: Registry, file: StoredFile) -> list[tuple[str, str]]:
         """Give (store, key) of the places of a dataset that have the same bytes."""
-        found = registry.lookup.by_id(registry.current(), [file.id]).get(file.id)
+        found = registry.lookup.by_id(registry.current(), [file.ref.id]).get(file.ref.id)
         places = () if found is None else found.locations
         return [(one.store, one.key) for one in places if whole(one) == (file.size, file.sha256)]
 

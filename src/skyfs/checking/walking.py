@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from ..errors import SkyfsError
-from ..model.dataset import Location, Resolved
+from ..model.dataset import DatasetRef, Location, Resolved
 from ..registry.audit import StoredRow
 from ..registry.registry import Registry
 from .options import Options, mark
@@ -28,10 +28,8 @@ class StoredFile:
         What it holds; without a digest it was taken in unread.
     owned
         Whether skyfs may move it.
-    id, number
+    ref, number
         A dataset in it, and that one's row.
-    named
-        The dataset, for people.
     """
 
     store: str
@@ -39,14 +37,15 @@ class StoredFile:
     size: int
     sha256: bytes | None
     owned: bool
-    id: UUID
+    ref: DatasetRef
     number: int
-    named: str
 
     @property
     def what(self) -> str:
         """Name it."""
-        return f"{self.key!r} in store {self.store!r} ({self.named})"
+        values = ", ".join(f"{name}={value}" for name, value in self.ref.data_id.levels)
+        named = f"{self.ref.type.name} [{values}] in {self.ref.run}"
+        return f"{self.key!r} in store {self.store!r} ({named})"
 
 
 @dataclass(slots=True)
@@ -81,7 +80,7 @@ class Walk:
     def fresh(self, file: StoredFile) -> bool:
         """Tell whether the registry still says the same of a file."""
         page = Page(0, 0)
-        self._fill(page, [StoredRow(file.number, file.id)])
+        self._fill(page, [StoredRow(file.number, file.ref.id)])
         return any(
             (one.store, one.key, one.size) == (file.store, file.key, file.size)
             and file.sha256 in (one.sha256, None)
@@ -116,10 +115,8 @@ class Walk:
 def files_of(number: int, resolved: Resolved) -> list[StoredFile]:
     """Give the files of a dataset."""
     ref = resolved.ref
-    values = ", ".join(f"{name}={value}" for name, value in ref.data_id.levels)
-    named = f"{ref.type.name} [{values}] in {ref.run}"
     return [
-        StoredFile(place.store, place.key, *whole(place), place.owned, ref.id, number, named)
+        StoredFile(place.store, place.key, *whole(place), place.owned, ref, number)
         for place in resolved.locations
     ]
 
