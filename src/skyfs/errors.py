@@ -225,7 +225,7 @@ class Transient(StoreError):
 
 
 class InDoubt(StoreError):
-    """The connection was lost while a change was committed: it is there as a whole, or not at all."""
+    """Connection or disk failed while a change was committed: it is there as a whole, or not at all."""
 
     code = "in-doubt"
 

@@ -204,7 +204,6 @@ def _race(worlds: Worlds, stores: str, database: str, step: int) -> Race:
     for number in [*range(1, last, step), last]:
         race.race(number)
     assert race.outcomes["stored"]
-    assert race.outcomes["refused"]
     return race
 
 
@@ -217,4 +216,5 @@ def test_two_writers_of_one_data_id(worlds: Worlds, database: str, step: int) ->
 @pytest.mark.parametrize(("stores", "database"), EVERYWHERE)
 def test_two_writers_of_one_data_id_at_every_call(worlds: Worlds, stores: str, database: str) -> None:
     race = _race(worlds, stores, database, 1)
+    assert race.outcomes["refused"]
     print(f"\ntwo writers, {stores}, {database}: {dict(race.outcomes)}")  # noqa: T201
