@@ -105,7 +105,13 @@ class Folders:
         self.unlink(key)
         return True
 
-    def unlink_marked(self, folder: str, marks: Mapping[str, Mark]) -> dict[str, OSError]:
+    def unlink_marked(self, key: str, mark: Mark) -> None:
+        """Remove a key if it is still the file that was marked: another may have been written since."""
+        folder, _, name = key.rpartition("/")
+        for error in self.unlink_all_marked(folder, {name: mark}).values():
+            raise error
+
+    def unlink_all_marked(self, folder: str, marks: Mapping[str, Mark]) -> dict[str, OSError]:
         """Remove names of a folder that are still the files that were marked; give what cannot be removed.
 
         Another file may have been written under a name since.

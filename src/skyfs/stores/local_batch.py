@@ -242,7 +242,7 @@ class LocalBatch(Batch):
             by_folder.setdefault(folder, {})[name] = mark
         for folder, marks in by_folder.items():
             try:
-                failed = self._folders.unlink_marked(folder, marks)
+                failed = self._folders.unlink_all_marked(folder, marks)
             except OSError as error:
                 failed = {next(iter(marks)): error}
             for name, reason in failed.items():

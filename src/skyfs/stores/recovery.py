@@ -97,10 +97,8 @@ class _Recovery:
                 drop_source(path, mark)
         for key, mark in intent.deletions:
             if key not in self.live and not self.committed(key):
-                folder, _, name = key.rpartition("/")
-                for error in self.folders.unlink_marked(folder, {name: mark}).values():
-                    raise error
-                self.touched.add(folder)
+                self.folders.unlink_marked(key, mark)
+                self.touched.add(folder_of(key))
         return len(intent.files) - len(kept)
 
     def _undo(self, staging: str, key: str) -> None:
