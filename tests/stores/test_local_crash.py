@@ -12,6 +12,7 @@ import pytest
 
 from skyfs.abc.store import Adoption, Batch
 from skyfs.errors import Exists, StoreError
+from skyfs.stores.intent import Intent, Mark, unfinished
 from skyfs.stores.local import LocalStore
 from skyfs.testing.store_suite import fill, held, put
 
@@ -377,6 +378,17 @@ def test_the_lock_dies_with_the_parent_though_a_child_lives_on(tmp_path: Path) -
     finally:
         for descriptor in (hold, let_go, ready, tell):
             os.close(descriptor)
+
+
+def test_a_line_that_goes_on_as_an_older_one_is_none() -> None:
+    mark = Mark(1, 2, 3)
+    older = Intent((("s/1", "a/old"),), (("a/old", "/home/old", mark),)).line(1)
+    newer = Intent((("s/2", "a/new"),), (("a/new", "/home/new", mark),)).line(2)
+    assert len(older) == len(newer)
+    assert [len(unfinished(line)) for line in (older, newer, newer + older)] == [1, 1, 2]
+    for cut in range(len(newer)):
+        mixed = newer[:cut] + older[cut:]
+        assert mixed in (older, newer) or unfinished(mixed) == []
 
 
 def written(journal: Path) -> bytes:

@@ -115,7 +115,13 @@ class Folders:
         self.unlink(key)
         return True
 
-    def unlink_marked(self, folder: str, marks: Mapping[str, Mark]) -> dict[str, OSError]:
+    def unlink_marked(self, key: str, mark: Mark) -> None:
+        """Remove a key if it is still the file that was marked: another may have been written since."""
+        folder, _, name = key.rpartition("/")
+        for error in self.unlink_all_marked(folder, {name: mark}).values():
+            raise error
+
+    def unlink_all_marked(self, folder: str, marks: Mapping[str, Mark]) -> dict[str, OSError]:
         """Remove names of a folder that are still the files that were marked; give what cannot be removed.
 
         Another file may have been written under a name since.
@@ -137,12 +143,6 @@ class Folders:
         finally:
             os.close(descriptor)
         return failed
-
-    def unlink_numbered(self, key: str, inode: int) -> None:
-        """Remove a key if it is still the file with that number, whatever of its bytes has come."""
-        found = self.lstat(key)
-        if found is not None and found.st_ino == inode:
-            self.unlink(key)
 
     def lstat(self, key: str) -> os.stat_result | None:
         """Give the state of a key inside the root, links not followed; None when nothing is there."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
+
+_CHECK = b',"crc":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ def unfinished(journal: bytes) -> list[Intent]:
     """
     open_intents: dict[int, Intent] = {}
     for line in journal.split(b"\n"):
+        text, _, check = line.rpartition(_CHECK)
         try:
+            if check != b"%d}" % zlib.crc32(text):
+                continue
             fields = json.loads(line)
             if "ended" in fields:
                 open_intents.pop(fields["ended"], None)
@@ -101,8 +107,10 @@ def touched_by(intents: Iterable[Intent]) -> set[str]:
 
 
 def _line(fields: Mapping[str, object]) -> bytes:
-    # Newlines on both sides: what a full disk or a power failure tore spoils neither neighbour.
-    return b"\n" + json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+    # Newlines on both sides: what a full disk or a power failure tore spoils neither neighbour. The journal
+    # is written over: without a checksum half a line could go on as the half of an older one.
+    text = json.dumps(fields, separators=(",", ":")).encode()[:-1]
+    return b"\n%b%b%d}\n" % (text, _CHECK, zlib.crc32(text))
 
 
 def _numbers(mark: Mark) -> tuple[int, int, int]:

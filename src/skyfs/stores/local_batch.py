@@ -183,7 +183,20 @@ class LocalBatch(Batch):
         )
         with failing("write the journal for", self._some_key(), self._name):
             self._number = self._journal.append(intent)
-            self._journal.sync()
+            self._sync_staged()
+
+    def _sync_staged(self) -> None:
+        """Make the journal and the bytes durable: both before anything gets its final name."""
+        if not self._folders.durable:
+            return
+        if not self._sync_each and sync_filesystem(self._folders.root or "/"):
+            return
+        for entry in self._entries.values():
+            if entry.raw is not None and entry.raw.kept:
+                entry.raw.sync()
+            elif entry.how is not Adoption.SYMLINK:
+                sync_path(self._folders.path(entry.staging))
+        self._journal.sync()
 
     def _marks(self) -> Iterator[tuple[str, Mark]]:
         for key, entry in self._entries.items():
@@ -198,22 +211,7 @@ class LocalBatch(Batch):
                 self._folders.within(folder, self._touched, partial(self._link_in, keys))
             self._touched.add(folder)
         with failing("sync after writing", self._some_key(), self._name):
-            self._sync_linked()
-
-    def _sync_linked(self) -> None:
-        """Make files and their names durable: after the links, so that one sync makes both so.
-
-        Until here a name without its bytes may be what a power failure leaves. The intent is durable, so
-        that recovery takes it away, and no row names it.
-        """
-        if self._folders.durable and not self._sync_each and sync_filesystem(self._folders.root or "/"):
-            return
-        for entry in self._entries.values() if self._folders.durable else ():
-            if entry.raw is not None and entry.raw.kept:
-                entry.raw.sync()
-            elif entry.how is not Adoption.SYMLINK:
-                sync_path(self._folders.path(entry.staging))
-        self._folders.sync(self._touched)
+            self._folders.sync(self._touched)
 
     def _link_in(self, keys: list[str], folder: int) -> None:
         """Link these keys, taking them off the list: the folder may vanish between two of them."""
@@ -259,7 +257,7 @@ class LocalBatch(Batch):
             by_folder.setdefault(folder, {})[name] = mark
         for folder, marks in by_folder.items():
             try:
-                failed = self._folders.unlink_marked(folder, marks)
+                failed = self._folders.unlink_all_marked(folder, marks)
             except OSError as error:
                 failed = {next(iter(marks)): error}
             for name, reason in failed.items():

@@ -120,18 +120,15 @@ class _Recovery:
                 drop_source(path, mark)
         for key, mark in intent.deletions:
             if key not in self.live and not self.committed(key):
-                folder, _, name = key.rpartition("/")
-                for error in self.folders.unlink_marked(folder, {name: mark}).values():
-                    raise error
-                self.touched.add(folder)
+                self.folders.unlink_marked(key, mark)
+                self.touched.add(folder_of(key))
         return len(intent.files) - len(kept)
 
     def _undo(self, staging: str, key: str, mark: Mark | None) -> None:
         if self.folders.unlink_same(key, staging):
             self.removed.append((staging, key))
         elif mark is not None and not os.path.lexists(self.folders.path(staging)):
-            # By its number: its bytes are synced after its name, so that size and time may be others.
-            self.folders.unlink_numbered(key, mark.inode)
+            self.folders.unlink_marked(key, mark)
         self.touched.add(folder_of(key))
 
     def _give_back(self) -> None:

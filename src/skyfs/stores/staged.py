@@ -117,7 +117,7 @@ class StagedFile(io.RawIOBase):
         return os.fstat(self._descriptor)
 
     def sync(self) -> None:
-        """Make a file that is kept durable, with the names that it has by now."""
+        """Make a file that is kept durable."""
         os.fsync(self._descriptor)
 
     def __del__(self) -> None:
