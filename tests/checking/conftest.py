@@ -101,7 +101,9 @@ class Place:
 
     def files(self) -> dict[str, bytes]:
         """Give all files of the stores."""
-        folders = [path for path in self.root.iterdir() if path.is_dir() and path.name != ".skyfs"]
+        folders = [
+            path for path in self.root.iterdir() if path.is_dir() and path.name not in (".skyfs", "manifests")
+        ]
         found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in found}
 

@@ -430,7 +430,7 @@ def test_stores_that_are_not_there(tmp_path: Path, s3: S3Server) -> None:
 def _put_and_die(root: Path) -> None:
     with skyfs.open(root, writable=True) as repo:
         datasets = type(repo.registry.datasets)
-        datasets.insert = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+        datasets.insert = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
         repo.put({"n": 1}, "metrics", run="u/r", **at(VISITS[0], 2))
 
 

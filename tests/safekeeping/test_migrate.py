@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -129,8 +130,9 @@ def test_one_of_this_schema_can_be_moved_to_another_database(
     root: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     before = answers(root)
-    migrate(root, tmp_path / "moved_here", copy=True, registry=postgres.url())
-    after = answers(tmp_path / "moved_here")
+    new = tmp_path / f"moved_{uuid4().hex}"
+    migrate(root, new, copy=True, registry=postgres.url())
+    after = answers(new)
     assert after["files"] == before["files"]
     assert after["queries"] == before["queries"]
 

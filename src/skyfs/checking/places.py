@@ -9,6 +9,7 @@ from pathlib import Path
 from ..abc.store import SetsAside, Store, Wraps
 from ..config import CONFIG_NAME, Config
 from ..ingesting import IN_PLACE
+from ..registry.changelog import FOLDER as LOGS
 from ..storage_config import is_server
 from ..stores.cache import CachedStore, DiskCache
 from ..stores.chain import ChainStore
@@ -83,7 +84,7 @@ class Places:
             other for other in self.folders.values() if other != folder and other.startswith(f"{folder}/")
         ]
         if root == folder or root.startswith(f"{folder}/"):
-            inner.append(f"{root}/{_PRIVATE}")
+            inner += [f"{root}/{_PRIVATE}", f"{root}/{LOGS}"]
             names = (
                 [CONFIG_NAME] if is_server(self._config.registry) else [CONFIG_NAME, self._config.registry]
             )
