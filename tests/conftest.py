@@ -115,3 +115,4 @@ def pytest_collection_finish() -> None:
     """Leave what is there before the first test out of garbage collections: tests collect all there is."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

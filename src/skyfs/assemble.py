@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -213,8 +215,15 @@ def _universe(universe: Mapping[str, object] | str | os.PathLike[str] | None) ->
 
 def default_universe() -> Mapping[str, object]:
     """Give what the YAML of the default universe holds."""
+    found: dict[str, object] = json.loads(_default_universe())
+    return found
+
+
+@cache
+def _default_universe() -> str:
+    # JSON is read fifty times as fast.
     text = resources.files("skyfs.model").joinpath("universe.yaml").read_text(encoding="utf-8")
-    return load_yaml(text, "the default universe")
+    return json.dumps(load_yaml(text, "the default universe"))
 
 
 def _lay_out(

@@ -82,7 +82,10 @@ def test_configurations(tmp_path: Path) -> None:
     texts = ((name, text) for name, text in configurations() if name not in fitting)
     assert harmless(_written(root / "skyfs.yaml", opened, texts)) > 500
     assert (root / "registry.sqlite3").read_bytes() == before
-    assert {path.name for path in tmp_path.rglob("*")} == {"sky", "data", "registry.sqlite3", "skyfs.yaml"}
+    made = {
+        str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.parent.name != "manifests"
+    }
+    assert made == {"sky", "sky/data", "sky/manifests", "sky/registry.sqlite3", "sky/skyfs.yaml"}
 
 
 @pytest.mark.parametrize(

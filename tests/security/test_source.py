@@ -50,6 +50,11 @@ REVIEWED = {
     "f'CREATE SCHEMA {schema}'": "Address.parse takes [a-z_][a-z0-9_]* alone",
     "f'DROP SCHEMA {schema} CASCADE'": "the same",
     "f'SELECT {calls}'": "numbers of locks",
+    "f'DELETE FROM {table}'": "names of our own",
+    "f'PRAGMA busy_timeout={BUSY_TIMEOUT_MS}'": "a number",
+    "f'PRAGMA integrity_check({_MOST_DAMAGES})'": "a number",
+    "f'ALTER SCHEMA {own} RENAME TO {aside.address.schema}'": "Address.parse, with a mark of our own",
+    "f'ALTER SCHEMA {new.address.schema} RENAME TO {own}'": "the same",
     "f\"INSERT INTO spool VALUES ({', '.join('?' * width)})\"": "a number of columns",
     "f\"CREATE TABLE spool ({', '.join((f'c{n}' for n in range(width)))})\"": "a number of columns",
 }

@@ -110,11 +110,17 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
+@pytest.fixture(params=[3, pytest.param(1, marks=pytest.mark.long)], ids=["some", "every"])
+def stride(request: pytest.FixtureRequest) -> int:
+    """Give how many steps to go on after each death."""
+    return int(request.param)
+
+
 @pytest.mark.parametrize(
     ("scenario", "durability"),
     [*((scenario, "process") for scenario in SCENARIOS), (creating, "power")],
 )
-def test_death_at_every_step(tmp_path: Path, scenario: Scenario, durability: str) -> None:
+def test_death_at_every_step(tmp_path: Path, scenario: Scenario, durability: str, stride: int) -> None:
     whole = World(tmp_path / "whole", durability)
     before = whole.state()
     whole.write(scenario)
@@ -122,7 +128,7 @@ def test_death_at_every_step(tmp_path: Path, scenario: Scenario, durability: str
     assert before != after
 
     outcomes = set()
-    for step in range(1, 1000):
+    for step in range(1, 1000, stride):
         world = World(tmp_path / str(step), durability)
 
         def work(world: World = world, step: int = step) -> None:
@@ -142,17 +148,18 @@ def test_death_at_every_step(tmp_path: Path, scenario: Scenario, durability: str
         pytest.fail("the writer never came to its end")
     assert world.state() == after
     written = sum(content is not None for path, content in after.items() if path not in before)
-    assert outcomes == {(False, 0), (False, written), (True, 0)}
+    possible = {(False, 0), (False, written), (True, 0)}
+    assert outcomes == possible if stride == 1 else outcomes <= possible
 
 
 @pytest.mark.parametrize("scenario", [replacing, adopting(Adoption.MOVE), adopting(Adoption.LINK)])
-def test_death_at_every_step_of_the_recovery(tmp_path: Path, scenario: Scenario) -> None:
+def test_death_at_every_step_of_the_recovery(tmp_path: Path, scenario: Scenario, stride: int) -> None:
     for committed in (False, True):
         whole = World(tmp_path / f"whole-{committed}")
         before = whole.state()
         whole.write(scenario)
         expected = whole.state() if committed else before
-        for step in range(1, 1000):
+        for step in range(1, 1000, stride):
             world = World(tmp_path / f"{committed}-{step}")
             _die_before_settle(world, scenario)
 
@@ -179,8 +186,8 @@ def _die_before_settle(world: World, scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_death_at_every_step_of_an_undo(tmp_path: Path, scenario: Scenario) -> None:
-    for step in range(1, 1000):
+def test_death_at_every_step_of_an_undo(tmp_path: Path, scenario: Scenario, stride: int) -> None:
+    for step in range(1, 1000, stride):
         world = World(tmp_path / str(step))
         before = world.state()
 
@@ -383,8 +390,9 @@ def test_the_lock_dies_with_the_parent_though_a_child_lives_on(tmp_path: Path) -
 def test_a_line_that_goes_on_as_an_older_one_is_none() -> None:
     mark = Mark(1, 2, 3)
     older = Intent((("s/1", "a/old"),), (("a/old", "/home/old", mark),)).line(1)
-    newer = Intent((("s/2", "a/new"),), (("a/new", "/home/new", mark),)).line(2)
-    assert len(older) == len(newer)
+    files = (("s/2", "a/new"),)
+    others = (Intent(files, (("a/new", f"/home/ne{end}", mark),)).line(2) for end in ("w", "", "xt", "wer"))
+    newer = next(line for line in others if len(line) == len(older))  # checksums have 9 or 10 digits
     assert [len(unfinished(line)) for line in (older, newer, newer + older)] == [1, 1, 2]
     for cut in range(len(newer)):
         mixed = newer[:cut] + older[cut:]

@@ -222,9 +222,13 @@ def replacing(batch: Batch) -> None:
 @pytest.mark.parametrize(
     ("scenario", "after", "stride"),
     [
-        (creating, {"old": b"old", "new/a": b"a", "new/b": b"b"}, 1),
-        (huge, {"old": b"old", "new/huge": HUGE}, 3),
-        (replacing, {"new/a": b"a"}, 1),
+        pytest.param(scenario, after, stride, marks=marks)
+        for scenario, after, some in (
+            (creating, {"old": b"old", "new/a": b"a", "new/b": b"b"}, 3),
+            (huge, {"old": b"old", "new/huge": HUGE}, 6),
+            (replacing, {"new/a": b"a"}, 2),
+        )
+        for stride, marks in ((some, ()), (1, pytest.mark.long))
     ],
 )
 def test_death_at_every_request(

@@ -159,8 +159,7 @@ class State:
 
     def findings(self) -> Iterator[Finding]:
         """Give the findings in the order in which they came."""
-        columns = "code, what, found, todo, repaired"
-        for row in self._rows.execute(f"SELECT {columns} FROM finding ORDER BY id"):  # noqa: S608
+        for row in self._rows.execute("SELECT code, what, found, todo, repaired FROM finding ORDER BY id"):
             code, what, found, todo, repaired = row
             yield Finding(code, what, found, todo, bool(repaired))
 

@@ -370,6 +370,14 @@ class Database(ABC):
                 self._fail("write to", error)
         return touched
 
+    def run_all(self, statements: Sequence[str]) -> None:
+        """Run statements without parameters, inside of a transaction."""
+        for statement in statements:
+            try:
+                self._writer().command(statement)
+            except self.foreign as error:
+                self._fail("write to", error)
+
     def define(self, tables: Sequence[sa.Table]) -> None:
         """Create tables, with their indexes, inside of a transaction; those that exist are left."""
         for table in tables:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ..errors import BadDefinition, StoreError, VersionError
 from ..model.dimensions import Universe
@@ -32,7 +34,7 @@ from .records import Records
 from .schema import SCHEMA_VERSION, Schema
 from .sides import Sides
 from .sqlite import SqliteFile, in_memory
-from .statement import Statement
+from .statement import Language, Statement
 from .symbols import Symbols
 from .upgrading import check_version
 
@@ -135,7 +137,7 @@ class Registry:
     def in_memory(cls, universe: Universe) -> Registry:
         """Create an empty registry that lives in the memory of this process until it is closed."""
         database = in_memory()
-        _lay_out(database, universe, "{}")
+        _lay_out(database, universe, "")
         return cls(database, universe)
 
     @classmethod
@@ -214,14 +216,29 @@ class Registry:
 
 def _lay_out(database: Database, universe: Universe, text: str) -> None:
     """Make all tables that a registry has from its first day."""
+    meta = {"schema": str(SCHEMA_VERSION), "catalogue": "1", "universe": text}
+    with database.transaction():
+        database.run_all(
+            _known(text, database.language) if text else _definitions(universe, database.language)
+        )
+        database.write_many(Statement.insert(Schema(universe)["meta"]), list(meta.items()))
+
+
+@lru_cache(maxsize=16)
+def _known(text: str, language: Language) -> tuple[str, ...]:
+    """Give the statements that make the tables: most repositories of a process have the same."""
+    return _definitions(Universe.from_mapping(json.loads(text)), language)
+
+
+def _definitions(universe: Universe, language: Language) -> tuple[str, ...]:
     schema = Schema(universe)
     elements = [element for element in universe.elements.values() if element.has_records]
     tables = [*schema.metadata.sorted_tables, *(schema.records(element) for element in elements)]
     tables += [schema.overlaps(element) for element in elements if element.spatial]
-    meta = {"schema": str(SCHEMA_VERSION), "catalogue": "1", "universe": text}
-    with database.transaction():
-        database.define(tables)
-        database.write_many(Statement.insert(schema["meta"]), list(meta.items()))
+    made: list[sa.schema.ExecutableDDLElement] = []
+    for table in tables:
+        made += [CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=lambda one: str(one.name)))]
+    return tuple(str(one.compile(dialect=language.dialect)) for one in made)
 
 
 def _place(place: Path | Place) -> Place:

@@ -19,7 +19,7 @@ from ..registry.registry import Registry
 
 def stamp() -> str:
     """Give a mark for names: this second, UTC."""
-    return datetime.now(UTC).strftime("%Y%m%dt%H%M%Sz")
+    return datetime.now(UTC).strftime("%Y%m%dt%H%M%S%fz")
 
 
 @contextmanager

@@ -20,8 +20,9 @@ class Spool:
     def __init__(self) -> None:
         # An empty name: a file that the system deletes.
         self._database = sqlite3.connect("")
-        columns = "type, run, keys, store, key, extension, component, id, size, mtime_ns, owned"
-        self._database.execute(f"CREATE TABLE file ({columns})")
+        self._database.execute(
+            "CREATE TABLE file (type, run, keys, store, key, extension, component, id, size, mtime_ns, owned)"
+        )
 
     def add(self, spelled: Spelled, store: str, key: str, stat: Stat, *, owned: bool) -> None:
         """Take a file in."""
