@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 from ...errors import StoreError
 from ..operations import Operations
@@ -83,6 +84,21 @@ def serve(operations: Operations, serving: Serving, mounted: Mounted, abilities:
     Session(operations, serving, mounted, abilities).run()
 
 
+class _End:
+    """What a signal may set in the thread that waits for it: an Event would need a lock that it may hold."""
+
+    def __init__(self) -> None:
+        self._told: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Let `wait` come back."""
+        self._told.put(None)
+
+    def wait(self) -> None:
+        """Wait for the first `set`."""
+        self._told.get()
+
+
 class Session:
     """Serves one mount.
 
@@ -99,7 +115,7 @@ class Session:
         self._serving = serving
         self._mounted = mounted
         self._abilities = abilities
-        self._ended = threading.Event()
+        self._ended = _End()
         self.requests: Requests | None = None
 
     def run(self) -> None:
@@ -183,7 +199,7 @@ def _text(reason: str, *, epochs: bool) -> str:
 
 
 @contextmanager
-def _signals(ended: threading.Event) -> Iterator[None]:
+def _signals(ended: _End) -> Iterator[None]:
     """End on SIGTERM and SIGINT, where this is the thread that gets them."""
     if threading.current_thread() is not threading.main_thread():
         yield
