@@ -18,6 +18,8 @@ PEER_STAMP := $(PEER)/.installed
 # Tests, tools and the demo find this checkout's skyfs, whatever the user's own PATH says.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHON
+# Many tests start programs of ours: they must not compile all of it each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the commands

@@ -74,11 +74,7 @@ def subset(  # noqa: PLR0913 - what to choose, and where to
         environment=environment,
     )
     try:
-        if view:
-            _refer(new, repository, chosen)
-        else:
-            lines = repository.described(chosen, keys=True)
-            new.intake().bring(lines, FromStores(repository.stores), done)
+        _fill(new, repository, chosen, done, view=view)
     except BaseException:
         new.close()
         destroy(new.root, environment=environment)
@@ -86,9 +82,12 @@ def subset(  # noqa: PLR0913 - what to choose, and where to
     return new
 
 
-def _refer(new: Repository, repository: Repository, chosen: Selection) -> None:
-    names = {store.name: _named(repository, store.name) for store in repository.config.stores}
+def _fill(new: Repository, repository: Repository, chosen: Selection, done: Done, *, view: bool) -> None:
     lines = repository.described(chosen, keys=True)
+    if not view:
+        new.intake().bring(lines, FromStores(repository.stores), done)
+        return
+    names = {store.name: _named(repository, store.name) for store in repository.config.stores}
     new.intake().refer(lines, {**names, IN_PLACE: IN_PLACE})
     referring.write_down(new.root, repository.root)
 

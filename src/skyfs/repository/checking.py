@@ -9,7 +9,7 @@ from ..errors import BadArgument, ReadOnly
 from .base import Base
 
 if TYPE_CHECKING:
-    from ..checking import Report, Sample
+    from ..checking import Options, Report, Sample
     from ..checking.checker import Watch
 
 
@@ -67,10 +67,7 @@ class Checking(Base):
         StoreError
             When another check has the state, or the state cannot be written.
         """
-        from ..checking import Checker, Options, Sample, Subject
-        from ..checking.checker import FOLDER
-        from ..checking.restoring import Origin
-        from ..checking.state import State
+        from ..checking import Options, Sample
 
         if repair and not self.writable:
             raise ReadOnly(f"repair {self.name!r}", "it is open for reading", "open it writable")
@@ -78,12 +75,20 @@ class Checking(Base):
             raise BadArgument(f"check {self.name!r}", "a transaction is open", "end it first")
         drawn = Sample.parse(sample) if isinstance(sample, str) else sample
         options = Options(digests, drawn, seed, repair, workers)
+        return self._checked(options, source, watch or _unwatched, resume=resume)
+
+    def _checked(self, options: Options, source: Checking | None, watch: Watch, *, resume: bool) -> Report:
+        from ..checking import Checker, Subject
+        from ..checking.checker import FOLDER
+        from ..checking.restoring import Origin
+        from ..checking.state import State
+
         origin = None if source is None else Origin(source.name, source.registry, source.stores)
         subject = Subject(self.root, self.config, self.registry, self.stores, self.recover, self.recovered)
         path = self.root / FOLDER / "state.sqlite3" if resume else None
         try:
             with State(path) as state:
-                return Checker(subject, options, state, origin, watch or _unwatched).run(resume=resume)
+                return Checker(subject, options, state, origin, watch).run(resume=resume)
         finally:
             with suppress(OSError):  # they are not there, or hold more
                 (self.root / FOLDER).rmdir()
