@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import subprocess
 import sys
@@ -319,3 +321,30 @@ def test_a_registry_without_log_makes_none(sky: Sky, tmp_path: Path) -> None:
     sky.put("calexp", visit=1, detector=20)
     assert not (tmp_path / FOLDER).exists()
     assert issubclass(type(sky.registry._database), Database)  # noqa: SLF001
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_waits_while_its_parent_has_the_log_locked(tmp_path: Path) -> None:
+    log = Logs(tmp_path, "sky").open(universe(), "process")
+    log.append(io.BytesIO(b"{}\n"), 3, 1)
+    links = {int(name): os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")}
+    (descriptor,) = (number for number, path in links.items() if path == str(log.path))
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    pid = os.fork()
+    if pid == 0:
+        log.undo("0" * 32)
+        os._exit(0)
+    ended = (0, 0)
+    while ended == (0, 0) and not _is_waited_for(log.path):
+        ended = os.waitpid(pid, os.WNOHANG)
+    assert ended == (0, 0), "it has written into what the parent writes"
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    assert os.waitpid(pid, 0) == (pid, 0)
+    assert b'{"undone":"' + b"0" * 32 in log.path.read_bytes()
+    log.sync()
+
+
+def _is_waited_for(path: Path) -> bool:
+    inode = f":{path.stat().st_ino} "
+    locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    return any("->" in line and "FLOCK" in line and inode in line for line in locks)

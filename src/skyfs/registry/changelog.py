@@ -137,13 +137,15 @@ class ChangeLog:
         self._synced_s = time.monotonic()
 
     def _renew(self) -> None:
-        """Be another writer in the child of a fork."""
+        """Be another writer in the child of a fork: locks of the parent's descriptor would be its own too."""
         if self._pid != os.getpid():
+            self._close()
             self._pid, self._writer, self._owed = os.getpid(), new_ids(1)[0].hex(), False
 
     @contextmanager
     def _current(self, *, whole: bool = False) -> Iterator[int]:
         """Give the file of this moment: a backup may have begun another one."""
+        self._renew()
         try:
             yield self._same() or self._another(whole=whole)
         except OSError as error:
