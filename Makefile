@@ -75,9 +75,11 @@ imports:
 docs:
 	@python -m pytest -q tests/test_docs.py
 
-.PHONY: bench
-bench: setup peer ## the benchmarks, both sides measured in one run
-	@shopt -s nullglob; for file in benchmarks/*.py; do echo "== $$file"; python "$$file"; done
+.PHONY: bench bench-page
+bench: setup peer ## the benchmarks, and docs/performance.md of them; ONLY=writes, QUICK=1, HUGE=1
+	@python benchmarks/run.py $(ONLY) $(if $(QUICK),--quick) $(if $(HUGE),--huge)
+bench-page: $(STAMP) ## write docs/performance.md again, of stored results
+	@python benchmarks/page.py
 
 .PHONY: audit
 audit: $(STAMP) ## ask whether advisories are known for the versions in constraints.txt

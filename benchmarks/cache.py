@@ -6,14 +6,16 @@ Both sides are measured in one run, in turns: a small file is read through `Cach
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
-import platform
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from reporting.program import Program
+from reporting.table import Ratio, Row, Table, Target
 
 import skyfs
 from skyfs.abc.store import Expected, Store
@@ -23,12 +25,12 @@ from skyfs.stores.local import LocalStore
 from skyfs.stores.memory import MemoryStore
 from skyfs.testing.store_suite import put
 
-ROUNDS, CALLS = 15, 200
+CALLS = 200
 TARGET = 1.2
 _SIZE = 10_000
 
 
-def measure(folder: Path) -> dict[str, float]:
+def hits(folder: Path, rounds: int) -> dict[str, float]:
     """Give microseconds of a hit and of its floor, with and without a look-up."""
     data = os.urandom(_SIZE)
     expected = Expected(_SIZE, hashlib.sha256(data).digest())
@@ -48,14 +50,14 @@ def measure(folder: Path) -> dict[str, float]:
             "local file": lambda: _read(local, expected, data),
             "look-up": look_up,
         }
-        return _in_turns(sides)
+        return _in_turns(sides, rounds)
 
 
-def _in_turns(sides: dict[str, Callable[[], None]]) -> dict[str, float]:
+def _in_turns(sides: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
     for act in sides.values():
         act()
     found: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, act in sides.items():
             begin = time.perf_counter()
             for _ in range(CALLS):
@@ -90,21 +92,35 @@ def fill(folder: Path, count: int, size: int) -> float:
     return time.perf_counter() - begin
 
 
-def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="skyfs-bench-") as name:
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
+    with tempfile.TemporaryDirectory(prefix="skyfs-bench-", dir=options.folder) as name:
         folder = Path(name)
-        found = measure(folder)
-        hit, floor = found["hit"] + found["look-up"], found["local file"] + found["look-up"]
-        machine = f"{platform.python_version()}, {os.cpu_count()} cores, Linux {platform.release()}"
-        print(f"{machine}; the best of {ROUNDS}")
-        print(f"{'what':40} {'µs':>8}")
-        for what, time_us in found.items():
-            print(f"{what:40} {time_us:8.1f}")
-        print(f"hit ÷ local file, both with the look-up: {hit / floor:.2f} (target {TARGET})")
-        print(f"1000 files of 10 kB kept in {fill(folder / 'many', 1000, _SIZE):.2f} s")
-        print(f"one file of 256 MiB kept in {fill(folder / 'large', 1, 256 << 20):.2f} s")
-    return 0 if hit / floor <= TARGET else 1
+        found = hits(folder, options.rounds)
+        yield _hit_table(found)
+        many = fill(folder / "many", options.files, _SIZE)
+        large = fill(folder / "large", 1, options.large_mib << 20)
+    kept = (
+        Row("1000 files of 10 kB, fetched from memory and kept", "s", {"skyfs": many}),
+        Row("one file of 256 MiB, the same", "s", {"skyfs": large}),
+    )
+    yield Table("fill", ("skyfs",), kept)
+
+
+def _hit_table(found: dict[str, float]) -> Table:
+    hit, floor, look_up = found["hit"], found["local file"], found["look-up"]
+    both = {"hit": hit + look_up, "local file": floor + look_up}
+    rows = (
+        Row("a file of 10 kB", "µs", {"hit": hit, "local file": floor}),
+        Row("the same, and one look-up in the registry", "µs", both, (Target("ratio", TARGET),)),
+        Row("the look-up alone", "µs", {"hit": look_up}),
+    )
+    return Table("hit", ("hit", "local file"), rows, (Ratio("ratio", "hit", ("local file",)),))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program = Program(__doc__, quick={"rounds": 1, "files": 50, "large_mib": 2})
+    program.option("--rounds", type=int, default=15, help="the best of so many")
+    program.option("--files", type=int, default=1000, help="small files to be kept")
+    program.option("--large-mib", type=int, default=256, help="the large file to be kept")
+    program.run(measure)

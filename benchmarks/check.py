@@ -11,17 +11,19 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import platform
 import resource
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from reporting.program import Program
+from reporting.table import Ratio, Row, Table, Target
 
 import skyfs
 from skyfs.ingesting import IngestFile
@@ -30,6 +32,8 @@ from skyfs.testing.servers import S3Server, s3_server
 
 MIB = 1 << 20
 TARGET = 0.8
+CHECK, BARE, DIGESTED = "check", "bare reads", "reads with sha256"
+RATIOS = (Ratio("share of bare", CHECK, (BARE,)), Ratio("share of those with sha256", CHECK, (DIGESTED,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +46,25 @@ class Figure:
     digested: float
     size: int
 
+    def row(self) -> Row:
+        """Give it as megabytes in a second."""
+        seconds = {CHECK: self.ours, BARE: self.floor, DIGESTED: self.digested}
+        found = {side: self.size / one / 1e6 for side, one in seconds.items()}
+        return Row(self.what, "MB/s", found, (Target("share of bare", at_least=TARGET),))
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", type=int, default=32, help="files of 64 MiB")
-    parser.add_argument("--small", type=int, default=20_000, help="files of 20 kB")
-    parser.add_argument("--far", type=int, default=200, help="objects of 1 MiB")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
+
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
     figures = []
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    near_dir = options.folder or Path.cwd()
+    with tempfile.TemporaryDirectory(dir=near_dir) as folder:
         figures.append(near(Path(folder) / "large", options.large, 64 * MIB, options.rounds))
         figures.append(near(Path(folder) / "small", options.small, 20_000, options.rounds))
     with tempfile.TemporaryDirectory() as folder, s3_server() as server:
         figures.append(far(Path(folder) / "far", server, options.far, options.rounds))
-    report(figures)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        rows(Path(folder) / "rows", options.rows)
+    yield Table("bytes", (CHECK, BARE, DIGESTED), tuple(one.row() for one in figures), RATIOS)
+    with tempfile.TemporaryDirectory(dir=near_dir) as folder:
+        yield rows(Path(folder) / "rows", options.rows)
 
 
 def fill(repo: Repository, count: int, size: int) -> None:
@@ -102,7 +106,8 @@ def near(root: Path, count: int, size: int, rounds: int) -> Figure:
                 assert len(set(pool.map(digest, paths))) == count
 
         ours_s, floor_s, digested_s = in_turns((ours, floor, digested), rounds, lambda: drop(paths))
-        return Figure(f"{count} files of {size} bytes", ours_s, floor_s, digested_s, count * size)
+        what = f"{size // MIB} MiB" if size >= MIB else f"{size // 1000} kB"
+        return Figure(f"{count} files of {what}", ours_s, floor_s, digested_s, count * size)
 
 
 def digest(path: Path) -> bytes:
@@ -178,7 +183,7 @@ def in_turns(sides: Sequence[Callable[[], None]], rounds: int, before: Callable[
     return list(map(statistics.median, times))
 
 
-def rows(root: Path, count: int) -> None:
+def rows(root: Path, count: int) -> Table:
     """Check a registry of many rows."""
     detectors, visits = 100, -(-count // 100)
     with skyfs.create(root, options={"durability": "process"}) as repo:
@@ -203,24 +208,21 @@ def rows(root: Path, count: int) -> None:
         assert repo.check().clean
         taken = time.perf_counter() - begin
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"\nThe rules over {visits * detectors} declared datasets: {taken:.1f} s,", end=" ")
-    print(f"{taken / (visits * detectors) * 1e6:.1f} us each; memory grew by {grown:.0f} MiB.")
-
-
-def report(figures: Sequence[Figure]) -> None:
-    """Print a table."""
-    print(
-        "| what | check, MB/s | bare reads, MB/s | with digests, MB/s | share of bare | target | of digests |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for one in figures:
-        rates = [f"{one.size / seconds / 1e6:.0f}" for seconds in (one.ours, one.floor, one.digested)]
-        shares = f"{one.floor / one.ours:.2f} | {TARGET} | {one.digested / one.ours:.2f}"
-        print(f"| {one.what} | {' | '.join(rates)} | {shares} |")
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"\n{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()};")
-    print(f"load average {load} at the end; medians.")
+    figures = {
+        ("the rules", "s"): taken,
+        ("for each dataset", "µs"): taken / (visits * detectors) * 1e6,
+        ("memory grows by", "MiB"): grown,
+    }
+    found = tuple(Row(what, unit, {CHECK: figure}) for (what, unit), figure in figures.items())
+    return Table("rules", (CHECK,), found)
 
 
 if __name__ == "__main__":
-    main()
+    few = {"large": 1, "small": 50, "far": 3, "rows": 1000, "rounds": 1}
+    program = Program(__doc__, quick=few)
+    program.option("--large", type=int, default=32, help="files of 64 MiB")
+    program.option("--small", type=int, default=20_000, help="files of 20 kB")
+    program.option("--far", type=int, default=200, help="objects of 1 MiB")
+    program.option("--rows", type=int, default=1_000_000)
+    program.option("--rounds", type=int, default=5)
+    program.run(measure)

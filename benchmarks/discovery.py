@@ -1,7 +1,5 @@
 """Questions to a registry: skyfs beside lsst-daf-butler, at 10^5 and 10^6 registered datasets.
 
-``python benchmarks/discovery.py [--peer PYTHON] [--sizes 100000 1000000] [--huge] [--json FILE]``
-
 Each side is a process of its own (`sides/`) with the same records, datasets and questions. The sides take
 turns at every question, so that both see the same load, and must give the same answers. ``--huge`` measures
 skyfs alone at 10^7, for the growth.
@@ -10,25 +8,26 @@ skyfs alone at 10^7, for the growth.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "sides"))
 
 import content  # noqa: E402 - found by the line above
+from process import Process  # noqa: E402 - the same
+from reporting.program import Program  # noqa: E402 - the same
+from reporting.table import Ratio, Row, Table, Target, power_of_ten, shortly  # noqa: E402 - the same
 
 HUGE = 10**7
+OURS, PEER, TIMES = "skyfs", "peer", "times"
+MEMORY, PEER_MEMORY = "memory, MB", "peer's memory, MB"
 # Visits inserted or declared in one call.
 CHUNK = 100
 # More regions of detectors than of these visits take the peer too long to insert.
@@ -73,50 +72,6 @@ QUESTIONS = [
     Question("calibration by time", "calibration_at", 20, 5, 20),
     Question("calibration by exposure", "calibration_of", 20, 5, 20),
 ]
-
-
-class Process:
-    """One side, in a process of its own."""
-
-    def __init__(self, python: str, side: str, folder: Path, *options: str) -> None:
-        source = str(HERE.parent / "src")
-        self._given = (python, side, folder, *options)
-        self._process = subprocess.Popen(
-            [python, str(HERE / "sides" / "worker.py"), side, str(folder), *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"}
-            | ({"PYTHONPATH": source} if side.endswith("ours") else {}),
-        )
-
-    def again(self) -> Process:
-        """Start another process of the same side, in the same folder."""
-        return Process(*self._given)
-
-    def ask(self, do: str, calls: Sequence[Sequence[object]]) -> Any:  # noqa: ANN401 - JSON
-        """Call a method of the side some times; give the answers, and the seconds that each took."""
-        self.tell(do, calls)
-        return self.answer(do)
-
-    def tell(self, do: str, calls: Sequence[Sequence[object]]) -> None:
-        """Begin what `ask` does."""
-        assert self._process.stdin is not None
-        print(json.dumps({"do": do, "with": calls}), file=self._process.stdin, flush=True)
-
-    def answer(self, do: str) -> Any:  # noqa: ANN401 - JSON
-        """Wait for what `tell` began."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{do}: the process ended with status {self._process.wait()}")
-        return json.loads(line)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._process.communicate()
 
 
 class Contest:
@@ -202,7 +157,8 @@ class Contest:
         peer = theirs[0] if theirs else None
         mine, *others = growth or (None,)
         figure = Figure(self._size, what, ours, peer, target, mine, others[0] if others else None)
-        print(f"{figure.size:.0e} {row(figure)}", file=sys.stderr)
+        beside = "" if peer is None else f", the peer {shortly(peer)}"
+        print(f"{figure.size:.0e} {what}: {shortly(ours)} ms{beside}", file=sys.stderr)
         return figure
 
 
@@ -211,27 +167,36 @@ def _chunks(count: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + CHUNK, count)
 
 
-def row(one: Figure) -> str:
-    """Give a figure as a row of a Markdown table."""
-    peer = "" if one.peer_ms is None else f"{one.peer_ms:.3g}"
-    ratio = "" if one.peer_ms is None else f"{one.peer_ms / one.skyfs_ms:.1f}"
-    target = "" if one.target is None or one.peer_ms is None else f"{one.target:g}"
-    growth = "" if one.growth_mb is None else f"{one.growth_mb:.0f}"
-    growth += "" if one.peer_growth_mb is None else f" / {one.peer_growth_mb:.0f}"
-    return f"| {one.what} | {one.skyfs_ms:.3g} | {peer} | {ratio} | {target} | {growth} |"
+def table(figures: Sequence[Figure], size: int) -> Table:
+    """Give the figures of one size."""
+    rows = [row(one) for one in figures if one.size == size]
+    ratios, also = (Ratio(TIMES, PEER, (OURS,)),), (MEMORY, PEER_MEMORY)
+    return Table(power_of_ten(size), (OURS, PEER), tuple(rows), ratios, also=also)
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Give the figures as Markdown tables, one for each size."""
-    lines: list[str] = []
-    for size in sorted({one.size for one in figures}):
-        lines += ["", f"### {size:.0e} datasets", ""]
-        lines += ["| | skyfs, ms | peer, ms | times | target | memory, MB |", "|---|---|---|---|---|---|"]
-        lines += [row(one) for one in figures if one.size == size]
-    return "\n".join(lines)
+def row(one: Figure) -> Row:
+    """Give a figure as a row; the peer's, if it was there."""
+    found = {OURS: one.skyfs_ms, PEER: one.peer_ms}
+    if one.growth_mb is not None:
+        found |= {MEMORY: one.growth_mb, PEER_MEMORY: one.peer_growth_mb}
+    targets = () if one.target is None else (Target(TIMES, at_least=one.target),)
+    return Row(one.what, "" if "µs" in one.what else "ms", found, targets)
 
 
-def measure(size: int, peer: str | None, folder: Path) -> list[Figure]:
+def growth(figures: Sequence[Figure], size: int) -> Table:
+    """Give the figures of skyfs alone, and how they grew from the size before."""
+    before = max((one.size for one in figures if one.size < size), default=None)
+    less = {one.what: one.skyfs_ms for one in figures if one.size == before}
+    side = f"skyfs at {power_of_ten(before)}" if before else "skyfs at less"
+    rows = [
+        Row(one.what, "" if "µs" in one.what else "ms", {OURS: one.skyfs_ms, side: less.get(one.what)})
+        for one in figures
+        if one.size == size
+    ]
+    return Table(power_of_ten(size), (OURS, side), tuple(rows), (Ratio("growth", OURS, (side,)),))
+
+
+def at_size(size: int, peer: str | None, folder: Path) -> list[Figure]:
     """Measure at one size."""
     with Process(sys.executable, "ours", folder) as ours:
         if peer is None:
@@ -240,30 +205,17 @@ def measure(size: int, peer: str | None, folder: Path) -> list[Figure]:
             return list(Contest([ours, theirs], size, folder).figures())
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[100_000, 1_000_000])
-    parser.add_argument("--peer", help="Python that has lsst-daf-butler; default: that of .venv-peer")
-    parser.add_argument("--huge", action="store_true", help="skyfs alone at 10^7 too: ten minutes, 2 GB")
-    parser.add_argument("--folder", help="where the repositories are made; they are deleted afterwards")
-    parser.add_argument("--json", help="write the figures to this file")
-    options = parser.parse_args()
-    own = HERE.parent / ".venv-peer" / "bin" / "python"
-    peer = options.peer or (str(own) if own.exists() else None)
-    if peer is None:
-        print("No peer: skyfs alone. `make peer` installs it, --peer names its Python.", file=sys.stderr)
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
     figures: list[Figure] = []
-    for size in [*options.sizes, *([HUGE] if options.huge else [])]:
+    for size in [*sorted(options.sizes), *([HUGE] if options.huge else [])]:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            figures += measure(size, None if size == HUGE else peer, Path(folder))
-    if options.json:
-        Path(options.json).write_text(json.dumps([asdict(one) for one in figures], indent=1))
-    print(table(figures))
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"\n{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()};")
-    print(f"load average {load} at the end; medians. Memory: what iterating adds to the resident peak.")
+            figures += at_size(size, None if size == HUGE else options.peer, Path(folder))
+        yield growth(figures, size) if size == HUGE else table(figures, size)
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"sizes": [20_000]}, peer=True)
+    program.option("--sizes", type=int, nargs="*", default=[100_000, 1_000_000])
+    program.option("--huge", action="store_true", help="skyfs alone at 10⁷ too: ten minutes, 2 GB")
+    program.run(measure)

@@ -1,19 +1,17 @@
 """Many small files of a repository on S3 through its filesystem, beside s3fs given the keys.
 
-``python benchmarks/doors.py [ROUNDS]``
-
 nginx answers S3's GET. Both sides take turns. skyfs looks the paths up, and checks every digest; the disk
 cache is off, or on and cold.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,23 +19,31 @@ from typing import Any
 import s3fs
 import yaml
 from fsspec import AbstractFileSystem
+from reporting.program import Program
+from reporting.table import Ratio, Row, Table, Target
 
 import skyfs
 from skyfs.ingesting import IngestFile
 from skyfs.testing.servers import http_server
 
-FILES, FILE_BYTES = 1000, 20_000
-PATHS = [f"/r/blob/instrument=C/detector={number}" for number in range(FILES)]
+FILE_BYTES = 20_000
+OURS, THEIRS, CACHED = "skyfs", "s3fs given the keys", "skyfs, cold disk cache"
+TARGET = 1.15
 
 
-def make(root: Path, bucket: Path) -> None:
+def paths(count: int) -> list[str]:
+    """Give the paths of datasets."""
+    return [f"/r/blob/instrument=C/detector={number}" for number in range(count)]
+
+
+def make(root: Path, bucket: Path, count: int) -> None:
     """Make a repository whose store is the folder that the server shows as a bucket."""
     with skyfs.create(root, stores=[{"name": "far", "url": str(bucket)}]) as repo:
         repo.insert("instrument", [{"name": "C"}])
-        repo.insert("detector", [{"instrument": "C", "id": n, "full_name": f"D{n}"} for n in range(FILES)])
+        repo.insert("detector", [{"instrument": "C", "id": n, "full_name": f"D{n}"} for n in range(count)])
         repo.register("blob", ["detector"], "Bytes")
         files = []
-        for number in range(FILES):
+        for number in range(count):
             file = root.parent / f"{number}"
             file.write_bytes(os.urandom(FILE_BYTES))
             files.append(IngestFile(file, {"instrument": "C", "detector": number}, ""))
@@ -52,56 +58,63 @@ def move_to_s3(root: Path, options: dict[str, Any], cache: Path | None) -> None:
     (root / "skyfs.yaml").write_text(yaml.safe_dump(config))
 
 
-def ours(root: Path, options: dict[str, Any], what: str, *, cached: bool = False) -> float:
+def ours(root: Path, options: dict[str, Any], what: str, count: int, *, cached: bool = False) -> float:
     """Give the seconds that ``cat`` or ``get`` of all paths takes."""
     with tempfile.TemporaryDirectory() as name:
         move_to_s3(root, options, Path(name) / "cache" if cached else None)
         with skyfs.open(root) as repo:
-            return timed(skyfs.filesystem(repo), PATHS, what, Path(name))
+            return timed(skyfs.filesystem(repo), paths(count), what, Path(name))
 
 
-def theirs(s3: AbstractFileSystem, what: str) -> float:
+def theirs(s3: AbstractFileSystem, what: str, count: int) -> float:
     """Give the same of s3fs."""
     with tempfile.TemporaryDirectory() as name:
-        return timed(s3, [f"bench{path}" for path in PATHS], what, Path(name))
+        return timed(s3, [f"bench{path}" for path in paths(count)], what, Path(name))
 
 
-def timed(fs: AbstractFileSystem, paths: list[str], what: str, folder: Path) -> float:
+def timed(fs: AbstractFileSystem, asked: list[str], what: str, folder: Path) -> float:
     begun = time.perf_counter()
     if what == "cat":
-        assert len(fs.cat(paths)) == FILES
+        assert len(fs.cat(asked)) == len(asked)
     else:
-        fs.get(paths, [str(folder / "out" / str(number)) for number in range(FILES)])
+        fs.get(asked, [str(folder / "out" / str(number)) for number in range(len(asked))])
     taken = time.perf_counter() - begun
-    assert what == "cat" or len(os.listdir(folder / "out")) == FILES
+    assert what == "cat" or len(os.listdir(folder / "out")) == len(asked)
     return taken
 
 
-def main() -> None:
-    """Measure and print."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    with tempfile.TemporaryDirectory() as name, http_server(Path(name)) as server:
+def measure(asked: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
+    count = asked.files
+    with tempfile.TemporaryDirectory(dir=asked.folder) as name, http_server(Path(name)) as server:
         folder = Path(name)
         (folder / "bench").mkdir()
         root, options = folder / "sky", {"endpoint_url": server.url, "key": "testing", "secret": "testing"}
-        make(root, folder / "bench")
+        make(root, folder / "bench", count)
         # With as many connections as ours, which is its best.
         s3 = s3fs.S3FileSystem(**options, config_kwargs={"max_pool_connections": 64})
-        for what in ("cat", "get"):
+        rows = []
+        for what, shown in (("cat", "fs.cat of 1000 files of 20 kB"), ("get", "fs.get of the same")):
             sides: dict[str, Callable[[], float]] = {
-                "skyfs": partial(ours, root, options, what),
-                "s3fs": partial(theirs, s3, what),
-                "skyfs, cold cache": partial(ours, root, options, what, cached=True),
+                OURS: partial(ours, root, options, what, count),
+                THEIRS: partial(theirs, s3, what, count),
+                CACHED: partial(ours, root, options, what, count, cached=True),
             }
-            times: dict[str, list[float]] = {side: [] for side in sides}
-            for _ in range(rounds):
-                for side, measure in sides.items():
-                    times[side].append(measure())
-            medians = {side: statistics.median(found) for side, found in times.items()}
-            ratio = medians["skyfs"] / medians["s3fs"]
-            shown = ", ".join(f"{side} {median:.2f} s" for side, median in medians.items())
-            print(f"{what} of {FILES} files: {shown}; ratio {ratio:.2f} (target 1.15)")
+            rows.append(Row(shown, "s", in_turns(sides, asked.rounds), (Target("ratio", TARGET),)))
+    yield Table("doors", (OURS, THEIRS, CACHED), tuple(rows), (Ratio("ratio", OURS, (THEIRS,)),))
+
+
+def in_turns(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Give the median seconds of each side."""
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for side, act in sides.items():
+            times[side].append(act())
+    return {side: statistics.median(found) for side, found in times.items()}
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"rounds": 1, "files": 20}, libraries=["s3fs", "fsspec"])
+    program.option("--rounds", type=int, default=5)
+    program.option("--files", type=int, default=1000)
+    program.run(measure)

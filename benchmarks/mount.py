@@ -1,6 +1,6 @@
 """The mount, by each of its engines, beside the plain folder, rclone mount, s3fs-fuse and fsspec.fuse.
 
-``python benchmarks/mount.py [read] [list] [small] [latency] [copy] [memory] [--scale 0.01] [--rounds 3]``
+``python benchmarks/mount.py [read] [list] [small] [latency] [copy] [memory] [--scale 0.01]``
 
 All sides show the same tree (`sides/mount_content.py`) and take turns; medians of the rounds. "cold" is a
 fresh mount, with the kernel's caches dropped where root may. Sides named S3 read from one server: nginx
@@ -15,7 +15,6 @@ import errno
 import importlib.util
 import json
 import os
-import platform
 import re
 import shutil
 import signal
@@ -33,8 +32,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "sides"))
 
 from mount_content import BIG, MIB, Content, make_large, served  # noqa: E402 - found by the line above
-from mount_figures import ENGINES, Section  # noqa: E402
+from mount_figures import ENGINES, TARGETS, Section  # noqa: E402
 from mount_sides import Side, by_daemon, by_root, by_user, sides, single_pages  # noqa: E402
+from reporting.program import Program  # noqa: E402
+from reporting.table import Table  # noqa: E402
 
 FEW, MANY, SMALL, COPIED = 10**4, 10**5, 5000, 1000
 ENTRIES = 10**6
@@ -61,16 +62,18 @@ class Bench:
 
     def section(
         self,
+        name: str,
         title: str,
         measure: Measure,
         skip: Mapping[str, str] | None = None,
         more: Sequence[Side] = (),
     ) -> Section:
         """Let all sides, and ``more``, take turns; whoever fails is left out, and the reason told."""
-        section = Section(title, reasons=dict(skip or {}))
+        absent = {side.name: side.missing for side in (*self.sides, *more) if side.missing}
+        section = Section(name, title, reasons=absent | dict(skip or {}))
         for turn in range(self.rounds):
             for side in (*self.sides, *more):
-                if not (side.missing or side.name in section.reasons):
+                if side.name not in section.reasons:
                     self._turn(section, side, measure, turn)
         return section
 
@@ -126,7 +129,9 @@ def read(bench: Bench) -> Iterator[Section]:
     """Read one huge file, through and here and there."""
     size = bench.content.need_big()
     measure = partial(_read, bench.content.files / BIG, size)
-    yield bench.section(f"Reading a file of {size // MIB} MiB", measure, more=[single_pages(bench.content)])
+    yield bench.section(
+        "read", f"Reading a file of {size // MIB} MiB", measure, more=[single_pages(bench.content)]
+    )
 
 
 def _read(original: Path, size: int, side: Side, _: int) -> Mapping[str, float]:
@@ -190,7 +195,8 @@ def listing(bench: Bench) -> Iterator[Section]:
     for name, whole, power in (("few", FEW, "10⁴"), ("many", MANY, "10⁵")):
         count = bench.content.need(name, whole, LISTED_BYTES, far=whole == FEW)
         skip = {} if whole == FEW else {side.name: _NO_FAR_MANY for side in bench.sides if side.far}
-        yield bench.section(f"Listing a folder of {count} files", partial(_list, name, count, power), skip)
+        title = f"Listing a folder of {count} files"
+        yield bench.section(name, title, partial(_list, name, count, power), skip)
 
 
 def _list(name: str, count: int, power: str, side: Side, _: int) -> Mapping[str, float]:
@@ -213,9 +219,8 @@ def _list(name: str, count: int, power: str, side: Side, _: int) -> Mapping[str,
 def small(bench: Bench) -> Iterator[Section]:
     """Read many small files by one program."""
     count = bench.content.need("small", SMALL, SMALL_BYTES, far=True)
-    yield bench.section(
-        f"cat of {count} files of {SMALL_BYTES // 1000} kB", partial(_cat, bench.content.files)
-    )
+    title = f"cat of {count} files of {SMALL_BYTES // 1000} kB"
+    yield bench.section("small", title, partial(_cat, bench.content.files))
 
 
 def _cat(originals: Path, side: Side, _: int) -> Mapping[str, float]:
@@ -238,7 +243,8 @@ def _cat(originals: Path, side: Side, _: int) -> Mapping[str, float]:
 def latency(bench: Bench) -> Iterator[Section]:
     """Open a file, read 4 KiB and close it."""
     count = min(OPENED, bench.content.need("small", SMALL, SMALL_BYTES, far=True))
-    yield bench.section(f"open, read 4 KiB, close ({count} files, in memory)", partial(_latency, count))
+    title = f"open, read 4 KiB, close ({count} files, in memory)"
+    yield bench.section("latency", title, partial(_latency, count))
 
 
 def _latency(count: int, side: Side, _: int) -> Mapping[str, float]:
@@ -274,9 +280,8 @@ def copy(bench: Bench) -> Iterator[Section]:
     content.be_remote()
     unwritable = "a daemon without privilege writes as the other does"
     skip = {side.name: unwritable for side in bench.sides if side.name == ENGINES[1]}
-    yield bench.section(
-        f"cp of {count} files of {SMALL_BYTES // 1000} kB in", partial(_copy, content, count), skip
-    )
+    title = f"cp of {count} files of {SMALL_BYTES // 1000} kB in"
+    yield bench.section("copy", title, partial(_copy, content, count), skip)
 
 
 def _copy(content: Content, count: int, side: Side, turn: int) -> Mapping[str, float]:
@@ -323,7 +328,7 @@ def memory(bench: Bench) -> Iterator[Section]:
         if side.name in mounters
     ]
     once = Bench(content, own, 1, bench.patience_s)
-    yield once.section(f"The daemon after a walk over {count} files", partial(_memory, count))
+    yield once.section("memory", f"The daemon after a walk over {count} files", partial(_memory, count))
 
 
 def _memory(count: int, side: Side, _: int) -> Mapping[str, float]:
@@ -357,31 +362,11 @@ def _status_mib(pid: int, name: str) -> float:
 SECTIONS = {"read": read, "list": listing, "small": small, "latency": latency, "copy": copy, "memory": memory}
 
 
-def report(section: Section, bench: Bench) -> None:
-    """Print what was found, why others were left out, and the targets."""
-    print(f"\n{section.table()}\n")
-    for side, reason in section.reasons.items():
-        print(f"- {side}: {reason}")
-    if bench.content.scale == 1:
-        for line in section.verdicts(bench.sides):
-            print(f"- {line}")
-    else:
-        print("- targets are for --scale 1")
-    sys.stdout.flush()
-
-
-def machine() -> str:
-    """Say what it was measured on."""
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    cold = (
-        "caches dropped"
-        if os.access(DROP, os.W_OK)
-        else "not root: caches not dropped, cold is a fresh mount"
-    )
-    return (
-        f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, "
-        f"load average {load}; {cold}"
-    )
+def cold() -> str:
+    """Say what "cold" is here."""
+    if os.access(DROP, os.W_OK):
+        return "cold: the kernel's caches dropped"
+    return "cold: a fresh mount only, since not root may not drop the kernel's caches"
 
 
 def end(*_: object) -> None:
@@ -390,48 +375,50 @@ def end(*_: object) -> None:
     sys.exit("ended by SIGTERM")
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; default: all")
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="times the numbers of files, and the huge file"
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--patience", type=float, default=60.0, help="seconds of a round")
-    parser.add_argument("--sides", help="only sides whose names this regular expression finds")
-    parser.add_argument("--folder", help="where the files are made; they are deleted afterwards")
-    options = parser.parse_args()
-    if unknown := set(options.sections) - SECTIONS.keys():
-        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    signal.signal(signal.SIGTERM, end)
+def versions() -> Mapping[str, str]:
+    """Give those of the peers that are programs."""
+    found = {name: _version(name) for name in ("rclone", "s3fs", "fio") if shutil.which(name)}
     binding = "fusepy" if importlib.util.find_spec("fuse") else "mfusepy in the place of fusepy"
-    print(f"{machine()}; fsspec.fuse by {binding}")
+    return found | {"fsspec.fuse by": binding}
+
+
+def _version(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+", done.stdout)
+    return found[0] if found else "of an unknown version"
+
+
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure the sections that were asked for; end with status 1 when skyfs failed."""
+    if unknown := set(options.sections) - SECTIONS.keys():
+        raise SystemExit(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    signal.signal(signal.SIGTERM, end)
+    failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="skyfs-bench-", dir=options.folder) as name:
         content = Content(Path(name), options.scale)
         with served(content):
-            raise SystemExit(measure(content, options))
+            bench = Bench(content, chosen(content, options.sides), options.rounds, options.patience)
+            for one in options.sections or SECTIONS:
+                for section in SECTIONS[one](bench):
+                    targets = TARGETS if options.scale == 1 else []
+                    yield section.table(bench.sides, targets, cold())
+                    own = [side.name for side in bench.sides if side.kind == "skyfs"]
+                    failed += [f"{section.title}: {side}" for side in own if side in section.failed]
+    if failed:
+        raise SystemExit(f"skyfs failed: {'; '.join(failed)}")
 
 
-def measure(content: Content, options: argparse.Namespace) -> int:
-    """Measure the sections that were asked for; give the exit status: 1 when skyfs failed."""
-    chosen = [
-        side for side in sides(content) if re.search(options.sides or "", side.name) or side.kind == "floor"
-    ]
-    for side in chosen:
-        if side.missing:
-            print(f"left out: {side.name}: {side.missing}")
-    bench = Bench(content, chosen, options.rounds, options.patience)
-    failed = False
-    for name in options.sections or SECTIONS:
-        for section in SECTIONS[name](bench):
-            report(section, bench)
-            failed |= any(side.kind == "skyfs" and side.name in section.failed for side in chosen)
-    print(f"\n{machine()}")
-    return int(failed)
+def chosen(content: Content, pattern: str | None) -> list[Side]:
+    """Give the sides whose names a regular expression finds, and the floor."""
+    return [side for side in sides(content) if side.kind == "floor" or re.search(pattern or "", side.name)]
 
 
 if __name__ == "__main__":
-    main()
+    few = {"scale": 0.005, "rounds": 1, "patience": 5.0}
+    program = Program(__doc__, quick=few, libraries=["fsspec", "s3fs"])
+    program.option("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; default: all")
+    program.option("--scale", type=float, default=1.0, help="times the numbers of files, and the huge file")
+    program.option("--rounds", type=int, default=3)
+    program.option("--patience", type=float, default=60.0, help="seconds of a round")
+    program.option("--sides", help="only sides whose names this regular expression finds")
+    program.run(measure, versions)

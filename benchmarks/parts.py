@@ -1,7 +1,5 @@
 """Cutouts of a 4096 x 4096 image in S3: bytes fetched for those needed, round trips, time at 50 ms latency.
 
-``python benchmarks/parts.py``
-
 Bytes are counted at the requests, beside astropy over fsspec: with fsspec's defaults
 (``use_fsspec=True``), and with exact serial reads (``cache_type="none"``). "Needed" is the pixels, or the
 compressed tiles that the cutout touches. A round trip is a fetch of any number of ranges at once. "Again" is
@@ -10,9 +8,8 @@ another cutout of the same image when the ranges that the first one read are kep
 
 from __future__ import annotations
 
+import argparse
 import io
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -26,6 +23,8 @@ import numpy as np
 import s3fs
 from astropy.io import fits
 from fsspec import AbstractFileSystem, filesystem
+from reporting.program import Program
+from reporting.table import Row, Table, Target
 
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Expected, Store
@@ -40,15 +39,16 @@ from skyfs.testing.servers import http_server, s3_server
 SIDE = 4096
 SIZES = (64, 512)
 LATENCY_S = 0.05
-ROUNDS = 7
 CONNECTIONS = 64
+TRIPS, BARE = "round trips", "bare requests for the same ranges"
+WAYS = ("skyfs", "again", "fsspec's defaults", "exact, serial")
+COLUMNS = ("needed, KiB", *(f"{way}: {what}" for way in WAYS for what in ("× needed", "trips")))
 
 
 @dataclass
 class Traffic:
     """What went over the wire."""
 
-    requests: int = 0
     bytes: int = 0
     trips: int = 0
 
@@ -83,7 +83,6 @@ class CountedSource(ByteSource):
             found = self._far.read_many(missing)
             self.asked.append(missing)
             self.traffic.trips += 1
-            self.traffic.requests += len(missing)
             self.traffic.bytes += sum(map(len, found))
             self.kept.update(zip(missing, found, strict=True))
         return [self.kept[one] for one in ranges]
@@ -123,7 +122,6 @@ def counted_files() -> Iterator[Traffic]:
 
     def fetch(file: s3fs.S3File, start: int, end: int) -> bytes:
         data: bytes = original(file, start, end)
-        traffic.requests += 1
         traffic.trips += 1
         traffic.bytes += len(data)
         return data
@@ -151,57 +149,61 @@ def by_skyfs(source: ByteSource, corner: int, size: int) -> np.ndarray:
         return np.asarray(hdus[-1].data)
 
 
-def row(name: str, way: str, traffic: Traffic, needed: int) -> None:
-    print(
-        f"{name:18} {way:24} {needed / 1024:9.0f} {traffic.bytes / needed:9.2f} "
-        f"{traffic.requests:9d} {traffic.trips:6d}"
-    )
-
-
-def measure_bytes(s3: s3fs.S3FileSystem, options: dict[str, object], bucket: str, folder: Path) -> None:
-    """Print bytes and trips of all cutouts; keep the files in the folder."""
+def measure_bytes(
+    s3: s3fs.S3FileSystem, options: dict[str, object], bucket: str, folder: Path
+) -> Iterator[Row]:
+    """Give bytes and trips of all cutouts; keep the files in the folder."""
     store = far_store(bucket, options)
-    print(f"{'image':18} {'way':24} {'need/KiB':>9} {'× needed':>9} {'requests':>9} {'trips':>6}")
     for number, (name, hdus, tile) in enumerate(images()):
         file = io.BytesIO()
         hdus.writeto(file)
         data, path = file.getvalue(), f"{bucket}/{number}.fits"
         s3.pipe_file(path, data)
         (folder / f"{number}.fits").write_bytes(data)
-        whole = hdus[-1].data
+        whole, corner = hdus[-1].data, 1024 + 32
         for size in SIZES:
-            corner = 1024 + 32
             needed = needed_bytes(data, tile, corner, size)
             expected = whole[corner : corner + size, corner : corner + size]
-            label = f"{name}, {size}²"
+            found: dict[str, float] = {"needed, KiB": needed / 1024}
             source = CountedSource(store, path.rpartition("/")[2], len(data))
             assert np.array_equal(by_skyfs(source, corner, size), expected)
-            row(label, "skyfs", source.traffic, needed)
+            found |= told("skyfs", source.traffic, needed)
             source.traffic, moved = Traffic(), corner + 2 * size
             by_skyfs(source, moved, size)
-            row(label, "skyfs, again", source.traffic, needed_bytes(data, tile, moved, size))
-            for way, more in (("astropy, defaults", {}), ("astropy, exact serial", {"cache_type": "none"})):
+            found |= told("again", source.traffic, needed_bytes(data, tile, moved, size))
+            for way, more in (("fsspec's defaults", {}), ("exact, serial", {"cache_type": "none"})):
                 opening = {"default_cache_type": "none"} if more else {}
-                found, traffic = by_astropy(path, {**options, **opening}, corner, size)
-                assert np.array_equal(found, expected)
-                row(label, way, traffic, needed)
+                pixels, traffic = by_astropy(path, {**options, **opening}, corner, size)
+                assert np.array_equal(pixels, expected)
+                found |= told(way, traffic, needed)
+            yield Row(f"{name}, {size}²", "", found, targets(tile))
 
 
-def median_s(work: Callable[[], object]) -> float:
+def told(way: str, traffic: Traffic, needed: int) -> dict[str, float]:
+    """Give what a way of cutting has fetched."""
+    return {f"{way}: × needed": traffic.bytes / needed, f"{way}: trips": traffic.trips}
+
+
+def targets(tile: tuple[int, int] | None) -> tuple[Target, ...]:
+    """Give what a cutout should fetch: a plain one less than one of tiles."""
+    most = 1.5 if tile is None else 2
+    return Target("skyfs: × needed", most), Target("skyfs: trips", 3), Target("again: trips", 1)
+
+
+def median_s(work: Callable[[], object], rounds: int) -> float:
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         begun = time.perf_counter()
         work()
         times.append(time.perf_counter() - begun)
     return statistics.median(times)
 
 
-def measure_time(folder: Path) -> None:
-    """Print how many round trips' time a cold cutout takes, beside the bare requests for the same ranges.
+def measure_time(folder: Path, rounds: int) -> Iterator[Row]:
+    """Give how many round trips' time a cold cutout takes, beside the bare requests for the same ranges.
 
     Over nginx: moto needs some 10 ms of processor time for each range of a large object.
     """
-    print(f"\n{'cold 64² cutout, latency 50 ms':34} {'ms':>6} {'round trips':>12} {'bare requests':>14}")
     with (
         http_server(folder) as server,
         far_away("127.0.0.1", int(server.url.rpartition(":")[2]), LATENCY_S) as port,
@@ -209,16 +211,23 @@ def measure_time(folder: Path) -> None:
         http = filesystem("http", skip_instance_cache=True)
         store = far_store(f"http://127.0.0.1:{port}", {})
         for name, file in zip(
-            ("plain", "row tiles", "128² tiles"), sorted(folder.glob("*.fits")), strict=True
+            ("plain float32", "RICE, row tiles", "RICE, 128² tiles"),
+            sorted(folder.glob("*.fits")),
+            strict=True,
         ):
             url, size = f"http://127.0.0.1:{port}/{file.name}", file.stat().st_size
             record = CountedSource(store, file.name, size)
             by_skyfs(record, 1056, 64)
-            cold = median_s(
-                lambda key=file.name, size=size: by_skyfs(CountedSource(store, key, size), 1056, 64)
-            )
-            bare = median_s(lambda url=url, asked=record.asked: [fetch(http, url, one) for one in asked])
-            print(f"{name:34} {cold * 1e3:6.0f} {cold / LATENCY_S:12.1f} {bare / LATENCY_S:14.1f}")
+
+            def cold(key: str = file.name, size: int = size) -> object:
+                return by_skyfs(CountedSource(store, key, size), 1056, 64)
+
+            def bare(url: str = url, asked: list[list[tuple[int, int]]] = record.asked) -> object:
+                return [fetch(http, url, one) for one in asked]
+
+            cold_s, bare_s = median_s(cold, rounds), median_s(bare, rounds)
+            found = {"ms": cold_s * 1e3, TRIPS: cold_s / LATENCY_S, BARE: bare_s / LATENCY_S}
+            yield Row(name, "", found, (Target(TRIPS, 4),))
 
 
 def far_store(url: str, options: dict[str, object]) -> Store:
@@ -235,17 +244,19 @@ def fetch(remote: AbstractFileSystem, path: str, ranges: Sequence[tuple[int, int
     return found
 
 
-def main() -> None:
-    """Measure and print."""
+def measure(asked: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
     warnings.simplefilter("ignore")
-    print(f"{platform.python_version()}, {os.cpu_count()} cores, Linux {platform.release()}")
-    with tempfile.TemporaryDirectory() as name, s3_server() as server:
+    with tempfile.TemporaryDirectory(dir=asked.folder) as name, s3_server() as server:
         options = dict(server.options)
         pool = {"max_pool_connections": CONNECTIONS}
         s3 = s3fs.S3FileSystem(**options, config_kwargs=pool, skip_instance_cache=True)
-        measure_bytes(s3, options, server.bucket("parts"), Path(name))
-        measure_time(Path(name))
+        rows = tuple(measure_bytes(s3, options, server.bucket("parts"), Path(name)))
+        yield Table("bytes", COLUMNS, rows)
+        yield Table("time", ("ms", TRIPS, BARE), tuple(measure_time(Path(name), asked.rounds)))
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"rounds": 1}, libraries=["astropy", "s3fs", "fsspec"])
+    program.option("--rounds", type=int, default=7)
+    program.run(measure)

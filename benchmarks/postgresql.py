@@ -1,7 +1,5 @@
 """The registry in PostgreSQL beside the same in SQLite: inserting, finding, listing, asking by expression.
 
-``python benchmarks/postgresql.py [--size 100000]``
-
 The server is a fresh one of this run, behind a Unix socket on the same disk, with its usual settings for
 syncing; commits survive the death of a process, not a loss of power, in both (``durability: process``). What
 a network adds is its latency: the column "trips" counts how often the server is asked.
@@ -10,19 +8,16 @@ a network adds is its latency: the column "trips" counts how often the server is
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import random
-import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import psycopg
 from registry import Survey, milliseconds, questions
+from reporting.program import Program
+from reporting.table import Ratio, Row, Table
 
 import skyfs
 from skyfs.registry.postgres.address import Address
@@ -37,17 +32,13 @@ EXPRESSIONS = {
     "a circle on the sky": "visit.region OVERLAPS CIRCLE(10, 0, 0.5)",
 }
 N_VISITS, N_DETECTORS = 500, 20
+LITE, SERVER, TRIPS = "SQLite", "PostgreSQL", "trips"
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One thing, measured on both sides."""
-
-    what: str
-    sqlite: float
-    postgres: float
-    unit: str
-    trips: int | None = None
+def row(what: str, unit: str, times: Sequence[float], asked: int | None = None) -> Row:
+    """Give one thing, measured on both sides; and how often the server was asked."""
+    found = dict(zip((LITE, SERVER), times, strict=True))
+    return Row(what, unit, found if asked is None else found | {TRIPS: asked})
 
 
 def repository(root: Path, registry: str | None) -> skyfs.Repository:
@@ -99,27 +90,27 @@ def trips(act: Callable[[], object]) -> int:
     return count
 
 
-def of_registry(size: int, folder: Path, server_url: str) -> Iterator[Figure]:
+def of_registry(size: int, folder: Path, server_url: str) -> Iterator[Row]:
     """Measure bulk inserts, and the questions of paths."""
     surveys = [
         Survey(folder / "registry.sqlite3", "ingested", size),
         Survey(PostgresSchema(Address.parse(server_url, "survey")), "ingested", size),
     ]
     (lite_us, lite_bytes), (server_us, server_bytes) = (one.fill() for one in surveys)
-    yield Figure(f"insert {size} ingested files", lite_us, server_us, "µs each")
-    yield Figure("their size", lite_bytes, server_bytes, "bytes each")
+    yield row("insert 10⁵ ingested files", "µs each", (lite_us, server_us))
+    yield row("their size", "bytes each", (lite_bytes, server_bytes))
     for (what, answer, repeats, make), _ in zip(questions(surveys[0]), questions(surveys[1]), strict=True):
         times = []
         for one in surveys:
             if one.ask(**make()) != answer:  # type: ignore[arg-type]
                 raise SystemExit(f"{what}: a wrong answer")
             times.append(milliseconds(lambda: one.ask(**make()), min(repeats, 100)))  # type: ignore[arg-type]  # noqa: B023
-        yield Figure(what, *times, "ms", trips(lambda: surveys[1].ask(**make())))  # type: ignore[arg-type]  # noqa: B023
+        yield row(what, "ms", times, trips(lambda: surveys[1].ask(**make())))  # type: ignore[arg-type]  # noqa: B023
     for one in surveys:
         one.registry.close()
 
 
-def of_repository(folder: Path, server_url: str) -> Iterator[Figure]:
+def of_repository(folder: Path, server_url: str) -> Iterator[Row]:
     """Measure expressions, and putting small datasets one by one."""
     repos = [repository(folder / "lite", None), repository(folder / "server", server_url)]
     for what, where in EXPRESSIONS.items():
@@ -131,9 +122,8 @@ def of_repository(folder: Path, server_url: str) -> Iterator[Figure]:
         if counts[0] != counts[1] or not counts[0]:
             raise SystemExit(f"{where}: {counts}")
         times = [milliseconds(lambda: ask(repo), 20) for repo in repos]  # noqa: B023
-        yield Figure(
-            f"{what} ({counts[0]} of {N_VISITS * N_DETECTORS})", *times, "ms", trips(lambda: ask(repos[1]))
-        )
+        shown = f"{what} ({counts[0]} of {N_VISITS * N_DETECTORS})"
+        yield row(shown, "ms", times, trips(lambda: ask(repos[1])))
     numbers = iter(range(N_VISITS))
 
     def put(repo: skyfs.Repository, number: int) -> float:
@@ -143,33 +133,29 @@ def of_repository(folder: Path, server_url: str) -> Iterator[Figure]:
 
     some = [next(numbers) for _ in range(100)]
     times = [statistics.median(put(repo, number) for number in some) for repo in repos]
-    yield Figure("put a small dict", *times, "ms", trips(lambda: put(repos[1], next(numbers))))
+    yield row("put a small dict", "ms", times, trips(lambda: put(repos[1], next(numbers))))
     for repo in repos:
         repo.close()
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--size", type=int, default=100_000)
-    options = parser.parse_args()
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
     random.seed(1)
-    with tempfile.TemporaryDirectory() as folder, postgres_server(fsync="on", autovacuum="on") as server:
-        figures = [
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as folder,
+        postgres_server(fsync="on", autovacuum="on") as server,
+    ):
+        rows = [
             *of_registry(options.size, Path(folder), server.url()),
             *of_repository(Path(folder), server.url()),
         ]
         with server.connect() as raw:
             version = raw.info.parameter_status("server_version")
-    print("| | SQLite | PostgreSQL | ratio | trips |\n|---|---|---|---|---|")
-    for one in figures:
-        ratio, count = f"{one.postgres / one.sqlite:.1f}", "" if one.trips is None else one.trips
-        print(f"| {one.what}, {one.unit} | {one.sqlite:.3g} | {one.postgres:.3g} | {ratio} | {count} |")
-    load = os.getloadavg()[0]
-    print(f"\n{os.cpu_count()} cores (load {load:.1f}), {platform.system()} {platform.release()},", end=" ")
-    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version},", end=" ")
-    print(f"PostgreSQL {version}, psycopg {psycopg.__version__}; medians.")
+    ratios, notes = (Ratio("ratio", SERVER, (LITE,)),), (f"PostgreSQL {version}",)
+    yield Table("postgresql", (LITE, SERVER), tuple(rows), ratios, notes=notes, also=(TRIPS,))
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"size": 2000}, libraries=["psycopg"])
+    program.option("--size", type=int, default=100_000)
+    program.run(measure)

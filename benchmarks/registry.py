@@ -1,7 +1,5 @@
 """The registry at 10^4, 10^6 and 10^7 datasets: bytes, inserting, finding, listing; beside raw SQLite.
 
-``python benchmarks/registry.py [--sizes 10000 1000000] [--folder DIR] [--json FILE]``
-
 Datasets have the dimensions instrument, visit and detector: 200 detectors, 100 visits a night. "declared"
 are rows without bytes; "ingested" are files with size, time and digest; "in place" have a folder and a name
 of their own. The floor is the same question in SQL, on the same file, through `sqlite3` alone.
@@ -10,9 +8,6 @@ of their own. The floor is the same question in SQL, on the same file, through `
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import random
 import sqlite3
 import statistics
@@ -20,12 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from uuid import UUID
 
 import yaml
+from reporting.program import Program
+from reporting.table import Ratio, Row, Table, Target, power_of_ten
 
 from skyfs.model.collection import Collection, CollectionKind
 from skyfs.model.dataid import DataId
@@ -41,6 +38,7 @@ DETECTORS = 200
 VISITS_A_NIGHT = 100
 FIRST_NIGHT = 20250101
 CHUNK = 100_000
+HUGE = 10**7
 DIGEST = bytes(range(32))
 KINDS = {"declared": 130.0, "ingested": 220.0, "in place": 220.0}
 
@@ -219,7 +217,7 @@ def raw_insert_us(folder: Path) -> float:
     return spent / count * 1e6
 
 
-def measure(kind: str, size: int, folder: Path) -> Iterator[Figure]:
+def figures_of(kind: str, size: int, folder: Path) -> Iterator[Figure]:
     """Build one registry and measure it."""
     survey = Survey(folder / "registry.sqlite3", kind, size)
     insert_us, bytes_each = survey.fill()
@@ -237,51 +235,59 @@ def measure(kind: str, size: int, folder: Path) -> Iterator[Figure]:
     survey.registry.close()
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Give the figures as a Markdown table, with the growth from the smaller size."""
-    lines = ["| datasets | kind | what | skyfs | floor | ratio | growth |", "|---|---|---|---|---|---|---|"]
-    last: dict[tuple[str, str], float] = {}
+def table(name: str, figures: Sequence[Figure], sizes: Sequence[int]) -> Table:
+    """Give what was measured at some sizes, each beside the floor and the size before."""
+    sides = [side for size in sizes for side in (power_of_ten(size), _floor(size))]
+    rows: dict[tuple[str, str], dict[str, float | None]] = {}
+    targets: dict[str, tuple[Target, ...]] = {}
     for one in figures:
-        before = last.get((one.kind, one.what))
-        last[one.kind, one.what] = one.skyfs
-        target = "" if one.target is None else f" (target ≤ {one.target:g})"
-        floor = "" if one.floor is None else f"{one.floor:.3g}"
-        ratio = "" if one.floor is None else f"{one.skyfs / one.floor:.1f}"
-        growth = "" if before is None else f"{one.skyfs / before:.2f}"
-        ours = f"{one.skyfs:.3g} {one.unit}{target}"
-        lines.append(f"| {one.size:.0e} | {one.kind} | {one.what} | {ours} | {floor} | {ratio} | {growth} |")
-    return "\n".join(lines)
+        found, side = rows.setdefault((one.what, one.unit), {}), power_of_ten(one.size)
+        found[side] = one.skyfs
+        if one.floor is not None:
+            found[_floor(one.size)] = one.floor
+        if one.target is not None and one.size in sizes:
+            targets[one.what] = (*targets.get(one.what, ()), Target(side, one.target))
+    made = [Row(what, unit, found, targets.get(what, ())) for (what, unit), found in rows.items()]
+    return Table(name, tuple(sides), tuple(made), tuple(_ratios(figures)), "inline")
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument(
-        "--largest-ingested", type=int, default=1_000_000, help="larger sizes are declared only"
-    )
-    parser.add_argument("--folder", help="where the databases are made; they are deleted afterwards")
-    parser.add_argument("--json", help="write the figures to this file")
-    options = parser.parse_args()
+def _floor(size: int) -> str:
+    return f"floor at {power_of_ten(size)}"
+
+
+def _ratios(figures: Sequence[Figure]) -> Iterator[Ratio]:
+    sizes = sorted({one.size for one in figures})
+    for before, size in zip([None, *sizes], sizes, strict=False):
+        own = power_of_ten(size)
+        yield Ratio(f"{own} × floor", own, (_floor(size),))
+        if before is not None:
+            yield Ratio(f"{own} × that of {power_of_ten(before)}", own, (power_of_ten(before),))
+
+
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
     random.seed(1)
-    figures: list[Figure] = []
     for kind in options.kinds:
-        for size in options.sizes:
-            if kind != "declared" and size > options.largest_ingested:
-                continue
-            with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-                figures += measure(kind, size, Path(folder))
-                print(f"{kind} {size}: done", file=sys.stderr)
-    if options.json:
-        Path(options.json).write_text(json.dumps([asdict(one) for one in figures], indent=1))
-    print(table(figures))
-    print(
-        f"\n{os.cpu_count()} cores, {platform.system()} {platform.release()},"
-        f" Python {platform.python_version()},"
-    )
-    print(f"SQLite {sqlite3.sqlite_version}; medians.")
+        figures: list[Figure] = []
+        sizes = sorted(options.sizes)
+        for size in sizes:
+            figures += _fresh(kind, size, options.folder)
+        yield table(kind, figures, sizes)
+        if options.huge and kind == "declared":
+            figures += _fresh(kind, HUGE, options.folder)
+            yield table(f"{kind}, {power_of_ten(HUGE)}", figures, [HUGE])
+
+
+def _fresh(kind: str, size: int, folder: str | None) -> list[Figure]:
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        found = list(figures_of(kind, size, Path(name)))
+    print(f"{kind} {size}: done", file=sys.stderr)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"sizes": [2000, 10_000]}, libraries=["sqlalchemy"])
+    program.option("--sizes", type=int, nargs="+", default=[10_000, 1_000_000])
+    program.option("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    program.option("--huge", action="store_true", help="10⁷ declared datasets too: ten minutes, 3 GB")
+    program.run(measure)

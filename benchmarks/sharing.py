@@ -1,7 +1,5 @@
 """Exports, imports, pushes and subsets of 1000 datasets, beside lsst-daf-butler.
 
-``python benchmarks/sharing.py [--peer PYTHON] [--rounds N]``
-
 Small JSON files with records of 100 visits and the regions of their detectors. The sides take turns; figures
 are medians of CPU seconds (and of the clock, which disk and other programs decide). Target: 5 x as fast.
 """
@@ -11,16 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "sides"))
 
+from reporting.program import Program  # noqa: E402 - the same
+from reporting.table import Ratio, Row, Table, Target  # noqa: E402 - the same
 from sharing_time import timed  # noqa: E402 - found by the line above
 
 import skyfs  # noqa: E402 - the same
@@ -28,13 +28,20 @@ import skyfs  # noqa: E402 - the same
 NUMBER = 1000
 CAMERA = {"instrument": "Cam"}
 Times = dict[str, tuple[float, float]]
-# What of the peer each task is held against.
-BESIDE = {
-    "export, YAML": "export",
-    "export, lines": "export",
-    "export, tar": "export with files",
-    "import, YAML": "import",
-    "import, lines": "import",
+OURS, PEER, TIMES = "skyfs", "lsst-daf-butler", "times"
+TARGET = 5
+# How each task is called, and what of the peer it is held against.
+TASKS = {
+    "export, YAML": ("export, YAML (Rubin)", "export"),
+    "export, lines": ("export, lines", "export"),
+    "export, tar": ("export with files (tar; a folder)", "export with files"),
+    "import, YAML": ("import, YAML (Rubin), files in place", "import"),
+    "import, lines": ("import, lines", "import"),
+    # Which the peer is not asked for.
+    "import, tar": ("import with files (tar)", "import with files"),
+    "push": ("push", None),
+    "push again": ("push again: nothing to send", None),
+    "subset, view": ("subset, view", None),
 }
 
 
@@ -104,31 +111,32 @@ def theirs(python: str, folder: Path) -> Times:
     return {name: (cpu, clock) for name, (cpu, clock) in found.items()}
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--peer", default=str(HERE.parent / ".venv-peer" / "bin" / "python"))
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
     rounds: list[tuple[Times, Times]] = []
-    for _ in range(arguments.rounds):
-        with tempfile.TemporaryDirectory() as name:
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory(dir=options.folder) as name:
             folder = Path(name)
             with fill(folder) as repo:
                 own = ours(repo, folder)
-            rounds.append((own, theirs(arguments.peer, folder)))
-    print(f"{os.cpu_count()} cores, {platform.release()}, Python {platform.python_version()}; CPU (clock), s")
-    for task in rounds[0][0]:
-        cpu, clock = (statistics.median(own[task][index] for own, _ in rounds) for index in (0, 1))
-        line = f"{task:16} {cpu:6.3f} ({clock:6.3f})"
-        peer = BESIDE.get(task)
-        if peer is not None:
-            other, their_clock = (
-                statistics.median(its[peer][index] for _, its in rounds) for index in (0, 1)
-            )
-            line += f"   {peer}: {other:6.3f} ({their_clock:6.3f})   {other / cpu:5.1f} x"
-        print(line)
+            rounds.append((own, theirs(options.peer, folder) if options.peer else {}))
+    for index, which in enumerate(("cpu", "clock")):
+        yield Table(which, (OURS, PEER), tuple(rows(rounds, index)), (Ratio(TIMES, PEER, (OURS,)),))
+
+
+def rows(rounds: list[tuple[Times, Times]], index: int) -> Iterator[Row]:
+    """Give the medians of one of both kinds of seconds."""
+    for task, (what, beside) in TASKS.items():
+        found: dict[str, float | None] = {OURS: statistics.median(own[task][index] for own, _ in rounds)}
+        targets: tuple[Target, ...] = ()
+        if beside is not None:
+            known = [its[beside][index] for _, its in rounds if beside in its]
+            found[PEER] = statistics.median(known) if known else None
+            targets = (Target(TIMES, at_least=TARGET),) if index == 0 else ()
+        yield Row(what, "s", found, targets)
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"rounds": 1}, peer=True)
+    program.option("--rounds", type=int, default=3)
+    program.run(measure)

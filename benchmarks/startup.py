@@ -6,55 +6,56 @@ opens a repository needs. Run it alone: figures of a busy machine say nothing.
 
 from __future__ import annotations
 
-import os
-import platform
+import argparse
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from reporting.program import Program
+from reporting.table import Ratio, Row, Table, Target
 
 import skyfs
 
-ROUNDS = 7
+OURS, FLOOR, TIMES = "skyfs", "floor", "× floor"
 
 
-def seconds(*arguments: str) -> float:
+def seconds(rounds: int, *arguments: str) -> float:
     """Give the wall time of a Python process: the best of some."""
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         begun = time.perf_counter()
         subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
         times.append(time.perf_counter() - begun)
     return min(times)
 
 
-def main() -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         file = Path(folder, "a.json")
         file.write_text("{}")
         root = str(Path(folder, "sky"))
         with skyfs.create(root) as repo:
             repo.register("a", [], "Dict")
             repo.ingest([skyfs.IngestFile(file, {})], "a", run="u/x")
-        cli = ("-m", "skyfs", "-r", root)
-        rows = [
-            ("python", seconds("-c", "pass"), None),
-            ("python, import sqlalchemy", seconds("-c", "import sqlalchemy"), None),
-            ("python, import skyfs", seconds("-c", "import skyfs"), 0.15),
-            ("skyfs --help", seconds("-m", "skyfs", "--help"), None),
-            ("skyfs ls /", seconds(*cli, "ls", "/"), 0.5),
-            ("skyfs cat /u/x/a.json", seconds(*cli, "cat", "/u/x/a.json"), 0.5),
-            ("skyfs find '/u/*'", seconds(*cli, "find", "/u/*"), None),
-        ]
-    print(
-        f"{platform.python_version()}, {os.cpu_count()} cores, Linux {platform.release()}; best of {ROUNDS}"
+        n = options.rounds
+        python, sql = seconds(n, "-c", "pass"), seconds(n, "-c", "import sqlalchemy")
+        library, helping = seconds(n, "-c", "import skyfs"), seconds(n, "-m", "skyfs", "--help")
+        ls = seconds(n, "-m", "skyfs", "-r", root, "ls", "/")
+    rows = (
+        Row("import skyfs (floor: python)", "s", {OURS: library, FLOOR: python}, (Target(OURS, 0.15),)),
+        Row("skyfs --help (floor: python)", "s", {OURS: helping, FLOOR: python}),
+        Row(
+            "skyfs ls / (floor: python, import sqlalchemy)", "s", {OURS: ls, FLOOR: sql}, (Target(OURS, 0.5),)
+        ),
     )
-    print(f"{'what':28} {'seconds':>8} {'target':>8}")
-    for what, found, target in rows:
-        print(f"{what:28} {found:8.3f} {'' if target is None else f'{target:8.2f}'}")
+    yield Table("startup", (OURS, FLOOR), rows, (Ratio(TIMES, OURS, (FLOOR,)),))
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"rounds": 1}, libraries=["sqlalchemy"])
+    program.option("--rounds", type=int, default=7, help="the best of so many")
+    program.run(measure)

@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,50 +19,35 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from reporting.program import Program
+from reporting.table import Ratio, Row, Table, Target
 
 from skyfs.abc.store import Expected
 from skyfs.stores.remote import RemoteStore
 from skyfs.testing.servers import http_server, s3_server
 
 BUCKET = "bench"
+OURS, THEIRS = "skyfs", "s3fs"
+COPY = str(Path(__file__).resolve().parent / "sides" / "stores_copy.py")
 MIB = 1 << 20
 KEY = {"key": "testing", "secret": "testing"}
 # s3fs with as many connections as ours, which is its best.
 CONFIG = {"config_kwargs": {"max_pool_connections": 64}}
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One question: what both sides take, in seconds."""
-
-    what: str
-    ours: float
-    theirs: float
-    target: float | None
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=1000)
-    parser.add_argument("--file-bytes", type=int, default=20_000)
-    parser.add_argument("--huge-mib", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--moto", action="store_true", help="a slow server that is S3 in more than GET")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.worker:
-        print(json.dumps(copy_huge(**json.loads(options.worker))))
-        return
-    with tempfile.TemporaryDirectory() as folder, (moto if options.moto else nginx)(Path(folder)) as server:
+def measure(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure."""
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as folder,
+        (moto if options.moto else nginx)(Path(folder)) as server,
+    ):
         put, given = server
-        figures = small_files(put, given, options)
-        if options.huge_mib:
-            figures.append(huge_file(put, given, options))
-    report(figures, "moto" if options.moto else "nginx")
+        rows = [*small_files(put, given, options), *huge_file(put, given, options)]
+    name = "with moto" if options.moto else "stores"
+    yield Table(name, (OURS, THEIRS), tuple(rows), (Ratio("ratio", OURS, (THEIRS,)),))
 
 
 Put = Callable[[str, bytes], None]
@@ -92,7 +76,7 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def small_files(put: Put, given: dict[str, Any], options: argparse.Namespace) -> list[Figure]:
+def small_files(put: Put, given: dict[str, Any], options: argparse.Namespace) -> Iterator[Row]:
     """Copy many small files to disk, and read them into memory."""
     import s3fs
 
@@ -120,10 +104,11 @@ def small_files(put: Put, given: dict[str, Any], options: argparse.Namespace) ->
     reads = alternate(our_read, their_read, options.rounds)
     store.close()
     count = f"{options.files} files of {options.file_bytes / 1000:.0f} kB"
-    return [Figure(f"{count}, to disk", *copies, 1.15), Figure(f"{count}, to memory", *reads, 1.15)]
+    for where, found in (("disk", copies), ("memory", reads)):
+        yield Row(f"{count}, to {where}", "s", found, (Target("ratio", 1.15),))
 
 
-def alternate(ours: Callable[[str], None], theirs: Callable[[str], None], rounds: int) -> tuple[float, float]:
+def alternate(ours: Callable[[str], None], theirs: Callable[[str], None], rounds: int) -> dict[str, float]:
     """Let both work in turn, after one round that does not count; give the medians in seconds."""
     taken: dict[int, list[float]] = {0: [], 1: []}
     for turn in range(rounds + 1):
@@ -133,22 +118,23 @@ def alternate(ours: Callable[[str], None], theirs: Callable[[str], None], rounds
                 work(folder)
                 if turn:
                     taken[number if turn % 2 else 1 - number].append(time.perf_counter() - begun)
-    return statistics.median(taken[0]), statistics.median(taken[1])
+    return {OURS: statistics.median(taken[0]), THEIRS: statistics.median(taken[1])}
 
 
-def huge_file(put: Put, given: dict[str, Any], options: argparse.Namespace) -> Figure:
+def huge_file(put: Put, given: dict[str, Any], options: argparse.Namespace) -> Iterator[Row]:
     """Copy one huge file to disk, in processes of their own."""
     data = os.urandom(MIB) * options.huge_mib
     put("huge.fits", data)
     size, sha256 = len(data), hashlib.sha256(data).hexdigest()
     del data
-    taken: dict[str, list[float]] = {"ours": [], "theirs": []}
+    taken: dict[str, list[float]] = {OURS: [], THEIRS: []}
     memory: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(max(3, options.rounds // 2)):
             for side, seconds in taken.items():
                 asked = {
                     "side": side,
+                    "bucket": BUCKET,
                     "given": given,
                     "target": f"{folder}/huge",
                     "size": size,
@@ -157,14 +143,14 @@ def huge_file(put: Put, given: dict[str, Any], options: argparse.Namespace) -> F
                 found = worker(asked)
                 seconds.append(found["seconds"])
                 memory[side] = max(memory.get(side, 0), found["mib"])
-    shown = f"memory above the interpreter {memory['ours']:.0f} and {memory['theirs']:.0f} MiB"
-    what = f"{options.huge_mib} MiB to disk; {shown}"
-    return Figure(what, statistics.median(taken["ours"]), statistics.median(taken["theirs"]), 1.05)
+    medians = {side: statistics.median(seconds) for side, seconds in taken.items()}
+    yield Row(f"{options.huge_mib} MiB to disk", "s", medians, (Target("ratio", 1.05),))
+    yield Row("memory for it above a bare interpreter's", "MiB", memory, (Target(OURS, 200),))
 
 
 def worker(asked: dict[str, Any]) -> dict[str, float]:
     """Run one copy in a process of its own."""
-    command = [sys.executable, __file__, "--worker", json.dumps(asked)]
+    command = [sys.executable, COPY, json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     bare = subprocess.run([sys.executable, "-c", _PEAK], capture_output=True, check=True)
@@ -181,41 +167,12 @@ for line in open('/proc/self/status'):
 """
 
 
-def copy_huge(side: str, given: dict[str, Any], target: str, size: int, sha256: str) -> dict[str, float]:
-    """Copy once, with what is loaded and connected before; give seconds and the peak of memory."""
-    if side == "ours":
-        store = RemoteStore(f"s3://{BUCKET}", name="far", options=given)
-        store.stat("huge.fits")
-        begun = time.perf_counter()
-        failed = store.copy_many(
-            [("huge.fits", Expected(size, bytes.fromhex(sha256)), target)], lambda _: None
-        )
-        taken = time.perf_counter() - begun
-        assert failed == [None]
-    else:
-        import s3fs
-
-        fs = s3fs.S3FileSystem(**given, **CONFIG)
-        fs.info(f"{BUCKET}/huge.fits")
-        begun = time.perf_counter()
-        fs.get_file(f"{BUCKET}/huge.fits", target)
-        taken = time.perf_counter() - begun
-    assert Path(target).stat().st_size == size
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return {"seconds": taken, "mib": int(peak.split()[1]) / 1024}
-
-
-def report(figures: list[Figure], server: str) -> None:
-    """Print a table."""
-    print(f"| server: {server} | skyfs, s | s3fs, s | ratio | target |\n|---|---|---|---|---|")
-    for one in figures:
-        target = "" if one.target is None else f"{one.target:.2f}"
-        print(f"| {one.what} | {one.ours:.2f} | {one.theirs:.2f} | {one.ours / one.theirs:.2f} | {target} |")
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"\n{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()};")
-    print(f"load average {load} at the end; medians.")
-
-
 if __name__ == "__main__":
-    main()
+    few = {"files": 20, "huge_mib": 4, "rounds": 1}
+    program = Program(__doc__, quick=few, libraries=["s3fs", "fsspec"])
+    program.option("--files", type=int, default=1000)
+    program.option("--file-bytes", type=int, default=20_000)
+    program.option("--huge-mib", type=int, default=1024)
+    program.option("--rounds", type=int, default=7)
+    program.option("--moto", action="store_true", help="a slow server that is S3 in more than GET")
+    program.run(measure)

@@ -1,6 +1,6 @@
 """Writing: skyfs beside lsst-daf-butler and the floor, on SQLite and a local disk.
 
-``python benchmarks/writes.py [put] [bulk] [writers] [--peer PYTHON] [--rounds 3] [--json FILE]``
+``python benchmarks/writes.py [put] [bulk] [writers]``
 
 Each side is a process of its own (`sides/writes_*.py`); they take turns, and what one has left to be written
 to disk is synced before the next begins. The floor writes files of the same size and commits bare rows
@@ -11,24 +11,22 @@ peer commits its database synced, in a rollback journal, and syncs no file.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import sqlite3
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
-from discovery import HERE, Process
-
+HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "sides"))
 
-import writes_content as content
+import writes_content as content  # noqa: E402 - found by the line above
+from process import Process  # noqa: E402 - the same
+from reporting.program import Program  # noqa: E402 - the same
+from reporting.table import Ratio, Row, Table, Target  # noqa: E402 - the same
 
 POWER, PROCESS, PEER, FLOOR, BARE = "skyfs, power", "skyfs, process", "peer", "floor, power", "floor, process"
 SIDES = {
@@ -43,53 +41,19 @@ WRITERS, PUTS_EACH = 4, 100
 STALL_MS = 250
 
 
-@dataclass
-class Figure:
-    """One thing by all sides; how many times faster than the peer skyfs should be, and times the floor."""
-
-    what: str
-    unit: str
-    found: dict[str, float]
-    power: float | None = None
-    process: float | None = None
-    floor: float | None = None
-    # Whether more is better.
-    rate: bool = False
-
-    def times(self, side: str, other: str) -> float | None:
-        """Tell how many times faster a side is than another one."""
-        own, that = self.found.get(side), self.found.get(other)
-        if own is None or that is None:
-            return None
-        return own / that if self.rate else that / own
-
-    def row(self) -> str:
-        """Give a row of a Markdown table."""
-        cells = [_shown(self.found.get(side)) for side in (POWER, PROCESS, PEER, FLOOR, BARE)]
-        cells += [_shown(self.times(side, PEER)) for side in (POWER, PROCESS)]
-        cells += [_inverse(self.times(POWER, FLOOR)), _inverse(self.times(PROCESS, BARE)), self._targets()]
-        return f"| {self.what}, {self.unit} | {' | '.join(cells)} |"
-
-    def _targets(self) -> str:
-        texts = []
-        for name, target, found in (
-            ("power", self.power, self.times(POWER, PEER)),
-            ("process", self.process, self.times(PROCESS, PEER)),
-        ):
-            if target is not None and found is not None:
-                texts.append(f"{name} ≥ {target:g}{'' if found >= target else ' MISSED'}")
-        found = self.times(POWER, FLOOR)
-        if self.floor is not None and found is not None:
-            texts.append(f"floor ≤ {self.floor:g}{'' if 1 / found <= self.floor else ' MISSED'}")
-        return ", ".join(texts)
+# How many times faster than the peer, and times the floor.
+FAST, FASTER, SLOW, SLOWER = "times, power", "times, process", "× floor, power", "× floor, process"
+RATIOS = (
+    Ratio(FAST, PEER, (POWER,)),
+    Ratio(FASTER, PEER, (PROCESS,)),
+    Ratio(SLOW, POWER, (FLOOR,)),
+    Ratio(SLOWER, PROCESS, (BARE,)),
+)
 
 
-def _shown(figure: float | None) -> str:
-    return "" if figure is None else f"{figure:,.0f}" if figure >= 1000 else f"{figure:.3g}"
-
-
-def _inverse(figure: float | None) -> str:
-    return "" if figure is None else f"{1 / figure:.1f}"
+def faster(power: float, process: float | None = None) -> tuple[Target, ...]:
+    """Give how many times faster than the peer both kinds of durability should be."""
+    return Target(FAST, at_least=power), Target(FASTER, at_least=power if process is None else process)
 
 
 class Contest:
@@ -98,7 +62,7 @@ class Contest:
     def __init__(self, sides: dict[str, Process], folder: Path, rounds: int) -> None:
         self._sides, self._folder, self._rounds = sides, folder, rounds
 
-    def put(self) -> Iterator[Figure]:
+    def put(self) -> Iterator[Row]:
         """Put small objects, then get them."""
         for kind, extension in content.EXTENSIONS.items():
             figures: dict[str, dict[str, list[float]]] = {"put": {}, "get": {}}
@@ -113,28 +77,28 @@ class Contest:
                 {side: 1000 * statistics.median(some) for side, some in found.items()}
                 for found in figures.values()
             ]
-            yield Figure(f"put a small {extension}", "ms", medians[0], power=2.5, process=4, floor=2)
-            yield Figure(f"get a small {extension} by data ID", "ms", medians[1], power=10, process=10)
+            yield self._row(f"put a small {extension}", "ms", medians[0], (*faster(2.5, 4), Target(SLOW, 2)))
+            yield self._row(f"get a small {extension} by data ID", "ms", medians[1], faster(10))
 
-    def bulk(self) -> Iterator[Figure]:
+    def bulk(self) -> Iterator[Row]:
         """Ingest, export, import, transfer and remove many."""
         content.write_files(self._folder / "given")
         for mode, target in (("direct", 10), ("link", None), ("copy", 2)):
             calls = [(mode, f"{mode}{turn}") for turn in range(self._rounds)]
-            what = f"ingest {content.N_FILES} files, {mode}"
-            yield Figure(what, "s", self._each("ingest", calls), power=target, process=target)
+            targets = faster(target) if target else ()
+            yield self._row(f"ingest 10⁴ files, {mode}", "s", self._each("ingest", calls), targets)
         turns = range(self._rounds)
         self._each("make_target", [(turn,) for turn in turns])
         some = f"{content.N_MOVED} datasets"
         chosen = [("copy0", turn) for turn in turns]
-        yield Figure(f"export {some}", "s", self._each("export", chosen), power=5, process=5)
+        yield self._row(f"export {some}", "s", self._each("export", chosen), faster(5))
         for do, whose in (("importing_own", "their own export"), ("importing", "the peer's export")):
             imported = self._each(do, [(turn,) for turn in turns])
-            yield Figure(f"import {some}, {whose}", "s", imported, power=5, process=5)
-        yield Figure(f"transfer {some}", "s", self._each("transfer", chosen), power=2.5, process=2.5)
-        yield Figure(f"remove {some}", "s", self._each("remove", chosen), power=3, process=3)
+            yield self._row(f"import {some}, {whose}", "s", imported, faster(5))
+        yield self._row(f"transfer {some}", "s", self._each("transfer", chosen), faster(2.5))
+        yield self._row(f"remove {some}", "s", self._each("remove", chosen), faster(3))
 
-    def writers(self) -> Iterator[Figure]:
+    def writers(self) -> Iterator[Row]:
         """Let several processes put at once."""
         rates: dict[str, list[float]] = {}
         stalls: dict[str, list[float]] = {}
@@ -144,10 +108,24 @@ class Contest:
                 rates.setdefault(side, []).append(WRITERS * PUTS_EACH / max(sum(one) for one in spent))
                 stalls.setdefault(side, []).append(1000 * max(chain.from_iterable(spent)))
         best = {side: statistics.median(some) for side, some in rates.items()}
-        yield Figure(f"{WRITERS} writers", "puts/s", best, power=4, process=4, rate=True)
+        yield self._row(f"{WRITERS} writers", "puts/s", best, faster(4), inverse=True)
         worst = {side: max(some) for side, some in stalls.items()}
-        figure = Figure(f"{WRITERS} writers, the longest put (≤ {STALL_MS} ms)", "ms", worst)
-        yield figure
+        targets = (Target(POWER, STALL_MS), Target(PROCESS, STALL_MS))
+        yield self._row(f"{WRITERS} writers, the longest put", "ms", worst, targets)
+
+    def _row(
+        self,
+        what: str,
+        unit: str,
+        found: dict[str, float],
+        targets: tuple[Target, ...],
+        *,
+        inverse: bool = False,
+    ) -> Row:
+        """Give one thing by all sides; a peer that is not installed is told of."""
+        absent: dict[str, float | None] = {} if PEER in self._sides else {PEER: None}
+        print(what, file=sys.stderr)
+        return Row(what, unit, found | absent, targets, inverse)
 
     def _at_once(self, side: str, turn: int) -> list[list[float]]:
         with ExitStack() as stack:
@@ -191,57 +169,21 @@ class Contest:
 SECTIONS = {"put": Contest.put, "bulk": Contest.bulk, "writers": Contest.writers}
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Give the figures as a Markdown table."""
-    heads = [POWER, PROCESS, PEER, FLOOR, BARE, "times, power", "times, process"]
-    heads += ["× floor, power", "× floor, process", "target"]
-    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
-    return "\n".join([*lines, *(figure.row() for figure in figures)])
-
-
-def measure(sections: Sequence[str], peer: str | None, folder: Path, rounds: int) -> list[Figure]:
+def measure(options: argparse.Namespace) -> Iterator[Table]:
     """Measure on a fresh set of repositories."""
-    figures = []
-    with ExitStack() as stack:
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, ExitStack() as stack:
         sides = {
-            side: stack.enter_context(Process(python, how[0], folder, *how[1:]))
+            side: stack.enter_context(Process(python, how[0], Path(folder), *how[1:]))
             for side, how in SIDES.items()
-            if (python := peer if side == PEER else sys.executable) is not None
+            if (python := options.peer if side == PEER else sys.executable) is not None
         }
-        contest = Contest(sides, folder, rounds)
-        for name in sections:
-            for figure in SECTIONS[name](contest):
-                print(figure.row(), file=sys.stderr)
-                figures.append(figure)
-    return figures
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("sections", nargs="*", default=[], help=f"default: all of {', '.join(SECTIONS)}")
-    parser.add_argument("--peer", help="Python that has lsst-daf-butler; default: that of .venv-peer")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", help="where the repositories are made; they are deleted afterwards")
-    parser.add_argument("--json", help="write the figures to this file")
-    options = parser.parse_args()
-    own = HERE.parent / ".venv-peer" / "bin" / "python"
-    peer = options.peer or (str(own) if own.exists() else None)
-    if peer is None:
-        print(
-            "No peer: skyfs and the floor. `make peer` installs it, --peer names its Python.", file=sys.stderr
-        )
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures = measure(options.sections or list(SECTIONS), peer, Path(folder), options.rounds)
-    if options.json:
-        Path(options.json).write_text(json.dumps([asdict(one) for one in figures], indent=1))
-    print(table(figures))
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(
-        f"\n{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()},", end=" "
-    )
-    print(f"SQLite {sqlite3.sqlite_version}; load average {load} at the end; {options.rounds} rounds.")
+        contest = Contest(sides, Path(folder), options.rounds)
+        for name in options.sections or SECTIONS:
+            yield Table(name, tuple(SIDES), tuple(SECTIONS[name](contest)), RATIOS)
 
 
 if __name__ == "__main__":
-    main()
+    program = Program(__doc__, quick={"rounds": 1}, libraries=["astropy", "pyarrow"], peer=True)
+    program.option("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; default: all")
+    program.option("--rounds", type=int, default=3)
+    program.run(measure)

@@ -249,7 +249,15 @@ def _nginx(program: str, scratch: Path, root: Path, moto: str) -> Iterator[str]:
     user = "user root;" if os.geteuid() == 0 else ""
     text = _NGINX.format(user=user, scratch=scratch, root=root, port=port, moto=moto)
     (scratch / "nginx.conf").write_text(text, encoding="utf-8")
-    command = [program, "-p", scratch, "-c", scratch / "nginx.conf", "-e", scratch / "error.log"]
+    command = [
+        program,
+        "-p",
+        str(scratch),
+        "-c",
+        str(scratch / "nginx.conf"),
+        "-e",
+        str(scratch / "error.log"),
+    ]
     with Popen(command, stdout=DEVNULL, stderr=DEVNULL) as process:
         try:
             yield f"http://127.0.0.1:{port}"

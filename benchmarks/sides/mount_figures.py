@@ -1,4 +1,4 @@
-"""What was measured of whom, as tables, and the targets beside."""
+"""What was measured of whom in the rounds of a section, as a table with targets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mount_sides import LIBFUSE, NATIVE, PASSTHROUGH, WITHOUT, Side
+from mount_sides import LIBFUSE, PASSTHROUGH, PLAIN, WITHOUT, Side
+from reporting.table import Ratio, Row, Table, Target
 
 ENGINES = (PASSTHROUGH, WITHOUT, LIBFUSE)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What skyfs should reach.
+class Aim:
+    """What sides of skyfs should reach.
 
     Attributes
     ----------
@@ -22,7 +23,7 @@ class Target:
     of
         Sides of skyfs it is for.
     at_least, at_most
-        How many times the native directory's figure.
+        How many times the plain folder's figure.
     value
         The most that the figure itself may be.
     peers
@@ -36,24 +37,48 @@ class Target:
     value: float | None = None
     peers: bool = False
 
+    def targets(self, side: str) -> Iterator[Target]:
+        """Give what it means for a side."""
+        if self.value is not None:
+            yield Target(side, self.value)
+        if self.at_least is not None or self.at_most is not None:
+            yield Target(_times(side), self.at_most, self.at_least)
+        if self.peers:
+            yield Target(_beside_peers(side), 1)
+
+
+def _times(side: str) -> str:
+    return f"{side} ×"
+
+
+def _beside_peers(side: str) -> str:
+    return f"{side} × the best peer"
+
 
 TARGETS = [
-    Target("first read, MB/s", [PASSTHROUGH], at_least=0.9),
-    Target("second read, MB/s", [PASSTHROUGH], at_least=0.9),
-    Target("second read, MB/s", [WITHOUT, LIBFUSE], at_least=0.8),
-    Target("random 4 KiB, reads/s", [PASSTHROUGH], at_least=0.8),
-    Target("four readers, reads/s", [PASSTHROUGH], at_least=0.8),
-    Target("ls -l of 10⁴ cold, ms", ENGINES[:2], at_most=2, peers=True),
-    Target("find of 10⁵ cold, ms", ENGINES[:2], peers=True),
-    Target("cat of 5000 cold, s", ENGINES[:2], at_most=5),
-    Target("peak, MiB", ENGINES, value=150),
+    Aim("first read, MB/s", [PASSTHROUGH], at_least=0.9),
+    Aim("second read, MB/s", [PASSTHROUGH], at_least=0.9),
+    Aim("second read, MB/s", [WITHOUT, LIBFUSE], at_least=0.8),
+    Aim("random 4 KiB, reads/s", [PASSTHROUGH], at_least=0.8),
+    Aim("four readers, reads/s", [PASSTHROUGH], at_least=0.8),
+    Aim("ls -l of 10⁴ cold, ms", ENGINES[:2], at_most=2, peers=True),
+    Aim("find of 10⁵ cold, ms", ENGINES[:2], peers=True),
+    Aim("cat of 5000 cold, s", ENGINES[:2], at_most=5),
+    Aim("peak, MiB", ENGINES, value=150),
 ]
 
 
 @dataclass
 class Section:
-    """Figures of all sides, round by round."""
+    """Figures of all sides, round by round.
 
+    Attributes
+    ----------
+    reasons
+        Why a side was not measured, or not to the end.
+    """
+
+    name: str
     title: str
     found: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -71,60 +96,33 @@ class Section:
         return statistics.median(some) if some else None
 
     def measures(self) -> list[str]:
-        """Give the columns."""
+        """Give all that was measured of anyone."""
         return list(dict.fromkeys(measure for own in self.found.values() for measure in own))
 
-    def table(self) -> str:
-        """Give a Markdown table; in parentheses: times the native directory."""
-        columns = self.measures()
-        lines = [f"### {self.title}", "", f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-        for side in self.found:
-            cells = " | ".join(self._cell(side, measure) for measure in columns)
-            lines.append(f"| {side} | {cells} |")
-        return "\n".join(lines)
+    def table(self, sides: Sequence[Side], aims: Sequence[Aim], note: str) -> Table:
+        """Give the medians, beside those of the plain folder."""
+        names = list(dict.fromkeys([*(one.name for one in sides), *self.found, *self.reasons]))
+        names = [one for one in names if one in self.found or one in self.reasons]
+        peers = tuple(one.name for one in sides if one.kind == "peer")
+        rows = tuple(self._row(measure, names, aims) for measure in self.measures())
+        ratios = [Ratio(_times(one), one, (PLAIN,)) for one in names if one != PLAIN]
+        wanting = {side for one in aims if one.peers and one.measure in self.measures() for side in one.of}
+        ratios += [Ratio(_beside_peers(one), one, peers, judged=True) for one in names if one in wanting]
+        notes = (self.title, note, *(f"{side}: {reason}" for side, reason in self.reasons.items()))
+        return Table(self.name, tuple(names), rows, tuple(ratios), "sides down", notes)
 
-    def _cell(self, side: str, measure: str) -> str:
-        own, floor = self.median(side, measure), self.median(NATIVE, measure)
-        if own is None:
-            return ""
-        shown = shortly(own)
-        return shown if side == NATIVE or not floor else f"{shown} ({shortly(own / floor)})"
+    def _row(self, measure: str, names: Sequence[str], aims: Sequence[Aim]) -> Row:
+        own = {name: self.median(name, measure) for name in names if self._knows(name, measure)}
+        targets = [
+            target
+            for aim in aims
+            if aim.measure == measure
+            for side in aim.of
+            if side in own
+            for target in aim.targets(side)
+        ]
+        return Row(measure, "", own, tuple(targets))
 
-    def verdicts(self, sides: Sequence[Side]) -> Iterator[str]:
-        """Say which targets were reached."""
-        for target in TARGETS:
-            for side in target.of:
-                own = self.median(side, target.measure)
-                if own is not None:
-                    yield from self._judged(target, side, own, sides)
-
-    def _judged(self, target: Target, side: str, own: float, sides: Sequence[Side]) -> Iterator[str]:
-        what, floor = f"{target.measure}, {side}", self.median(NATIVE, target.measure)
-        if target.value is not None:
-            yield _verdict(own <= target.value, what, shortly(own), f"at most {target.value:g}")
-        if target.at_least is not None and floor:
-            times = f"{shortly(own / floor)} x native"
-            yield _verdict(own / floor >= target.at_least, what, times, f"at least {target.at_least:g}")
-        if target.at_most is not None and floor:
-            times = f"{shortly(own / floor)} x native"
-            yield _verdict(own / floor <= target.at_most, what, times, f"at most {target.at_most:g}")
-        best = self._best_peer(target.measure, sides)
-        if target.peers and best is not None:
-            name, figure = best
-            yield _verdict(
-                own <= figure, what, shortly(own), f"every peer: at most {name}'s {shortly(figure)}"
-            )
-
-    def _best_peer(self, measure: str, sides: Sequence[Side]) -> tuple[str, float] | None:
-        others = {one.name: self.median(one.name, measure) for one in sides if one.kind == "peer"}
-        known = [(name, figure) for name, figure in others.items() if figure is not None]
-        return min(known, key=lambda one: one[1], default=None)
-
-
-def _verdict(reached: bool, what: str, found: str, wanted: str) -> str:  # noqa: FBT001
-    return f"{'reached' if reached else 'MISSED'}: {what}: {found} ({wanted})"
-
-
-def shortly(figure: float) -> str:
-    """Give three digits."""
-    return f"{figure:,.0f}".replace(",", " ") if figure >= 100 else f"{figure:.3g}"
+    def _knows(self, side: str, measure: str) -> bool:
+        """Tell whether there is such a figure of a side: a plain folder has no daemon."""
+        return side not in self.found or measure in self.found[side]

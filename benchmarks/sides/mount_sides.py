@@ -60,7 +60,7 @@ class Side:
     missing: str = ""
 
 
-NATIVE = "native directory"
+PLAIN = "plain folder"
 PASSTHROUGH = "skyfs native"
 WITHOUT = "skyfs native, no passthrough"
 LIBFUSE = "skyfs libfuse"
@@ -70,7 +70,7 @@ FAR = "skyfs, S3"
 def sides(content: Content) -> list[Side]:
     """Give all sides, those too that cannot be measured here."""
     return [
-        Side(NATIVE, "floor", lambda _: nullcontext(Mounted(content.files, None))),
+        Side(PLAIN, "floor", lambda _: nullcontext(Mounted(content.files, None))),
         *_ours(content),
         *_peers(content),
     ]

@@ -11,6 +11,7 @@ from ours import typed
 
 import skyfs
 from skyfs.ingesting import IngestFile
+from skyfs.model.dataset import DatasetRef
 
 
 class Side:
@@ -96,9 +97,9 @@ class Side:
             skyfs.create(self._root(name), options={"durability": self._durability}).close()
         return 0
 
-    def _chosen(self, run: str, turn: int) -> list[skyfs.DatasetRef]:
-        chosen = {"instrument": content.INSTRUMENT, "where": _where(turn)}
-        return list(self._repo.query(what.GIVEN, collections=run, **chosen))
+    def _chosen(self, run: str, turn: int) -> list[DatasetRef]:
+        own = content.INSTRUMENT
+        return list(self._repo.query(what.GIVEN, collections=run, where=_where(turn), instrument=own))
 
     def _archive(self, turn: int) -> Path:
         return self._folder / f"ours-{self._durability}-{turn}.tar"

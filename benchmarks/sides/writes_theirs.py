@@ -141,7 +141,7 @@ class Side:
     def _chosen(self, run: str, turn: int) -> list[DatasetRef]:
         first, last = what.moved(turn)[0], what.moved(turn)[-1]
         where = f"visit >= {first // content.DETECTORS} AND visit <= {last // content.DETECTORS}"
-        asked = {"where": where, "instrument": content.INSTRUMENT, "limit": None}
+        asked: dict[str, Any] = {"where": where, "instrument": content.INSTRUMENT, "limit": None}
         asked["with_dimension_records"] = True
         return list(self._butler.query_datasets(what.GIVEN, run, **asked))
 
