@@ -363,10 +363,10 @@ SECTIONS = {"read": read, "list": listing, "small": small, "latency": latency, "
 
 
 def cold() -> str:
-    """Say what "cold" is here."""
-    if os.access(DROP, os.W_OK):
-        return "cold: the kernel's caches dropped"
-    return "cold: a fresh mount only, since not root may not drop the kernel's caches"
+    """Say what "cold" is where it is less than it should be."""
+    return (
+        "" if os.access(DROP, os.W_OK) else "cold: a fresh mount only; root can drop the kernel's caches too"
+    )
 
 
 def end(*_: object) -> None:
@@ -377,7 +377,8 @@ def end(*_: object) -> None:
 
 def versions() -> Mapping[str, str]:
     """Give those of the peers that are programs."""
-    found = {name: _version(name) for name in ("rclone", "s3fs", "fio") if shutil.which(name)}
+    programs = {"rclone": "rclone", "s3fs-fuse": "s3fs", "fio": "fio"}
+    found = {name: _version(one) for name, one in programs.items() if shutil.which(one)}
     binding = "fusepy" if importlib.util.find_spec("fuse") else "mfusepy in the place of fusepy"
     return found | {"fsspec.fuse by": binding}
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reporting import BENCHMARKS
-from reporting.result import Result
+from reporting.result import Result, stored
 
 HERE = Path(__file__).resolve().parent
 # One that takes longer hangs.
@@ -44,7 +44,7 @@ class Ran:
 
 def run(name: str, results: Path, arguments: Sequence[str], longest_s: float) -> Ran:
     """Run one, and keep its result."""
-    print(f"\n== {name}", flush=True)
+    print(f"\n== {name}{_last_time(name)}", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
@@ -57,6 +57,12 @@ def run(name: str, results: Path, arguments: Sequence[str], longest_s: float) ->
             print(f"{name} wrote no result", file=sys.stderr)
             status = 1
     return Ran(name, status, time.monotonic() - began)
+
+
+def _last_time(name: str) -> str:
+    """Say how long it took when it last ran to its end."""
+    known = [one for one in stored(HERE / "results", name) if one.seconds is not None and not one.failed]
+    return f" (took {known[0].seconds:.0f} s on {known[0].date[:10]})" if known else ""
 
 
 def _status(command: Sequence[str], longest_s: float) -> int:
@@ -109,4 +115,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nInterrupted. What had finished is kept: `make bench-page` writes the page.", file=sys.stderr)
+        sys.exit(130)

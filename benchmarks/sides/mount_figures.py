@@ -108,7 +108,11 @@ class Section:
         ratios = [Ratio(_times(one), one, (PLAIN,)) for one in names if one != PLAIN]
         wanting = {side for one in aims if one.peers and one.measure in self.measures() for side in one.of}
         ratios += [Ratio(_beside_peers(one), one, peers, judged=True) for one in names if one in wanting]
-        notes = (self.title, note, *(f"{side}: {reason}" for side, reason in self.reasons.items()))
+        notes = (
+            self.title,
+            *filter(None, [note]),
+            *(f"{side}: {reason}" for side, reason in self.reasons.items()),
+        )
         return Table(self.name, tuple(names), rows, tuple(ratios), "sides down", notes)
 
     def _row(self, measure: str, names: Sequence[str], aims: Sequence[Aim]) -> Row:

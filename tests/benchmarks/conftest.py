@@ -36,7 +36,9 @@ from reporting.table import Row, Table, Target
 def measure(options):
     {measure}
 
-Program("Measures.", quick={{"rounds": 1}}).run(measure)
+program = Program("Measures.", quick={{"rounds": 1}})
+program.option("--rounds", type=int, default=3)
+program.run(measure)
 """
 
 

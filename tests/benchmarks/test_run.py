@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from reporting import BENCHMARKS
+from reporting.result import Result
 
 from .conftest import CHECKOUT, Write
 
@@ -58,6 +60,7 @@ def test_all_that_succeed_give_a_page_that_says_what_is_missing(benchmarks: Path
     assert "Of 1 targets 1 are met, 0 are **missed**, 0 not measured." in page(benchmarks)
     assert "**Not measured**: `make bench ONLY=startup` does." in page(benchmarks)
     assert "The disk cache (fill)" in page(benchmarks)
+    assert re.search(r"== cache \(took \d+ s on \d{4}-", call(benchmarks, "run.py", "cache").stdout)
 
 
 def test_quick_keeps_nothing(benchmarks: Path, write: Write) -> None:
@@ -100,11 +103,21 @@ def test_what_was_measured_is_never_left_out(benchmarks: Path, write: Write) -> 
     assert "benchmarks/pages/cache.md no place for it: write <!-- table: miss -->" in done.stderr
 
 
-def test_the_options_of_quick_give_way_to_those_that_are_given(benchmarks: Path) -> None:
-    program = (CHECKOUT / "benchmarks" / "startup.py").read_text()
-    (benchmarks / "startup.py").write_text(program)
-    file = benchmarks / "out.json"
-    done = call(benchmarks, "startup.py", "--quick", "--rounds", "2", "--json", str(file))
+def test_the_options_of_quick_give_way_to_those_that_are_given(benchmarks: Path, write: Write) -> None:
+    write("cache", ONE.format(name="hit", figure="options.rounds"))
+    for arguments, rounds in (([], 3), (["--quick"], 1), (["--quick", "--rounds", "2"], 2)):
+        assert f"| hit, µs | {rounds} " in call(benchmarks, "cache.py", *arguments).stdout
+
+
+def test_a_real_one_measures_and_writes_what_it_found(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    done = call(CHECKOUT / "benchmarks", "startup.py", "--quick", "--json", str(file))
     assert (done.returncode, done.stderr) == (0, "")
-    assert '"rounds": 2' in file.read_text()
-    assert "skyfs ls / (floor: python, import sqlalchemy), s" in done.stdout
+    (table,) = Result.load(file).tables
+    assert [row.what.partition(" (")[0] for row in table.rows] == [
+        "import skyfs",
+        "skyfs --help",
+        "skyfs ls /",
+    ]
+    assert all(value is not None and value > 0 for row in table.rows for value in row.found.values())
+    assert table.markdown() in done.stdout
