@@ -41,6 +41,12 @@ class Section:
         """What it is called."""
         return self.text.partition("\n")[0].lstrip("# ")
 
+    @property
+    def link(self) -> str:
+        """Its title, as a link within the page."""
+        anchor = re.sub(r"[^\w\- ]", "", self.title.lower()).replace(" ", "-")
+        return f"[{self.title}](#{anchor})"
+
     def tables(self) -> Iterator[tuple[str, tuple[Result, Table] | None]]:
         """Give the tables that the text asks for, and what there is of each."""
         for name in _TABLE.findall(self.text):
@@ -126,7 +132,7 @@ def _never_measured(parts: Iterable[Section]) -> Iterator[str]:
 
 def _line(part: Section, row: Row, target: Target, value: float | None) -> str:
     found = "" if value is None else shortly(value)
-    return f"| {part.title} | {row.label}: {target.column} | {found} | {target} |"
+    return f"| {part.link} | {row.label}: {target.column} | {found} | {target} |"
 
 
 def main() -> int:

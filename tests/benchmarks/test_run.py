@@ -49,6 +49,7 @@ def test_one_that_fails_keeps_neither_the_others_nor_its_own_finished_tables_awa
     assert kept == ["cache", "startup"]
     text = page(benchmarks)
     assert "| hit, µs | 7.25 (≤ 2 **missed**) |" in text
+    assert "| [Start](#start) | hit, µs: skyfs | 7.25 | ≤ 2 |" in text
     assert "| hit, µs | 1.5 (≤ 2 met) |" in text
     assert "failed before all was measured: SystemExit: no more" in text
 
