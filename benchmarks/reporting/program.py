@@ -15,7 +15,8 @@ from .machine import Machine, installed
 from .result import Result
 from .table import Table
 
-_PEER = Path(__file__).resolve().parents[2] / ".venv-peer" / "bin" / "python"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_PEER = _CHECKOUT / ".venv-peer" / "bin" / "python"
 _ASK_PEER = "from importlib.metadata import version; print(version('lsst-daf-butler'))"
 
 
@@ -92,13 +93,26 @@ class Program:
         return self.parser.parse_args()
 
     def _versions(self, options: argparse.Namespace) -> dict[str, str]:
-        found = installed(*self._libraries)
+        found = {"skyfs": checked_out()} | installed(*self._libraries)
         if self._peer and options.peer is None:
             print("No peer: `make peer` installs it, --peer names its Python.", file=sys.stderr)
         elif self._peer:
             done = subprocess.run([options.peer, "-c", _ASK_PEER], capture_output=True, text=True, check=True)
             found["lsst-daf-butler"] = done.stdout.strip()
         return found
+
+
+def checked_out() -> str:
+    """Say which commit is measured, and whether its source has been changed since."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    return (
+        f"{commit}, changed" if commit and _git("status", "--porcelain", "src") else commit or "of no commit"
+    )
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(_CHECKOUT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 # Options that say nothing about what was measured, or of this machine's folders.

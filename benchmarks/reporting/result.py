@@ -48,9 +48,9 @@ class Result:
         return cls(**given | {"machine": Machine(**machine), "tables": tables})
 
     def save(self, path: Path) -> None:
-        """Write a file."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        """Write a file; figures with eight digits, which is more than they are worth."""
+        given = json.loads(json.dumps(asdict(self)), parse_float=lambda text: float(f"{float(text):.8g}"))
+        path.write_text(json.dumps(given, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @property
     def file_name(self) -> str:

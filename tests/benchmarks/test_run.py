@@ -114,7 +114,9 @@ def test_a_real_one_measures_and_writes_what_it_found(tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     done = call(CHECKOUT / "benchmarks", "startup.py", "--quick", "--json", str(file))
     assert (done.returncode, done.stderr) == (0, "")
-    (table,) = Result.load(file).tables
+    result = Result.load(file)
+    assert re.fullmatch(r"[0-9a-f]{7,}(, changed)?|of no commit", result.machine.versions["skyfs"])
+    (table,) = result.tables
     assert [row.what.partition(" (")[0] for row in table.rows] == [
         "import skyfs",
         "skyfs --help",
@@ -122,3 +124,4 @@ def test_a_real_one_measures_and_writes_what_it_found(tmp_path: Path) -> None:
     ]
     assert all(value is not None and value > 0 for row in table.rows for value in row.found.values())
     assert table.markdown() in done.stdout
+    assert f"{result.benchmark}: {result.machine.words()}" in done.stdout

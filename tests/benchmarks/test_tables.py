@@ -107,11 +107,13 @@ def a_table(name: str, figure: float) -> Table:
 
 
 def test_a_stored_result_is_read_as_it_was(tmp_path: Path) -> None:
-    kept = a_result("2026-11-29T08:15", a_table("put", 2.0), seconds=12.5, options={"rounds": 3})
+    kept = a_result("2026-11-29T08:15", a_table("put", 2.125), seconds=12.5, options={"rounds": 3})
     kept.save(tmp_path / kept.file_name)
     assert [path.name for path in tmp_path.iterdir()] == ["writes-2026-11-29T0815.json"]
     assert stored(tmp_path, "writes") == [kept]
     assert stored(tmp_path, "cache") == []
+    a_result("2026-11-30", a_table("put", 2.123456789)).save(tmp_path / "other.json")
+    assert stored(tmp_path, "writes")[0].tables[0].rows[0].found == {"skyfs": 2.1234568}
     assert json.loads((tmp_path / kept.file_name).read_text())["tables"][0] == json.loads(
         json.dumps(asdict(kept.tables[0]))
     )
