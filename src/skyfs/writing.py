@@ -17,7 +17,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from .abc.source import ByteSource
-from .abc.store import Adoption, Batch, Content, Store
+from .abc.store import Adoption, Batch, Content, FetchesMany, Store
 from .capturing import capture
 from .errors import InDoubt, ReadOnly, SkyfsError
 from .filling import FileSource, Filler
@@ -121,6 +121,11 @@ class Writer:
         self._routes = routes
         self._planner = Planner(registry, routes, formats, policy.auto_register)
         self._local = threading.local()
+
+    @property
+    def near(self) -> bool:
+        """Whether all that can be written to is near by."""
+        return not any(store.writable and isinstance(store, FetchesMany) for store in self._stores.values())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -22,6 +22,9 @@ _AHEAD_BYTES, _AHEAD_FILES = 64 * 2**20, 256
 class Deliveries(ABC):
     """Gives the files that travel, in the order of the manifest."""
 
+    near: bool
+    """Whether they come without delay."""
+
     def expect(self, files: Sequence[tuple[str, FileRow]]) -> None:  # noqa: B027 - most need not know
         """Tell which files will be asked for next, in this order."""
 
@@ -47,11 +50,12 @@ class Deliveries(ABC):
 
 
 class FromArchive(Deliveries):
-    """Files of an archive."""
+    """Files of an archive; near, when none of it is still to be sent."""
 
-    def __init__(self, archive: ArchiveReader, origin: str) -> None:
+    def __init__(self, archive: ArchiveReader, origin: str, *, near: bool) -> None:
         self._archive = archive
         self._origin = origin
+        self.near = near
 
     def pieces(self, name: str, file: FileRow) -> Iterator[bytes]:
         self.pass_by(name, file)
@@ -79,6 +83,7 @@ class FromStores(Deliveries):
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
         self._stores = stores
+        self.near = not any(isinstance(store, FetchesMany) for store in stores.values())
         self._expected: deque[tuple[str, FileRow]] = deque()
         self._fetched: dict[str, bytes | SkyfsError] = {}
 
