@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as changed
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -26,8 +25,9 @@ from .errors import (
 from .formats.catalog import Formats
 from .formats.fits_part import FitsFile, FoundPart
 from .model.dataset import DatasetRef, Location, Part
+from .model.garbage import many_objects
 from .planning import Target
-from .stores.local import LocalStore
+from .stores.local import LocalSource, LocalStore
 from .writing import Writer
 
 IN_PLACE = "in-place"
@@ -78,6 +78,32 @@ class _Arrival:
     hdu: int | None
 
 
+@dataclass(slots=True)
+class _Examined:
+    """Files that were looked at.
+
+    Attributes
+    ----------
+    targets
+        What is to be made of which file, in the order of the arrivals.
+    stats
+        What the files are.
+    states
+        What those were that were digested.
+    """
+
+    targets: list[tuple[str, Target]] = field(default_factory=list)
+    stats: dict[str, Stat] = field(default_factory=dict)
+    states: dict[str, _State] = field(default_factory=dict)
+
+    def require_unchanged(self) -> None:
+        """Refuse files that were written to since they were read: their digests would be wrong."""
+        for path, state in self.states.items():
+            if _state(path) != state:
+                todo = "ingest it when its writer has finished"
+                raise StoreError(f"ingest {path!r}", "it changed while it was read", todo)
+
+
 class Ingester:
     """Checks files and hands them to the writer, all at once."""
 
@@ -88,6 +114,7 @@ class Ingester:
         self._files = LocalStore("/", name=IN_PLACE, writable=False)
         self._captured_types: set[str] = set()
         self._folders: dict[str, str] = {}
+        self._inside = os.path.join(root, "")
 
     def ingest(
         self, files: Sequence[IngestFile], type_name: str, run: str, *, mode: str, replace: bool
@@ -97,17 +124,24 @@ class Ingester:
             raise BadArgument(f"ingest mode {mode!r}", "no such mode", f"one of {', '.join(MODES)}")
         if not files:
             return []
-        arrivals = [self._arrival(file, type_name, run, replace=replace) for file in files]
-        stay = self._stay([one.path for one in arrivals], mode)
-        examined, states = self._examine(arrivals)
-        if stay:
-            _require_unchanged(states)
-            if any(Path(path).is_relative_to(self._root) for path, _ in examined):
-                roots.record(self._root)
-            places = {path: self._place(path) for path in dict.fromkeys(path for path, _ in examined)}
-            return self._writer.refer([(_located(places[path], target), target) for path, target in examined])
-        how = Adoption.COPY if mode == "auto" else Adoption(mode)
-        return self._writer.adopt(examined, how, partial(_require_unchanged, states))
+        with many_objects():
+            arrivals = [self._arrival(file, type_name, run, replace=replace) for file in files]
+            stay = self._stay([one.path for one in arrivals], mode)
+            examined = self._examine(arrivals)
+            if stay:
+                return self._refer(examined)
+            how = Adoption.COPY if mode == "auto" else Adoption(mode)
+            return self._writer.adopt(examined.targets, how, examined.require_unchanged)
+
+    def _refer(self, examined: _Examined) -> list[DatasetRef]:
+        """Register files where they are."""
+        examined.require_unchanged()
+        if any(self._is_inside(path) for path in examined.stats):
+            roots.record(self._root)
+        places = {path: (self._key(path), there) for path, there in examined.stats.items()}
+        return self._writer.refer(
+            [(_located(places[path], target), target) for path, target in examined.targets]
+        )
 
     def _arrival(self, file: IngestFile, type_name: str, run: str, *, replace: bool) -> _Arrival:
         path = os.path.abspath(os.fspath(file.path))
@@ -118,14 +152,17 @@ class Ingester:
 
     def _stay(self, paths: Sequence[str], mode: str) -> bool:
         """Tell whether files stay where they are."""
-        inside = [
-            mode == "direct" or (mode == "auto" and Path(path).is_relative_to(self._root)) for path in paths
-        ]
-        if len(set(inside)) > 1:
+        if mode != "auto":
+            return mode == "direct"
+        inside = {self._is_inside(path) for path in paths}
+        if len(inside) > 1:
             raise BadArgument(
                 "ingest with mode auto", "some files lie in the repository, some outside", "name a mode"
             )
-        return inside[0]
+        return inside.pop()
+
+    def _is_inside(self, path: str) -> bool:
+        return path.startswith(self._inside)
 
     def _extension(self, path: str, given: str | None) -> str:
         if given is not None:
@@ -139,51 +176,54 @@ class Ingester:
 
     # -- reading the files -----------------------------------------------------------------------------
 
-    def _examine(self, arrivals: Sequence[_Arrival]) -> tuple[list[tuple[str, Target]], Mapping[str, _State]]:
-        """Check the files and read of them what is wanted; give also what those were that were read."""
+    def _examine(self, arrivals: Sequence[_Arrival]) -> _Examined:
+        """Check the files and read of them what is wanted."""
         by_path: dict[str, list[_Arrival]] = {}
         for one in arrivals:
             by_path.setdefault(one.path, []).append(one)
         names = {one.target.type_name for one in arrivals}
         self._captured_types = {name for name in names if self._writer.captures(name)}
-        states: dict[str, _State] = {}
+        found = _Examined()
         targets: dict[str, Iterator[Target]] = {}
         for path, some in by_path.items():
             try:
-                if any(one.hdu is not None for one in some):
-                    states[path] = _state(path)
-                    targets[path] = iter(self._parts(path, some))
-                else:
-                    targets[path] = iter(self._wholes(path, some))
+                targets[path] = iter(self._read(path, some, found))
             except (BadContent, Unsupported) as error:
                 reason = f"{error.asked}: {error.found}" if error.found else error.asked
                 raise type(error)(f"ingest {path!r}", reason, error.todo) from None
-        return [(one.path, next(targets[one.path])) for one in arrivals], states
+        found.targets = [(one.path, next(targets[one.path])) for one in arrivals]
+        return found
 
-    def _wholes(self, path: str, arrivals: Sequence[_Arrival]) -> list[Target]:
-        """Check a file that is one dataset, and capture what its type says."""
+    def _read(self, path: str, arrivals: Sequence[_Arrival], found: _Examined) -> list[Target]:
+        many = any(one.hdu is not None for one in arrivals)
+        if many:
+            found.states[path] = _state(path)
         with self._open(path) as source:
-            for extension in dict.fromkeys(one.target.extension for one in arrivals):
-                self._formats.check(source, extension)
-            return [self._captured(one.target, source) for one in arrivals]
+            found.stats[path] = source.stat
+            return self._parts(path, arrivals, source) if many else self._wholes(arrivals, source)
 
-    def _parts(self, path: str, arrivals: Sequence[_Arrival]) -> list[Target]:
+    def _wholes(self, arrivals: Sequence[_Arrival], source: ByteSource) -> list[Target]:
+        """Check a file that is one dataset, and capture what its type says."""
+        for extension in {one.target.extension for one in arrivals}:
+            self._formats.check(source, extension)
+        return [self._captured(one.target, source) for one in arrivals]
+
+    def _parts(self, path: str, arrivals: Sequence[_Arrival], whole: ByteSource) -> list[Target]:
         """Find and digest the datasets of a file that holds many; its headers are read once."""
         extension = arrivals[0].target.extension
         if any(one.target.extension != extension for one in arrivals):
             raise BadArgument(f"ingest {path!r}", "its datasets have several extensions", "give one of them")
-        with self._open(path) as whole:
-            file = FitsFile(whole, extension)
-            targets = []
-            for one in arrivals:
-                if one.hdu is None:
-                    target = self._captured(one.target, whole)
-                    found = FoundPart(Part(0, 0, 0, whole.size), whole.size)
-                else:
-                    found = file.measure(one.hdu)
-                    target = self._captured(one.target, file.source(found))
-                targets.append(changed(target, part=found))
-            return targets
+        file = FitsFile(whole, extension)
+        targets = []
+        for one in arrivals:
+            if one.hdu is None:
+                target = self._captured(one.target, whole)
+                found = FoundPart(Part(0, 0, 0, whole.size), whole.size)
+            else:
+                found = file.measure(one.hdu)
+                target = self._captured(one.target, file.source(found))
+            targets.append(changed(target, part=found))
+        return targets
 
     def _captured(self, target: Target, source: ByteSource) -> Target:
         """Read what the type captures."""
@@ -192,7 +232,7 @@ class Ingester:
         captured = self._writer.capture(target.type_name, source, target.extension)
         return changed(target, captured=captured)
 
-    def _open(self, path: str) -> ByteSource:
+    def _open(self, path: str) -> LocalSource:
         try:
             return self._files.open(path[1:])
         except (NotFound, StoreError) as error:
@@ -200,8 +240,8 @@ class Ingester:
                 raise IsDirectory(f"ingest {path!r}", "it is a directory", "name the files in it") from None
             raise type(error)(f"ingest {path!r}", error.found or str(error), error.todo) from None
 
-    def _place(self, path: str) -> tuple[str, Stat]:
-        """Give the key of a file that stays where it is, and what it is."""
+    def _key(self, path: str) -> str:
+        """Give the key of a file that stays where it is."""
         # The real path: a folder that is a link may come to point elsewhere.
         folder, name = os.path.split(path)
         real = self._folders.get(folder)
@@ -210,7 +250,7 @@ class Ingester:
         key = os.path.join(real, name)
         if os.path.islink(key):
             key = os.path.realpath(key)
-        return key[1:], self._files.stat(key[1:])
+        return key[1:]
 
 
 def _located(place: tuple[str, Stat], target: Target) -> Location:
@@ -228,14 +268,6 @@ def _state(path: str) -> _State:
         kind = NotFound if isinstance(error, FileNotFoundError) else StoreError
         raise kind(f"ingest {path!r}", getattr(error, "strerror", None) or str(error)) from None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _require_unchanged(states: Mapping[str, _State]) -> None:
-    """Refuse files that were written to since they were read: their digests would be wrong."""
-    for path, state in states.items():
-        if _state(path) != state:
-            todo = "ingest it when its writer has finished"
-            raise StoreError(f"ingest {path!r}", "it changed while it was read", todo)
 
 
 def extension_of(name: str, formats: Formats) -> str | None:

@@ -83,7 +83,8 @@ class FromStores(Deliveries):
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
         self._stores = stores
-        self.near = not any(isinstance(store, FetchesMany) for store in stores.values())
+        self._far = {name: store for name, store in stores.items() if isinstance(store, FetchesMany)}
+        self.near = not self._far
         self._expected: deque[tuple[str, FileRow]] = deque()
         self._fetched: dict[str, bytes | SkyfsError] = {}
 
@@ -95,8 +96,9 @@ class FromStores(Deliveries):
         store = self._stores.get(file.store)
         if store is None or file.key is None:
             raise NotFound(f"read {name} from store {file.store!r}", "the repository has no such store")
-        if isinstance(store, FetchesMany) and size_of(file) <= _SMALL_BYTES:
-            yield self._small(store, name, file)
+        far = self._far.get(file.store)
+        if far is not None and size_of(file) <= _SMALL_BYTES:
+            yield self._small(far, name, file)
             return
         expected = Expected(size_of(file), digest_of(file))
         with closing(store.open(file.key, expected)) as source:

@@ -18,6 +18,7 @@ from ..abc.store import Content
 from ..errors import Exists, WrongBytes
 from ..filling import FileSource, Filler
 from ..model.dataset import DatasetType
+from ..model.garbage import many_objects
 from ..model.manifest import read_lines, write
 from ..model.manifest_line import DatasetRow, DatasetsLine, FileRow, Line
 from ..registry.manifest.applying import Applier
@@ -109,7 +110,7 @@ class Intake:
 
     def _bring_few(self, lines: Iterable[Line], deliveries: Deliveries, done: Done) -> Applied:
         waiting = _Waiting()
-        with self._writer.transaction():
+        with many_objects(), self._writer.transaction():
             applier = self._applier()
             for line in lines:
                 if not waiting.lets_pass(line):
