@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from ..config.stores import without_password
 from ..errors import BadArgument, NotFound, StoreError
-from ..storage_config import without_password
 from .base import Base, Collections
 from .naming import collections_named, types_named
 

@@ -16,7 +16,6 @@ from typing import IO, NoReturn
 
 from ..abc.store import Content
 from ..errors import Exists, WrongBytes
-from ..filling import FileSource, Filler
 from ..model.dataset import DatasetType
 from ..model.garbage import many_objects
 from ..model.manifest import read_lines, write
@@ -24,8 +23,9 @@ from ..model.manifest_line import DatasetRow, DatasetsLine, FileRow, Line
 from ..registry.manifest.applying import Applier
 from ..registry.manifest.arriving import Applied, Carried, OnConflict, Remove
 from ..registry.registry import Registry
-from ..routing import Route
-from ..writing import Writer
+from ..writing.filler import FileSource, Filler
+from ..writing.routes import Route
+from ..writing.writer import Writer
 from .deliveries import Deliveries
 from .planning import Planned, Planner
 from .travelling import Names, digest_of, size_of, travelling

@@ -15,8 +15,8 @@ from ..model.template import file_key
 from ..registry.catalogue import CollectionEntry, TypeEntry
 from ..registry.manifest.arriving import OnConflict, agree, taken, wins
 from ..registry.registry import Registry
-from ..routing import Route
-from ..writing import Writer
+from ..writing.routes import Route
+from ..writing.writer import Writer
 from .travelling import travelling
 
 
