@@ -26,9 +26,9 @@ from reporting.program import Program
 from reporting.table import Ratio, Row, Table, Target
 
 import skyfs
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.servers import S3Server, s3_server
+from skyfs.writing.ingester import IngestFile
 
 MIB = 1 << 20
 TARGET = 0.8

@@ -23,8 +23,8 @@ from reporting.program import Program
 from reporting.table import Ratio, Row, Table, Target
 
 import skyfs
-from skyfs.ingesting import IngestFile
 from skyfs.testing.servers import http_server
+from skyfs.writing.ingester import IngestFile
 
 FILE_BYTES = 20_000
 OURS, THEIRS, CACHED = "skyfs", "s3fs given the keys", "skyfs, cold disk cache"

@@ -10,8 +10,8 @@ import writes_content as what
 from ours import typed
 
 import skyfs
-from skyfs.ingesting import IngestFile
 from skyfs.model.dataset import DatasetRef
+from skyfs.writing.ingester import IngestFile
 
 
 class Side:
