@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -369,12 +368,6 @@ def cold() -> str:
     )
 
 
-def end(*_: object) -> None:
-    """Unmount and clean up on an end from outside; once, since `timeout` sends it twice."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit("ended by SIGTERM")
-
-
 def versions() -> Mapping[str, str]:
     """Give those of the peers that are programs."""
     programs = {"rclone": "rclone", "s3fs-fuse": "s3fs", "fio": "fio"}
@@ -393,7 +386,6 @@ def measure(options: argparse.Namespace) -> Iterator[Table]:
     """Measure the sections that were asked for; end with status 1 when skyfs failed."""
     if unknown := set(options.sections) - SECTIONS.keys():
         raise SystemExit(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    signal.signal(signal.SIGTERM, end)
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="skyfs-bench-", dir=options.folder) as name:
         content = Content(Path(name), options.scale)

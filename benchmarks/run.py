@@ -9,6 +9,7 @@ with small sizes: nothing is kept of that, and the page stays as it is.
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reporting import BENCHMARKS
+from reporting.program import end_cleanly
 from reporting.result import Result, stored
 
 HERE = Path(__file__).resolve().parent
@@ -69,6 +71,9 @@ def _status(command: Sequence[str], longest_s: float) -> int:
     with subprocess.Popen(command) as process:
         try:
             return process.wait(longest_s)
+        except SystemExit:
+            process.terminate()
+            raise
         except subprocess.TimeoutExpired:
             print(f"{command[1]} took more than {longest_s:g} s: it is ended", file=sys.stderr)
             process.terminate()
@@ -106,6 +111,7 @@ def main() -> int:
         huge = ["--huge"] if options.huge and name in HUGE else []
         return run(name, results, [*more, *huge], options.longest)
 
+    signal.signal(signal.SIGTERM, end_cleanly)
     names = options.names or BENCHMARKS
     if options.quick:
         with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import time
@@ -64,6 +65,7 @@ class Program:
         versions: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """Measure; print each table when it is there, and keep what there is, also when it fails."""
+        signal.signal(signal.SIGTERM, end_cleanly)
         options = self._options()
         name, began = Path(sys.argv[0]).stem, time.monotonic()
         machine = Machine.now(self._versions(options) | dict(versions()), options.folder)
@@ -100,6 +102,12 @@ class Program:
             done = subprocess.run([options.peer, "-c", _ASK_PEER], capture_output=True, text=True, check=True)
             found["lsst-daf-butler"] = done.stdout.strip()
         return found
+
+
+def end_cleanly(*_: object) -> None:
+    """Unmount and clean up on an end from outside; once, since `timeout` sends it twice."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit("ended by SIGTERM")
 
 
 def checked_out() -> str:

@@ -14,6 +14,13 @@ from .conftest import CHECKOUT, Write
 
 ONE = 'yield Table("{name}", ("skyfs",), (Row("hit", "µs", {{"skyfs": {figure}}}, (Target("skyfs", 2),)),))'
 
+HANG = """import signal, tempfile
+    with tempfile.TemporaryDirectory(dir={folder!r}):
+        print("made", flush=True)
+        signal.pause()
+        yield
+"""
+
 
 def call(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(folder / program), *arguments]
@@ -78,6 +85,26 @@ def test_one_that_hangs_is_ended(benchmarks: Path, write: Write) -> None:
     done = call(benchmarks, "run.py", "cache", "--longest", "3")
     assert done.returncode == 1
     assert "cache.py took more than 3 s" in done.stderr
+
+
+def test_an_end_from_outside_ends_the_one_that_runs_and_leaves_nothing(
+    benchmarks: Path, write: Write, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    write("cache", HANG.format(folder=str(scratch)))
+    command = [sys.executable, str(benchmarks / "run.py"), "cache"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as runner:
+        assert runner.stdout is not None
+        while "made" not in runner.stdout.readline():
+            assert runner.poll() is None
+        assert list(scratch.iterdir())
+        runner.terminate()
+        # It waits for the one that it has started: both hold the pipe.
+        _, told = runner.communicate(timeout=30)
+    assert runner.returncode == 1
+    assert told.count("ended by SIGTERM") == 2
+    assert not list(scratch.iterdir())
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(benchmarks: Path) -> None:
