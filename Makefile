@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@echo "skyfs: make COMMAND"
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) \
-		| while IFS=$$'\t' read -r name what; do printf '  %-11s %s\n' "$$name" "$$what"; done
+		| while IFS=$$'\t' read -r name what; do printf '  %-13s %s\n' "$$name" "$$what"; done
 	@echo "PYTHON=/path/to/python3.11 chooses the Python (3.11 or newer) that .venv is made from."
 
 .PHONY: setup
@@ -58,11 +58,25 @@ test: setup peer format lint types imports ## set-up, gates and all tests (the c
 test-long: setup ## the campaigns: kills, many processes, long state machines
 	@python -m pytest -m long --timeout 3600 -o faulthandler_timeout=3700 --hypothesis-profile long
 
+.PHONY: test-pythons
+test-pythons: ## the tests under Python 3.12 and 3.13, where they are; TESTS=tests/model runs a part
+	@tools/test-pythons $(TESTS)
+
+.PHONY: coverage
+coverage: setup peer ## all tests again, measured: which lines and branches they run, and not fewer than the floor
+	@rm -rf .coverage && mkdir .coverage
+	@coverage run -m pytest -n 2 --timeout 360 -o faulthandler_timeout=400
+	@coverage combine --quiet && coverage report
+
+.PHONY: mutants
+mutants: setup ## change the source place by place: does a test notice? AREA=commit; SAMPLE=200 takes some
+	@tools/mutants $(or $(AREA),model) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
-check: setup format lint types imports docs ## the gates: format, lint, types, imports, docs
+check: setup format lint types imports house docs ## the gates: format, lint, types, imports, measures, docs
 
 # The gates, one command each, take the environment as it is: `make setup` first.
-.PHONY: format lint types imports docs
+.PHONY: format lint types imports house docs
 format:
 	@ruff format --check --quiet . || { ruff format --diff --quiet . | head -60; \
 		echo "format: run 'ruff format .'"; exit 1; }
@@ -72,6 +86,8 @@ types:
 	@mypy --no-error-summary
 imports:
 	@report=$$(lint-imports --no-logo --no-cache) || { echo "$$report"; exit 1; }
+house:
+	@python -m pytest -q tests/house
 docs:
 	@python -m pytest -q tests/test_docs.py
 
@@ -87,5 +103,5 @@ audit: $(STAMP) ## ask whether advisories are known for the versions in constrai
 
 .PHONY: clean
 clean: ## remove the environments, caches and build products; never data, never mounts
-	rm -rf $(VENV) $(PEER) .venv-audit build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEER) .venv-audit .venv-3.* mutants .coverage build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

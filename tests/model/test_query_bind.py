@@ -202,7 +202,8 @@ def test_lists_of_lists() -> None:
     assert "[1] is not one value" in refused("v IN :x", x=[[1]])
     assert "2 dimensions" in refused("v IN :x", x=np.zeros((2, 2)))
     assert "2 dimensions" in refused("v IN :x", x=AstropyTime([[58849.0]], format="mjd"))
-    assert "more than 64 bits" in refused("v IN :x", x=range(2**63, 2**63 + 2))
+    for values in (range(2**63, 2**63 + 2), range(2**63 - 1, 2**63 + 1), range(-(2**63) - 1, 0)):
+        assert "more than 64 bits" in refused("v IN :x", x=values)
 
 
 def test_a_name_without_a_value() -> None:

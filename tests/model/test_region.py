@@ -74,6 +74,7 @@ def test_corners_may_lie_on_an_edge_or_be_repeated() -> None:
     [
         ("CIRCLE 10 20 0.5", circle(10, 20, 0.5)),
         (" POLYGON 359 -1 1 -1 0 1 ", polygon(TRIANGLE)),
+        ("POLYGON 0 0 10 0 10 10 0 10", polygon([(0, 0), (10, 0), (10, 10), (0, 10)])),
         ("RANGE 10 20 -5 5", box(15, 0, 10, 10)),
         ("RANGE 350 10 -5 5", box(0, 0, 20, 10)),
         ("RANGE -10 10 -5 5", box(0, 0, 20, 10)),

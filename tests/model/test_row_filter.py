@@ -54,6 +54,33 @@ WORDS = [
 ]
 
 
+X = Name("x", bare=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("x[2]", Apply("[]", (X, Constant(2)))),
+        ("x = 1:5", Apply("between", (X, Constant(1), Constant(5)))),
+        ("(int) x", Apply("(int)", (X,))),
+        ("(float) x", Apply("(float)", (X,))),
+        ("(double) x", Apply("(float)", (X,))),
+        ("-x", Apply("neg", (X,))),
+        ("+x", Apply("+", (Constant(0), X))),
+        ("'a b'", Constant("a b")),
+        ("010", Constant(10)),
+        ("0x1F", Constant(31)),
+        ("0b11", Constant(3)),
+        ("1d3", Constant(1000.0)),
+        (str(2**63 - 1), Constant(2**63 - 1)),
+        (str(2**63), Constant(2.0**63)),
+    ],
+)
+def test_what_a_text_means(text: str, expression: Expression) -> None:
+    assert parse(text) == expression
+    assert type(getattr(parse(text), "value", None)) is type(getattr(expression, "value", None))
+
+
 @given(st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join))
 def test_words_in_any_order_are_read_or_refused(text: str) -> None:
     try:

@@ -222,3 +222,23 @@ def test_keys_of_templates_with_widths_and_without_dimensions(universe: Universe
 def test_keys_of_no_dataset(key: str) -> None:
     assert Template().spelled(key) is None
     assert Template("{run}/{type}/x/{visit:08d}").spelled(key) is None
+
+
+def test_a_key_that_is_too_long_is_cut_and_marked(universe: Universe) -> None:
+    ref = make(
+        universe, ["physical_filter"], ("HSC", "x" * 200), run="/".join(["r" * 250] * 4), name="calexp"
+    )
+    kept = f"physical_filter={'x' * 200}"
+    mark = f"=={ID.hex}.fits"
+    key = Template("").key(ref, ".fits")
+    assert key == f"calexp/{kept[: 255 - len(mark)]}{mark}"
+    assert len(key.encode()) <= 1000
+
+
+def test_an_extension_that_makes_a_key_too_long_marks_it(universe: Universe) -> None:
+    ref = make(universe, ["physical_filter"], ("HSC", "x" * 239), name="calexp")
+    key = Template("").key(ref, ".fits")
+    folder, _, name = key.rpartition("/")
+    mark = f"=={ID.hex}.fits"
+    assert folder == "HSC/r/calexp/instrument=HSC"
+    assert name == f"physical_filter={'x' * 239}"[: 255 - len(mark)] + mark

@@ -53,14 +53,6 @@ def big(repo: Repository, size: int = 3_000_001) -> bytes:
     return data
 
 
-def errno_of_read(path: Path) -> int | None:
-    try:
-        path.read_bytes()
-    except OSError as error:
-        return error.errno
-    return None
-
-
 # -- the same bytes, however they are read ---------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from skyfs.mount.failures import Refusal
 from skyfs.mount.operations import Operations, Writing
 from skyfs.tree import Tree
 
-from .test_writing import CREATE, WRITER, Openers, names, read
+from .core import CREATE, WRITER, Openers, names, read
 
 DATASETS = ("/r/notes", "/r/other", "/s/notes")
 SCRATCH = ("/r/.x", "/r/notes~", "/s/#y#")

@@ -12,6 +12,8 @@ import pytest
 
 from skyfs.stores.local import LocalStore
 
+from .shop import Shop
+
 Mount = Callable[[str], Path]
 
 
@@ -47,6 +49,12 @@ def small_disk(tmp_path: Path) -> Iterator[Mount]:
             return place
 
         yield mount
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Give a store of small files, and a folder for a cache of it."""
+    return Shop(tmp_path / "cache")
 
 
 def paths(folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import BinaryIO, Self
 
+from skyfs.abc.raw_file import RawFile
 from skyfs.model.ranges import LOCAL, Cost
 
 
@@ -64,25 +65,12 @@ class ByteSource(ABC):
         self.close()
 
 
-class _SourceFile(io.RawIOBase):
+class _SourceFile(RawFile):
     """A raw file over a source."""
 
     def __init__(self, source: ByteSource) -> None:
+        super().__init__(source.size)
         self._source = source
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
-        if base + offset < 0:
-            raise OSError(22, "seek before the start of the file")
-        self._position = base + offset
-        return self._position
 
     def readall(self) -> bytes:
         """Read the rest at once: the base class would ask for 8 KiB at a time."""

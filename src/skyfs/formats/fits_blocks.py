@@ -6,19 +6,20 @@ compress, to dither and to scale is its own, to the bit.
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 
 from .fits_chunks import edited, image_cards, pixels_of, small_file
 from .fits_layout import Extent
 from .guards import Tolerance, reading
+from .pieced import fill
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,41 +186,20 @@ def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-class _SparseFile(io.RawIOBase):
+class _SparseFile(RawFile):
     """A FITS file of one extension, whose data are zero but for the pieces that were filled in last."""
 
     def __init__(self, cards: bytes, extent: Extent) -> None:
         self._head = small_file(cards, b"")
         self._shift = len(self._head) - extent.data_start
-        self._size = extent.end + self._shift
+        super().__init__(extent.end + self._shift)
         self._pieces: list[tuple[int, bytes]] = []
-        self._position = 0
 
     def fill(self, pieces: Iterable[tuple[int, bytes]]) -> None:
         """Hold these bytes of the original, given with their places there, and no others."""
         self._pieces = [(start + self._shift, data) for start, data in pieces]
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(base + offset, 0)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        start, stop = self._position, min(self._position + len(buffer), self._size)
-        count = max(stop - start, 0)
-        buffer[:count] = bytes(count)
-        for begin, data in [(0, self._head), *self._pieces]:
-            low, high = max(begin, start), min(begin + len(data), stop)
-            if low < high:
-                buffer[low - start : high - start] = data[low - begin : high - begin]
+        count = fill(buffer, self._position, self._size, [(0, self._head), *self._pieces])
         self._position += count
         return count

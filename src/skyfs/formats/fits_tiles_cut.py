@@ -6,14 +6,14 @@ tiles at their places, and nothing else (FITS standard 4.0, section 10).
 
 from __future__ import annotations
 
-import io
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported
 from skyfs.model.ranges import Range
@@ -21,6 +21,7 @@ from skyfs.model.ranges import Range
 from .fits_layout import BLOCK, Extent
 from .fits_tiles import TILE_COLUMNS
 from .fits_window import Window
+from .pieced import fill
 from .planned import read_planned
 
 if TYPE_CHECKING:
@@ -164,16 +165,15 @@ def _blocks(window: Window, tile: int) -> Iterator[_Block]:
             begin = end
 
 
-class _SparseFile(io.RawIOBase):
+class _SparseFile(RawFile):
     """An empty primary HDU and one compressed image; bytes that were not filled in are zero."""
 
     def __init__(self, extent: Extent) -> None:
         cards = extent.cards + b"END".ljust(80)
         self._head = (_EMPTY_PRIMARY + b"END").ljust(BLOCK) + cards.ljust(-(-len(cards) // BLOCK) * BLOCK)
         self._shift = len(self._head) - extent.data_start
-        self._size = len(self._head) + -(-extent.data_size // BLOCK) * BLOCK
+        super().__init__(len(self._head) + -(-extent.data_size // BLOCK) * BLOCK)
         self._pieces = [(0, memoryview(self._head))]
-        self._position = 0
 
     def read_from(self, source: ByteSource, ranges: Sequence[Range]) -> None:
         """Fill ranges of the source in."""
@@ -186,30 +186,11 @@ class _SparseFile(io.RawIOBase):
         self.seek(start + self._shift)
         return self.read(size) or b""
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[
-            whence
-        ] + offset
-        return self._position
-
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        start, stop = self._position, min(self._position + len(buffer), self._size)
-        count = max(stop - start, 0)
-        buffer[:count] = bytes(count)
         # Pieces are disjoint, but for tiles that share their bytes: then each gives the same.
-        index = max(bisect_right(self._pieces, start, key=_start) - 1, 0)
-        for begin, data in self._pieces[index:]:
-            if begin >= stop:
-                break
-            low, high = max(begin, start), min(begin + len(data), stop)
-            if low < high:
-                buffer[low - start : high - start] = data[low - begin : high - begin]
+        first = max(bisect_right(self._pieces, self._position, key=_start) - 1, 0)
+        last = bisect_left(self._pieces, self._position + len(buffer), key=_start)
+        count = fill(buffer, self._position, self._size, self._pieces[first:last])
         self._position += count
         return count
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, MissingPackage
 
@@ -219,12 +220,12 @@ def _check_heaps(data: bytes) -> None:
         at = data.find(_HEAP, at + 16)
 
 
-class _Pages(io.RawIOBase):
+class _Pages(RawFile):
     """A source as a file: small reads, of metadata, come from pages that are kept; large ones are exact."""
 
     def __init__(self, source: ByteSource) -> None:
+        super().__init__(source.size)
         self._source = source
-        self._position = 0
         self._pages: dict[int, bytes] = {}
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
@@ -233,20 +234,6 @@ class _Pages(io.RawIOBase):
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def _from_pages(self, start: int, stop: int) -> bytes:
         first = start // _PAGE

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 from skyfs.model.ranges import Range
 
 from .planned import read_planned
 
 
-class SparseFile(io.RawIOBase):
+class SparseFile(RawFile):
     """A seekable file over a source; ranges that were fetched together are answered from memory.
 
     Parameters
@@ -26,29 +26,16 @@ class SparseFile(io.RawIOBase):
     """
 
     def __init__(self, source: ByteSource, ranges: Sequence[Range], tail: bytes = b"") -> None:
+        super().__init__(source.size)
         known = source.size - len(tail)
         wanted = sorted({one for one in ranges if one[0] < known})
         self._source = source
         self._starts = [start for start, _ in wanted]
         self._data: list[bytes | memoryview] = list(read_planned(source, wanted))
         self._tail_start, self._tail = known, tail
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
-        self._position = base + offset
-        return self._position
 
     def read(self, size: int | None = -1) -> bytes:
+        """Give bytes from where the file stands: what was fetched from memory, the rest from the source."""
         left = max(self._source.size - self._position, 0)
         stop = self._position + (left if size is None or size < 0 else min(size, left))
         data = self._known(self._position, stop)
@@ -57,6 +44,7 @@ class SparseFile(io.RawIOBase):
         return data
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer as `read` does."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)

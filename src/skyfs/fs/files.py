@@ -209,11 +209,13 @@ class PackedFile(io.RawIOBase):
         return self.readable()
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - anything with a buffer
+        """Fill a buffer from where the file stands."""
         data = self._packer.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def write(self, data: Any) -> int:  # noqa: ANN401 - anything with a buffer
+        """Write all of a buffer."""
         self._packer.write(data)
         return memoryview(data).nbytes
 

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 from typing import TypeAlias
@@ -148,6 +147,3 @@ class Order:
 
     name: Name
     descending: bool = False
-
-
-BindValue: TypeAlias = Plain | Sequence[Plain]

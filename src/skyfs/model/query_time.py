@@ -59,7 +59,7 @@ def _parts(text: str) -> tuple[str, str, str]:
         raise BadArgument(f"bad time {shown(text)}", "not of the form [format/]value[/scale]", _EXAMPLE)
     form = form or _guess(value)
     if not scale:
-        scale = "utc" if form in _UTC_FORMATS else "tt" if form == "cxcsec" else "tai"
+        scale = "utc" if form in _UTC_FORMATS else "tai"
     if scale not in _SCALES:
         raise BadArgument(
             f"bad time {shown(text)}", f"no scale {shown(scale)}", f"one of {', '.join(_SCALES)}"

@@ -39,8 +39,6 @@ class Handle:
         opening gives another.
     superseded
         Whether the path has another content by now, which the kernel was told.
-    stable
-        Whether the content of the node is for ever this one.
     written
         The file that is being written; None for what is in the tree.
     appends
@@ -55,7 +53,6 @@ class Handle:
     keep_cache: bool = False
     direct: bool = False
     superseded: bool = False
-    stable: bool = False
     written: Written | None = None
     appends: bool = False
     wrote: bool = False
@@ -94,7 +91,7 @@ class Handles:
 
     def add(self, path: str, node: Node, source: ByteSource) -> tuple[int, Handle]:
         """Take an open source; it is closed at `remove`."""
-        handle = Handle(path, node, source, stable=_is_stable(node))
+        handle = Handle(path, node, source)
         own = identity(node)
         with self._lock:
             others = self._by_path.setdefault(path, [])
@@ -157,10 +154,6 @@ class Handles:
     def close(self) -> dict[int, Handle]:
         """Close all files, and give what they were."""
         return {number: self.remove(number) for number in list(self._open)}
-
-
-def _is_stable(node: Node) -> bool:
-    return node.named is not None and node.named.resolved.ref.type.immutable
 
 
 def _remember(table: OrderedDict[str, Identity], path: str, own: Identity) -> None:

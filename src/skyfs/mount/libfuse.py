@@ -173,110 +173,138 @@ class Engine:
         self.was_ready = False
 
     def init_with_config(self, connection: Any, config: Any) -> None:  # noqa: ANN401, ARG002 - C structures
+        """Begin: set what libfuse 3 asks for beyond `init`."""
         if connection is not None:
             connection.max_readahead = max(connection.max_readahead, _READ_AHEAD_BYTES)
         self.init("/")
 
     def init(self, path: str) -> None:  # noqa: ARG002 - fusepy knows this one only
+        """Begin to serve."""
         self.was_ready = True
         self._ready()
 
     def getattr(self, path: str, fi: Any = None) -> Mapping[str, int]:  # noqa: ANN401
+        """Give the attributes of a path, or of an open file."""
         # The kernel asks for the attributes of an open file as for those of a path.
         return self._operations.getattr(path, _number(fi), self._caller())
 
     def readdir(self, path: str, fh: int) -> Iterator[tuple[str, dict[str, int] | None, int]]:  # noqa: ARG002
+        """Give the entries of a folder, one after the other."""
         dots: list[tuple[str, dict[str, int] | None, int]] = [(".", None, 0), ("..", None, 0)]
         # One after the other: 10^6 at once would take 500 MB.
         return chain(dots, ((name, kind, 0) for name, kind in self._operations.readdir(path)))
 
     def open(self, path: str, fi: Any) -> int:  # noqa: ANN401
+        """Open a file; its number goes into ``fi``."""
         return _set(fi, *self._operations.open(path, fi.flags, self._caller()))
 
     def create(self, path: str, mode: int, fi: Any) -> int:  # noqa: ANN401
+        """Make a file and open it."""
         return _set(fi, *self._operations.create(path, fi.flags, mode, self._caller()))
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:  # noqa: ANN401, ARG002
+        """Give bytes of an open file."""
         return self._operations.read(fi.fh, size, offset)
 
     def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+        """Write to an open file."""
         return self._operations.write(fi.fh, data, offset)
 
     def truncate(self, path: str, length: int, fi: Any = None) -> int:  # noqa: ANN401
+        """Set the size of a file."""
         self._operations.truncate(path, length, _number(fi))
         return 0
 
     def fallocate(self, path: str, mode: int, offset: int, length: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+        """Take the disk that a range of a file needs."""
         self._operations.fallocate(fi.fh, mode, offset, length)
         return 0
 
     def fsync(self, path: str, datasync: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+        """Make what was written to an open file durable."""
         self._operations.fsync(fi.fh)
         return 0
 
     def flush(self, path: str, fi: Any) -> int:  # noqa: ANN401, ARG002
+        """Tell that a descriptor of an open file was closed."""
         self._operations.flush(fi.fh, self._caller())
         return 0
 
     def release(self, path: str, fi: Any) -> int:  # noqa: ANN401, ARG002
+        """Forget an open file: its last descriptor was closed."""
         self._operations.release(fi.fh)
         return 0
 
     def access(self, path: str, amode: int) -> int:
+        """Refuse what may not be done with a path."""
         self._operations.access(path, amode)
         return 0
 
     def statfs(self, path: str) -> dict[str, int]:
+        """Give the state of the filesystem."""
         return dict(self._operations.statfs(path))
 
     def getxattr(self, path: str, name: str, position: int = 0) -> bytes:  # noqa: ARG002
+        """Give an extended attribute."""
         return self._operations.getxattr(path, name)
 
     def listxattr(self, path: str) -> list[str]:
+        """Give the names of the extended attributes."""
         return self._operations.listxattr(path)
 
     def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> int:  # noqa: ARG002
+        """Set an extended attribute."""
         self._operations.setxattr(path, name, value, options)
         return 0
 
     def removexattr(self, path: str, name: str) -> int:
+        """Remove an extended attribute."""
         self._operations.removexattr(path, name)
         return 0
 
     def chmod(self, path: str, mode: int) -> int:
+        """Set the permissions of a path."""
         self._operations.chmod(path, mode)
         return 0
 
     def chown(self, path: str, uid: int, gid: int) -> int:
+        """Set the owner of a path."""
         self._operations.chown(path, uid, gid)
         return 0
 
     def utimens(self, path: str, times: _Times = None, fi: Any = None) -> int:  # noqa: ANN401
+        """Set the times of a path; without times, to now."""
         atime_ns, mtime_ns = (time.time_ns(),) * 2 if times is None else times
         self._operations.utimens(path, atime_ns, mtime_ns, _number(fi))
         return 0
 
     def mkdir(self, path: str, mode: int) -> int:
+        """Make a folder."""
         self._operations.mkdir(path, mode, self._caller())
         return 0
 
     def rmdir(self, path: str) -> int:
+        """Remove a folder."""
         self._operations.rmdir(path)
         return 0
 
     def unlink(self, path: str) -> int:
+        """Remove a file."""
         self._operations.unlink(path)
         return 0
 
     def rename(self, old: str, new: str, flags: int = 0) -> int:
+        """Rename a path."""
         self._operations.rename(old, new, flags)
         return 0
 
     def link(self, target: str, source: str) -> int:
+        """Make a hard link: into a TAGGED collection, a tag."""
         self._operations.link(source, target)
         return 0
 
     def symlink(self, target: str, source: str) -> int:
+        """Make a symbolic link."""
         self._operations.symlink(source, target)
         return 0
 

@@ -31,7 +31,7 @@ from .provenance import Provenance
 from .queries.queries import Queries
 from .recording import Recorder
 from .records import Records
-from .schema import SCHEMA_VERSION, Schema
+from .schema import SCHEMA_VERSION, Schema, fixed_tables
 from .sides import Sides
 from .sqlite import SqliteFile, in_memory
 from .statement import Language, Statement
@@ -233,7 +233,7 @@ def _known(text: str, language: Language) -> tuple[str, ...]:
 def _definitions(universe: Universe, language: Language) -> tuple[str, ...]:
     schema = Schema(universe)
     elements = [element for element in universe.elements.values() if element.has_records]
-    tables = [*schema.metadata.sorted_tables, *(schema.records(element) for element in elements)]
+    tables = [*fixed_tables(), *(schema.records(element) for element in elements)]
     tables += [schema.overlaps(element) for element in elements if element.spatial]
     made: list[sa.schema.ExecutableDDLElement] = []
     for table in tables:

@@ -60,7 +60,7 @@ class Base:
         self.writer = Writer(registry, stores, formats, policy, Routes(config.stores, ready, formats))
         self.finder = Finder(registry)
         self.resolver = Resolver(registry, self.finder)
-        self.elided: Elided | None = None
+        self.elided: Elided[Self] | None = None
         self.recovered = 0
 
     @property
@@ -105,7 +105,7 @@ class Base:
             f"<skyfs.Repository {self.name!r} at {str(self.root)!r}{'' if self.writable else ', read-only'}>"
         )
 
-    def _in_memory(self, type_name: str) -> Elided | None:
+    def _in_memory(self, type_name: str) -> Elided[Self] | None:
         """Give what keeps a type in memory; None when it is stored."""
         return self.elided if self.elided is not None and self.elided.takes(type_name) else None
 

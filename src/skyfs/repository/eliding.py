@@ -7,7 +7,7 @@ of the stored one what its datasets need.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import NotFound, Unsupported
 from ..model.dataid import DataId
@@ -15,11 +15,18 @@ from ..registry.catalogue import Snapshot
 from ..registry.registry import Registry
 from ..writing.routes import takes
 
-if TYPE_CHECKING:
-    from . import Repository
+
+class _HasRegistry(Protocol):
+    """What is asked of the repository in memory here."""
+
+    registry: Registry
 
 
-class Elided:
+# The repository itself is made of what knows this module: it says here what it is.
+Memory = TypeVar("Memory", bound=_HasRegistry)
+
+
+class Elided(Generic[Memory]):
     """Tells which types are elided, and copies what their datasets stand on.
 
     Parameters
@@ -32,7 +39,7 @@ class Elided:
         The rule of its store: globs of types.
     """
 
-    def __init__(self, stored: Registry, memory: Repository, patterns: Sequence[str]) -> None:
+    def __init__(self, stored: Registry, memory: Memory, patterns: Sequence[str]) -> None:
         self._stored = stored
         self.repository = memory
         self._memory = memory.registry

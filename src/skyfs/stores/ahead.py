@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
+from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 
 _FIRST_BYTES, _LAST_BYTES = 1 << 17, 8 << 20
@@ -15,27 +16,14 @@ def reading_ahead(source: ByteSource) -> BinaryIO:
     return io.BufferedReader(_AheadFile(source), _FIRST_BYTES)
 
 
-class _AheadFile(io.RawIOBase):
+class _AheadFile(RawFile):
     """A raw file that keeps the last block it asked for."""
 
     def __init__(self, source: ByteSource) -> None:
+        super().__init__(source.size)
         self._source = source
-        self._position = 0
         self._block, self._block_start = b"", 0
         self._next_bytes = _FIRST_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
-        if base + offset < 0:
-            raise OSError(22, "seek before the start of the file")
-        self._position = base + offset
-        return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         start = self._position - self._block_start

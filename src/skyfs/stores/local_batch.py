@@ -6,7 +6,6 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from enum import Enum, auto
 from functools import partial
 from typing import BinaryIO
 
@@ -14,6 +13,7 @@ from skyfs.abc.store import Adoption, Batch, Content, Store
 from skyfs.errors import Exists, SkyfsError, StoreError
 
 from .adoption import Entry, adopt, require_same
+from .batch_state import State, require_state
 from .failure import failing, translate
 from .folders import SYNC_EACH_MAX, Folders, drop_source, sync_filesystem, sync_path
 from .intent import Intent, Mark
@@ -23,14 +23,6 @@ from .staged import StagedFile, buffered, digest_of
 
 # What filesystems without hard links say (FAT, some in FUSE): no file can get its name in one step there.
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
-
-
-class _State(Enum):
-    FILLING = auto()
-    PUBLISHING = auto()
-    PUBLISHED = auto()
-    SETTLING = auto()
-    OVER = auto()
 
 
 class LocalBatch(Batch):
@@ -49,7 +41,7 @@ class LocalBatch(Batch):
         self._linked: list[str] = []
         self._touched: set[str] = set()
         self._number = 0
-        self._state = _State.FILLING
+        self._state = State.FILLING
 
     def create(self, key: str) -> BinaryIO:
         self._require_free(key)
@@ -78,7 +70,7 @@ class LocalBatch(Batch):
                 raise
 
     def delete(self, key: str) -> None:
-        self._require(_State.FILLING)
+        self._require(State.FILLING)
         check_key(key, self._name)
         with failing("delete", key, self._name):
             found = self._folders.lstat(key)
@@ -86,10 +78,10 @@ class LocalBatch(Batch):
             self._deletions[key] = Mark.of(found)
 
     def publish(self) -> Mapping[str, Content]:
-        self._require(_State.FILLING)
-        self._state = _State.PUBLISHING
+        self._require(State.FILLING)
+        self._state = State.PUBLISHING
         if not self._entries and not self._deletions:
-            self._state = _State.PUBLISHED
+            self._state = State.PUBLISHED
             return {}
         try:
             contents = self._seal()
@@ -99,23 +91,23 @@ class LocalBatch(Batch):
             with suppress(OSError):
                 self._take_back()
             raise
-        self._state = _State.PUBLISHED
+        self._state = State.PUBLISHED
         return contents
 
     def settle(self) -> None:
-        if self._state is not _State.SETTLING:
-            self._require(_State.PUBLISHED)
-        self._state = _State.SETTLING
+        if self._state is not State.SETTLING:
+            self._require(State.PUBLISHED)
+        self._state = State.SETTLING
         failures = [*self._drop_sources(), *self._delete()]
         if failures:
             raise failures[0]
         self._end()
 
     def undo(self) -> None:
-        if self._state is _State.OVER:
+        if self._state is State.OVER:
             return
-        if self._state is _State.SETTLING:
-            self._require(_State.PUBLISHED)
+        if self._state is State.SETTLING:
+            self._require(State.PUBLISHED)
         self._journal.require_usable()
         for file in self._files:
             with suppress(OSError):  # what does not fit on the disk is not wanted
@@ -126,17 +118,12 @@ class LocalBatch(Batch):
 
     # -- filling
 
-    def _require(self, state: _State) -> None:
+    def _require(self, state: State) -> None:
         self._journal.require_usable()
-        if self._state is not state:
-            raise StoreError(
-                f"batch of store {self._name!r}",
-                f"it is {self._state.name.lower()}, not {state.name.lower()}",
-                "the order is create, adopt, delete; publish; settle, or undo before it",
-            )
+        require_state(self._state, state, self._name)
 
     def _require_free(self, key: str) -> None:
-        self._require(_State.FILLING)
+        self._require(State.FILLING)
         check_key(key, self._name)
         found = "this batch writes it already" if key in self._entries else ""
         with failing("write", key, self._name), suppress(FileNotFoundError):
@@ -284,7 +271,7 @@ class LocalBatch(Batch):
                 os.unlink(self._folders.path(entry.staging))
         if self._number:
             self._journal.end(self._number)
-        self._state = _State.OVER
+        self._state = State.OVER
 
     def _some_key(self) -> str:
         return next(iter(self._entries or self._deletions), "")

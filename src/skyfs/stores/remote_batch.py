@@ -7,13 +7,13 @@ import os
 from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any, BinaryIO, cast
 
 from skyfs.abc.store import Adoption, Batch, Content, Store
 from skyfs.errors import Exists, SkyfsError, StoreError, Transient
 
 from .adoption import require_same
+from .batch_state import State, require_state
 from .failure import failing, translate
 from .folders import Folders, drop_source
 from .intent import Intent, Mark
@@ -26,14 +26,6 @@ from .staged import StagedFile, buffered, digest_of, open_regular
 
 _LARGE_AT_ONCE = 8
 LARGE_BYTES = 8 << 20
-
-
-class _State(Enum):
-    FILLING = auto()
-    PUBLISHING = auto()
-    PUBLISHED = auto()
-    SETTLING = auto()
-    OVER = auto()
 
 
 @dataclass(slots=True)
@@ -81,7 +73,7 @@ class RemoteBatch(Batch):
         self._files: list[BinaryIO] = []
         self._removals: dict[str, str] = {}
         self._number = 0
-        self._state = _State.FILLING
+        self._state = State.FILLING
 
     def create(self, key: str) -> BinaryIO:
         self._require_free(key)
@@ -113,36 +105,36 @@ class RemoteBatch(Batch):
         self._entries[key] = _Entry(token, real, content=content, mark=mark, moved=moved)
 
     def delete(self, key: str) -> None:
-        self._require(_State.FILLING)
+        self._require(State.FILLING)
         check_key(key, self._name)
         identity = self._ask("delete", key, self._uploads().identify(key))
         if identity:
             self._removals[key] = identity
 
     def publish(self) -> Mapping[str, Content]:
-        if self._state is not _State.PUBLISHING:
-            self._require(_State.FILLING)
+        if self._state is not State.PUBLISHING:
+            self._require(State.FILLING)
             self._seal()
         contents = {key: entry.content for key, entry in self._entries.items() if entry.content}
-        self._state = _State.PUBLISHING
+        self._state = State.PUBLISHING
         try:
             if not self._number and (self._entries or self._removals):
                 self._write_down()
             failures = run(each(self._try_upload, list(self._entries), _at_once(self._entries.values())))
         except BaseException:
-            self._state = _State.OVER
+            self._state = State.OVER
             with suppress(SkyfsError):
                 self._take_back()
             raise
         for failure in filter(None, failures):
             raise failure
-        self._state = _State.PUBLISHED
+        self._state = State.PUBLISHED
         return contents
 
     def settle(self) -> None:
-        if self._state is not _State.SETTLING:
-            self._require(_State.PUBLISHED)
-        self._state = _State.SETTLING
+        if self._state is not State.SETTLING:
+            self._require(State.PUBLISHED)
+        self._state = State.SETTLING
         failures: list[SkyfsError] = []
         for key, entry in self._entries.items():
             if entry.moved and entry.mark is not None:
@@ -156,10 +148,10 @@ class RemoteBatch(Batch):
         self._end()
 
     def undo(self) -> None:
-        if self._state is _State.OVER and not self._entries:
+        if self._state is State.OVER and not self._entries:
             return
-        if self._state is _State.SETTLING:
-            self._require(_State.PUBLISHED)
+        if self._state is State.SETTLING:
+            self._require(State.PUBLISHED)
         self._journal.require_usable()
         for file in self._files:
             with suppress(OSError):  # what does not fit on the disk is not wanted
@@ -169,17 +161,12 @@ class RemoteBatch(Batch):
 
     # -- filling
 
-    def _require(self, state: _State) -> None:
+    def _require(self, state: State) -> None:
         self._journal.require_usable()
-        if self._state is not state:
-            raise StoreError(
-                f"batch of store {self._name!r}",
-                f"it is {self._state.name.lower()}, not {state.name.lower()}",
-                "the order is create, adopt, delete; publish; settle, or undo before it",
-            )
+        require_state(self._state, state, self._name)
 
     def _require_free(self, key: str) -> None:
-        self._require(_State.FILLING)
+        self._require(State.FILLING)
         check_key(key, self._name)
         found = "this batch writes it already" if key in self._entries else ""
         if not found and self._ask("write", key, self._uploads().identify(key)):
@@ -281,7 +268,7 @@ class RemoteBatch(Batch):
         if self._number:
             self._journal.end(self._number)
         self._entries.clear()
-        self._state = _State.OVER
+        self._state = State.OVER
 
     # -- asking
 

@@ -73,6 +73,7 @@ class StagedFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer from where the file stands."""
         self._require_open()
         with failing("read", self._key, self._store):
             count = os.preadv(self._descriptor, [buffer], self._position)
@@ -80,6 +81,7 @@ class StagedFile(io.RawIOBase):
         return count
 
     def write(self, data: ReadableBuffer) -> int:
+        """Write a buffer, and digest it where it follows what was written."""
         self._require_open()
         self._usable()
         data = memoryview(data).cast("B")[:_COPY_BYTES]  # digested while it is in the processor's cache

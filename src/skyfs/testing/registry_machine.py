@@ -154,6 +154,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @initialize()
     def fill(self) -> None:
+        """Begin with a universe, types and collections."""
         self.sky = Sky(self.make())
         self.model = Model(
             tagged={name: set() for name in TAGS}, valid={name: set() for name in CALIBRATIONS}
@@ -168,6 +169,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(wanted=st.lists(_wanted, min_size=1, max_size=4))
     def insert(self, wanted: list[_Wanted]) -> None:
+        """Register new datasets with their bytes."""
         new = [self._new(*one) for one in wanted]
         self.known += [dataset.ref for dataset in new]
 
@@ -180,6 +182,7 @@ class RegistryMachine(RuleBasedStateMachine):
         wanted=st.lists(st.tuples(st.sampled_from(_DATA_IDS), st.sampled_from(RUNS)), min_size=1, max_size=3)
     )
     def declare(self, wanted: list[tuple[tuple[str, dict[str, Any]], str]]) -> None:
+        """Declare datasets whose bytes come later."""
         refs = [self.sky.ref(name, run, **data_id) for (name, data_id), run in wanted]
         self.known += refs
 
@@ -193,6 +196,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), part=st.booleans())
     def store(self, data: st.DataObject, *, part: bool) -> None:
+        """Give bytes to a dataset that was declared."""
         ref = self._some(data)
         place = _part(ref) if part else location(ref)
         dataset = NewDataset(ref, (place,))
@@ -212,17 +216,20 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), name=st.sampled_from(TAGS))
     def tag(self, data: st.DataObject, name: str) -> None:
+        """Tag datasets."""
         refs = self._several(data)
         self._both(lambda: self.sky.registry.datasets.tag(refs, name), lambda model: model.tag(refs, name))
 
     @rule(data=st.data(), name=st.sampled_from(TAGS))
     def untag(self, data: st.DataObject, name: str) -> None:
+        """Untag datasets."""
         refs = self._several(data)
         self.sky.registry.datasets.untag(refs, name)
         self.model.tagged[name] -= {ref.id for ref in refs}
 
     @rule(data=st.data(), name=st.sampled_from(CALIBRATIONS), begin=_TIMES, end=_TIMES)
     def certify(self, data: st.DataObject, name: str, begin: int | None, end: int | None) -> None:
+        """Certify datasets for a range of validity."""
         if begin is not None and end is not None and begin >= end:
             begin, end = end, begin + 1
         refs, span = self._several(data, calibration=True), Timespan(begin, end)
@@ -240,6 +247,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def decertify(
         self, name: str, begin: int | None, end: int | None, wanted: tuple[str, dict[str, Any]]
     ) -> None:
+        """End the validity of datasets."""
         if begin is not None and end is not None and begin >= end:
             begin, end = end, begin + 1
         span, (type_name, levels) = Timespan(begin, end), wanted
@@ -248,11 +256,13 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from((*TAGS, *CALIBRATIONS)))
     def clear(self, name: str) -> None:
+        """Empty a TAGGED or CALIBRATION collection."""
         self.sky.registry.datasets.clear(name)
         (self.model.tagged if name in self.model.tagged else self.model.valid)[name].clear()
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
+        """Remove datasets."""
         refs = self._several(data)
         self._both(
             lambda: _nothing(self.sky.registry.datasets.remove(refs)), lambda model: model.remove(refs)
@@ -260,6 +270,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(RUNS[1:]), locked=st.booleans())
     def lock(self, name: str, *, locked: bool) -> None:
+        """Lock a RUN, or unlock it."""
         self.sky.registry.collections.set_locked(name, locked=locked)
         (self.model.locked.add if locked else self.model.locked.discard)(name)
 
@@ -276,6 +287,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(children=st.lists(st.sampled_from((*RUNS, *TAGS, *CALIBRATIONS))))
     def chain(self, children: list[str]) -> None:
+        """Set the members of a chain."""
         self.sky.registry.collections.set_chain("chain", children)
         flat = self.sky.registry.current().flatten(["chain"])
         assert [entry.collection.name for entry in flat] == list(dict.fromkeys(children))
@@ -307,6 +319,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def answers_agree(self) -> None:
+        """Ask the registry what the model knows."""
         if not hasattr(self, "sky"):
             return
         found: dict[str, set[tuple[UUID, Timespan | None]]] = {}
@@ -323,11 +336,13 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def rows_are_sound(self) -> None:
+        """Look for rows that break a rule of the schema."""
         if hasattr(self, "sky"):
             assert not violations(self.read, self.sky.registry.universe)
 
     @invariant()
     def shared_files_are_known(self) -> None:
+        """Look for files that hold several datasets."""
         if hasattr(self, "sky"):
             inside = [one for one, place in self.model.places.items() if place and place.key == _SHARED_KEY]
             kept = self.sky.registry.datasets.shared([self.model.refs[one] for one in inside[1:]])

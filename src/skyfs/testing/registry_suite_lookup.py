@@ -132,6 +132,7 @@ class LookupSuite:
 
     @pytest.fixture(params=[1, 2])
     def scattered(self, sky: Sky, request: pytest.FixtureRequest) -> tuple[Sky, random.Random]:
+        """Give datasets scattered over the sky."""
         rng = random.Random(request.param)  # noqa: S311 - not for secrets
         with sky.registry.transaction():
             _scatter(sky, rng)

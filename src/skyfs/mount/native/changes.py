@@ -78,6 +78,7 @@ class Changes:
     # -- names -----------------------------------------------------------------------------------------
 
     def mknod(self, request: Request) -> bytes:
+        """Answer MKNOD: make a file."""
         mode, _, umask, _ = MKNOD_IN.unpack_from(request.body)
         name = request.name(MKNOD_IN.size)
         path, caller = self._nodes.below(request.node, name), request.caller(umask)
@@ -88,24 +89,29 @@ class Changes:
         return self._entry(request, name)
 
     def mkdir(self, request: Request) -> bytes:
+        """Answer MKDIR: make a folder."""
         mode, umask = MKDIR_IN.unpack_from(request.body)
         name = request.name(MKDIR_IN.size)
         self._operations.mkdir(self._nodes.below(request.node, name), mode, request.caller(umask))
         return self._entry(request, name)
 
     def unlink(self, request: Request) -> bytes:
+        """Answer UNLINK: remove a file."""
         self._operations.unlink(self._nodes.below(request.node, request.name()))
         return b""
 
     def rmdir(self, request: Request) -> bytes:
+        """Answer RMDIR: remove a folder."""
         self._operations.rmdir(self._nodes.below(request.node, request.name()))
         return b""
 
     def rename(self, request: Request) -> bytes:
+        """Answer RENAME."""
         (folder,) = RENAME_IN.unpack_from(request.body)
         return self._rename(request, folder, 0, RENAME_IN.size)
 
     def rename_with_flags(self, request: Request) -> bytes:
+        """Answer RENAME2: rename with flags."""
         folder, flags = RENAME2_IN.unpack_from(request.body)
         return self._rename(request, folder, flags, RENAME2_IN.size)
 
@@ -115,12 +121,14 @@ class Changes:
         return b""
 
     def link(self, request: Request) -> bytes:
+        """Answer LINK: make a hard link."""
         (node,) = LINK_IN.unpack_from(request.body)
         name = request.name(LINK_IN.size)
         self._operations.link(self._nodes.path(node), self._nodes.below(request.node, name))
         return self._entry(request, name)
 
     def symlink(self, request: Request) -> bytes:
+        """Answer SYMLINK: make a symbolic link."""
         self._operations.symlink(self._nodes.below(request.node, request.name()))
         return b""
 
@@ -132,6 +140,7 @@ class Changes:
     # -- attributes ------------------------------------------------------------------------------------
 
     def setattr(self, request: Request) -> bytes:
+        """Answer SETATTR: set size, times, permissions or owner."""
         wanted = Wanted(request)
         before = self._nodes.attributes(request.node)
         path = self._path(request.node, wanted.opened)
@@ -168,6 +177,7 @@ class Changes:
         return (found, self._nodes.validity(path, found["st_mode"])) if same else before
 
     def setxattr(self, request: Request) -> bytes:
+        """Answer SETXATTR: set an extended attribute."""
         size, flags = XATTR_IN.unpack_from(request.body)
         (name,) = request.texts(XATTR_IN.size, 1)
         self._operations.setxattr(
@@ -176,6 +186,7 @@ class Changes:
         return b""
 
     def removexattr(self, request: Request) -> bytes:
+        """Answer REMOVEXATTR: remove an extended attribute."""
         (name,) = request.texts(0, 1)
         self._operations.removexattr(self._nodes.path(request.node), name)
         return b""

@@ -46,6 +46,7 @@ class Files:
     # -- opening ---------------------------------------------------------------------------------------
 
     def open(self, request: Request) -> bytes:
+        """Answer OPEN."""
         flags, _ = OPEN_IN.unpack_from(request.body)
         token = token_of(request.node)
         begun = self._nodes.begun.take(token, request.caller()) if token else None
@@ -62,6 +63,7 @@ class Files:
         return answer
 
     def create(self, request: Request) -> bytes:
+        """Answer CREATE: make a file and open it."""
         flags, mode, umask, _ = CREATE_IN.unpack_from(request.body)
         path = self._nodes.below(request.node, request.name(CREATE_IN.size))
         number, handle = self._operations.create(path, flags, mode, request.caller(umask))
@@ -116,10 +118,12 @@ class Files:
     # -- bytes -----------------------------------------------------------------------------------------
 
     def read(self, request: Request) -> bytes:
+        """Answer READ: give bytes of an open file."""
         number, offset, size, *_ = READ_IN.unpack_from(request.body)
         return self._operations.read(number, size, offset)
 
     def write(self, request: Request) -> bytes:
+        """Answer WRITE: write to an open file."""
         number, offset, size, *_ = READ_IN.unpack_from(request.body)
         data = request.body[READ_IN.size : READ_IN.size + size]
         if len(data) != size or offset + size > _MOST_BYTES:
@@ -127,6 +131,7 @@ class Files:
         return WRITE_OUT.pack(self._operations.write(number, data, offset))
 
     def allocate(self, request: Request) -> bytes:
+        """Answer FALLOCATE: take the disk that a range of a file needs."""
         number, offset, length, mode = FALLOCATE_IN.unpack_from(request.body)
         if offset + length > _MOST_BYTES:
             raise Refusal(errno.EFBIG)
@@ -136,17 +141,20 @@ class Files:
     # -- closing ---------------------------------------------------------------------------------------
 
     def flush(self, request: Request) -> bytes:
+        """Answer FLUSH: a descriptor of an open file was closed."""
         (number,) = HANDLE_IN.unpack_from(request.body)
         self._operations.handles.get(number)
         self._operations.flush(number, request.caller())
         return b""
 
     def sync(self, request: Request) -> bytes:
+        """Answer FSYNC: make what was written durable."""
         (number,) = HANDLE_IN.unpack_from(request.body)
         self._operations.fsync(number)
         return b""
 
     def release(self, request: Request) -> bytes:
+        """Answer RELEASE: the last descriptor of an open file was closed."""
         (number,) = HANDLE_IN.unpack_from(request.body)
         self._release(number)
         return b""

@@ -126,6 +126,7 @@ class Folders:
         }
 
     def open(self, request: Request) -> bytes:
+        """Answer OPENDIR: make a listing."""
         self._nodes.path(request.node)
         number = next(self._numbers)
         self._open[number] = _Open(request.node)
@@ -133,10 +134,12 @@ class Folders:
         return OPEN_OUT.pack(number, 0, 0)
 
     def read(self, request: Request) -> bytes:
+        """Answer READDIR: give entries."""
         number, offset, size, *_ = READ_IN.unpack_from(request.body)
         return self._snapshot(number, offset).plain(offset, size)
 
     def read_full(self, request: Request) -> bytes:
+        """Answer READDIRPLUS: give entries with attributes."""
         number, offset, size, *_ = READ_IN.unpack_from(request.body)
         snapshot = self._snapshot(number, offset)
         data, count = snapshot.full(offset, size)
@@ -145,11 +148,13 @@ class Folders:
         return data
 
     def release(self, request: Request) -> bytes:
+        """Answer RELEASEDIR: forget a listing."""
         (number,) = HANDLE_IN.unpack_from(request.body)
         self._close(number)
         return b""
 
     def sync(self, request: Request) -> bytes:
+        """Answer FSYNCDIR: nothing of a folder waits to be written."""
         (number,) = HANDLE_IN.unpack_from(request.body)
         self._get(number)
         return b""

@@ -46,6 +46,7 @@ class Looking:
         }
 
     def look_up(self, request: Request) -> bytes:
+        """Answer LOOKUP: give the node of a name in a folder."""
         try:
             node, entry = self._nodes.look_up(request.node, request.name(), request.caller())
         except Refusal as refusal:
@@ -56,10 +57,12 @@ class Looking:
         return entry
 
     def forget(self, request: Request) -> None:
+        """Take FORGET: the kernel knows a node no more."""
         (count,) = FORGET_IN.unpack_from(request.body)
         self._nodes.numbers.forget(request.node, count)
 
     def batch_forget(self, request: Request) -> None:
+        """Take BATCH_FORGET: the kernel knows several nodes no more."""
         (count,) = BATCH_FORGET_IN.unpack_from(request.body)
         stop = BATCH_FORGET_IN.size + count * FORGET_ONE.size
         if stop > len(request.body):
@@ -68,6 +71,7 @@ class Looking:
             self._nodes.numbers.forget(node, given)
 
     def getattr(self, request: Request) -> bytes:
+        """Answer GETATTR: give the attributes of a node."""
         flags, number = GETATTR_IN.unpack_from(request.body)
         if not flags & GETATTR_FH:
             return answers.attr_out(*self._nodes.attributes(request.node))
@@ -75,21 +79,25 @@ class Looking:
         return answers.attr_out(found, self._nodes.validities.changing)
 
     def access(self, request: Request) -> bytes:
+        """Answer ACCESS: refuse what may not be done."""
         (mode,) = ACCESS_IN.unpack_from(request.body)
         self._operations.access(self._nodes.path(request.node), mode)
         return b""
 
     def statfs(self, request: Request) -> bytes:  # noqa: ARG002 - it is the same everywhere
+        """Answer STATFS: give the state of the filesystem."""
         found = self._operations.statfs("/")
         names = ("blocks", "bfree", "bavail", "files", "ffree", "bsize", "namemax", "frsize")
         return STATFS_OUT.pack(*(found[f"f_{name}"] for name in names))
 
     def getxattr(self, request: Request) -> bytes:
+        """Answer GETXATTR: give an extended attribute."""
         size, _ = XATTR_IN.unpack_from(request.body)
         (name,) = request.texts(XATTR_IN.size, 1)
         return _sized(self._operations.getxattr(self._nodes.path(request.node), name), size)
 
     def listxattr(self, request: Request) -> bytes:
+        """Answer LISTXATTR: give the names of the extended attributes."""
         size, _ = XATTR_IN.unpack_from(request.body)
         names = self._operations.listxattr(self._nodes.path(request.node))
         return _sized(b"".join(name.encode("utf-8", "surrogateescape") + b"\0" for name in names), size)

@@ -80,15 +80,12 @@ class Past:
         The dimensions; None when no file could be read.
     complete
         Whether it tells of all that the registry ever held.
-    torn
-        How many blocks were cut when they were written.
     """
 
     whole: Path | None = None
     logs: list[Path] = field(default_factory=list)
     universe: Mapping[str, object] | None = None
     complete: bool = False
-    torn: int = 0
     _undone: set[str] = field(default_factory=set)
     _last: dict[str, str] = field(default_factory=dict)
 
@@ -129,13 +126,11 @@ class Past:
 
     def _survey(self, path: Path) -> None:
         for found in _events(path):
-            if found is None:
-                self.torn += 1
-            elif isinstance(found, Block):
+            if isinstance(found, Block):
                 self._last[found.by] = found.id
-            elif found.kind == "undone":
+            elif found is not None and found.kind == "undone":
                 self._undone.add(found.name)
-            else:
+            elif found is not None:
                 self._last.pop(found.name, None)
 
     def _blocks(self, path: Path) -> Iterator[Block]:

@@ -40,10 +40,6 @@ class Question:
         """The dimensions of the answer."""
         return self.vocabulary.group
 
-    def is_prefix(self, levels: tuple[str, ...]) -> bool:
-        """Tell whether nothing is demanded but values of the first levels."""
-        return len(self.conditions) == len(self.fixed) and set(levels[: len(self.fixed)]) == set(self.fixed)
-
     def references(self, expressions: tuple[Expression, ...] | None = None) -> Iterator[Reference]:
         """Give what the names of the conditions (or of others) mean."""
         for expression in self.conditions if expressions is None else expressions:

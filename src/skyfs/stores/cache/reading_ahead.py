@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+from skyfs.abc.raw_file import RawFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -56,7 +57,7 @@ class Ahead:
         return b"".join(self._fetch([(place, min(stop, place + _AT_ONCE_BYTES)) for place in places]))
 
 
-class AheadFile(io.RawIOBase):
+class AheadFile(RawFile):
     """A raw file that reads ahead; the whole is asked for when the rest of it is wanted from the start.
 
     Parameters
@@ -70,23 +71,11 @@ class AheadFile(io.RawIOBase):
     """
 
     def __init__(self, ahead: Ahead, size: int, read_all: Callable[[], bytes]) -> None:
-        self._ahead, self._size, self._read_all = ahead, size, read_all
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise OSError(22, "seek before the start of the file")
-        self._position = base + offset
-        return self._position
+        super().__init__(size)
+        self._ahead, self._read_all = ahead, read_all
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer from where the file stands, and fetch more than that."""
         view = memoryview(buffer).cast("B")
         data = self._ahead.read(self._position, self._position + len(view))
         view[: len(data)] = data
