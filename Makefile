@@ -51,7 +51,7 @@ demo: setup ## tour of a simulated survey; FITS=DIR tours your own files
 	@skyfs demo $(if $(FITS),--fits "$(FITS)")
 
 .PHONY: test
-test: setup peer format lint types imports ## set-up, gates and all tests (the campaigns apart)
+test: setup peer format lint types imports docs ## set-up, gates and all tests (the campaigns apart)
 	@python -m pytest -n 2
 
 .PHONY: test-long
@@ -59,10 +59,10 @@ test-long: setup ## the campaigns: kills, many processes, long state machines
 	@python -m pytest -m long --timeout 3600 -o faulthandler_timeout=3700 --hypothesis-profile long
 
 .PHONY: check
-check: setup format lint types imports docs ## the gates: format, lint, types, imports, docs
+check: setup format lint types imports docs pages ## the gates: format, lint, types, imports, docs, pages
 
 # The gates, one command each, take the environment as it is: `make setup` first.
-.PHONY: format lint types imports docs
+.PHONY: format lint types imports docs pages
 format:
 	@ruff format --check --quiet . || { ruff format --diff --quiet . | head -60; \
 		echo "format: run 'ruff format .'"; exit 1; }
@@ -72,8 +72,14 @@ types:
 	@mypy --no-error-summary
 imports:
 	@report=$$(lint-imports --no-logo --no-cache) || { echo "$$report"; exit 1; }
-docs:
+docs: ## the documentation's site, into build/docs: references that lead nowhere are errors
+	@python -m sphinx -q -W --keep-going -d build/doctrees docs build/docs
+pages:
 	@python -m pytest -q tests/test_docs.py
+
+.PHONY: links
+links: ## whether the documentation's links to other sites lead somewhere
+	@python -m sphinx -q -b linkcheck -D nb_execution_mode=off -d build/doctrees docs build/links
 
 .PHONY: bench
 bench: setup peer ## the benchmarks, both sides measured in one run
