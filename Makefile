@@ -73,7 +73,7 @@ types:
 imports:
 	@report=$$(lint-imports --no-logo --no-cache) || { echo "$$report"; exit 1; }
 docs: ## the documentation's site, into build/docs: references that lead nowhere are errors
-	@python -m sphinx -q -W --keep-going -d build/doctrees docs build/docs
+	@python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/docs
 pages:
 	@python -m pytest -q tests/test_docs.py
 
