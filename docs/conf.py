@@ -64,7 +64,7 @@ nitpick_ignore_regex = [
     # Inner rooms, which signatures name and no user needs.
     (r"py:class", r"skyfs\.(registry|fs|stores)\..*"),
     (r"py:class", r"skyfs\.instruments\.(keywords|definition)\..*"),
-    (r"py:class", r"skyfs\.(formats\.catalog|model\.ranges|safekeeping\.from_paths)\..*"),
+    (r"py:class", r"skyfs\.(formats\.catalog|model\.ranges|lifecycle\.from_paths)\..*"),
     (r"py:class", r"skyfs\.testing\.filesystem_sample\..*"),
 ]
 
