@@ -82,9 +82,21 @@ linkcheck_ignore = [r"https?://(.*\.)?example\.(org|com)", r"http://(localhost|1
 
 
 def setup(app: Sphinx) -> None:
-    """Let help texts of commands, which are plain text, have single stars in them."""
+    """Mend two texts that would be misread."""
     app.connect("sphinx-click-process-options", _escape_stars)
+    app.connect("autodoc-process-docstring", _join_attributes, priority=400)  # before napoleon
 
 
 def _escape_stars(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Help texts of commands are plain text, which may have single stars in it."""
     lines[:] = [re.sub(r"(?<!\*)\*(?!\*)", r"\*", line) for line in lines]
+
+
+def _join_attributes(*arguments: object) -> None:
+    """Of attributes that share a description napoleon would take the second for a type."""
+    lines = arguments[-1]
+    assert isinstance(lines, list)  # noqa: S101 - autodoc's last argument
+    begin = lines.index("Attributes") if "Attributes" in lines else len(lines)
+    for number, line in enumerate(lines[begin:], begin):
+        if re.fullmatch(r"\w+(, \w+)+", line):
+            lines[number] = line.replace(", ", ",")
