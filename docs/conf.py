@@ -78,7 +78,7 @@ copybutton_prompt_text = r"\$ |> "
 copybutton_prompt_is_regexp = True
 
 linkcheck_timeout = 20
-linkcheck_ignore = [r"https?://(.*\.)?example\.(org|com)", r"http://(localhost|127\.0\.0\.1).*"]
+linkcheck_ignore = [r"file:.*", r"https?://(.*\.)?example\.(org|com)", r"http://(localhost|127\.0\.0\.1).*"]
 
 
 def setup(app: Sphinx) -> None:
