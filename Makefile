@@ -51,7 +51,7 @@ demo: setup ## tour of a simulated survey; FITS=DIR tours your own files
 	@skyfs demo $(if $(FITS),--fits "$(FITS)")
 
 .PHONY: test
-test: setup peer format lint types imports ## set-up, gates and all tests (the campaigns apart)
+test: setup peer format lint types imports docs ## set-up, gates and all tests (the campaigns apart)
 	@python -m pytest -n 2
 
 .PHONY: test-long
@@ -73,10 +73,10 @@ mutants: setup ## change the source place by place: does a test notice? AREA=com
 	@tools/mutants $(or $(AREA),model) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: check
-check: setup format lint types imports house docs ## the gates: format, lint, types, imports, measures, docs
+check: setup format lint types imports house docs pages ## the gates: format, lint, types, imports, measures, docs
 
 # The gates, one command each, take the environment as it is: `make setup` first.
-.PHONY: format lint types imports house docs
+.PHONY: format lint types imports house docs pages
 format:
 	@ruff format --check --quiet . || { ruff format --diff --quiet . | head -60; \
 		echo "format: run 'ruff format .'"; exit 1; }
@@ -88,8 +88,14 @@ imports:
 	@report=$$(lint-imports --no-logo --no-cache) || { echo "$$report"; exit 1; }
 house:
 	@python -m pytest -q tests/house
-docs:
+docs: ## the documentation's site, into build/docs: references that lead nowhere are errors
+	@python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/docs
+pages:
 	@python -m pytest -q tests/test_docs.py
+
+.PHONY: links
+links: ## whether the documentation's links to other sites lead somewhere
+	@python -m sphinx -q -b linkcheck -D nb_execution_mode=off -d build/doctrees docs build/links
 
 .PHONY: bench bench-page
 bench: setup peer ## the benchmarks, and docs/performance.md of them; ONLY=writes, QUICK=1, HUGE=1

@@ -165,6 +165,13 @@ def test_page_runs(page: Path, page_folder: Path) -> None:
     assert page_folder.is_dir()
 
 
+@pytest.mark.parametrize("page", ["README.md", "mountpoints/README.md", "changes/README.md"])
+def test_links_of_pages_outside_of_docs_lead_somewhere(page: str) -> None:
+    file = CHECKOUT / page
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", file.read_text(encoding="utf-8"))
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
 GOOD = """\
 ```python
 from pathlib import Path

@@ -52,9 +52,24 @@ def test_ingest_defines_records_registers_the_type_and_stores(run: Command, fram
 
 def test_without_define_what_is_missing_is_named(run: Command, sky: Path, frames: list[Path]) -> None:
     before = snapshot(sky)
-    said = run.fails("ingest", "-t", "frame", "-r", "mini/raw", "--id", "instrument=header:INSTRUME", *frames)
-    assert "Mini" in said
+    said = run.fails("ingest", "-t", "frame", "-r", "mini/raw", *RULES, *frames)
+    assert "dsc_0007_b.fits': instrument 'Mini' is not recorded (--define records it)" in said
     assert snapshot(sky) == before
+
+
+def test_files_that_no_rule_tells_apart_are_named(run: Command, sky: Path, frames: list[Path]) -> None:
+    before = snapshot(sky)
+    for rules in ((), ("--define", "--id", "instrument=header:INSTRUME")):
+        said = run.fails("ingest", "-t", "frame", "-r", "mini/raw", *rules, *frames)
+        assert "dsc_0007_b.fits' and '" in said
+        assert "dsc_0008_b.fits'" in said
+        assert "--id KEY=header:KEYWORD" in said
+    assert snapshot(sky) == before
+
+
+def test_the_help_has_a_line_for_each_kind_of_rule(run: Command) -> None:
+    lines = run.lines("ingest", "--help")
+    assert sum(line.lstrip().startswith("--id KEY=") for line in lines) == 4
 
 
 def test_one_bad_file_leaves_nothing(run: Command, sky: Path, frames: list[Path]) -> None:

@@ -105,16 +105,22 @@ def _python() -> tuple[str, str]:
 
 
 @pytest.fixture(scope="session")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
-    """Both sides; in continuous integration (CI=true) the peer must be there."""
+def peer_python() -> str:
+    """The peer's Python; in continuous integration (CI=true) it must be there."""
     python, reason = _python()
     if reason and os.environ.get("CI") == "true":
         pytest.fail(f"CI=true, but {reason}")
     if reason:
         pytest.skip(reason)
+    return python
+
+
+@pytest.fixture(scope="session")
+def sides(peer_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+    """Both sides."""
     where = "from importlib.resources import files; print(files('lsst.daf.butler.tests.registry_data'))"
-    samples = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout
-    both = Sides(Peer(python), Path(samples.strip()), tmp_path_factory.mktemp("differential"))
+    samples = subprocess.run([peer_python, "-c", where], capture_output=True, text=True, check=True).stdout
+    both = Sides(Peer(peer_python), Path(samples.strip()), tmp_path_factory.mktemp("differential"))
     yield both
     both.close()
 

@@ -90,6 +90,8 @@ def test_refusals_of_put_change_nothing(repo: Repository) -> None:
         repo.put({"n": 2}, "metrics", run="u/me/r1", **data_id())
     with pytest.raises(NotFound, match=r"no dataset type 'metricks'.*did you mean metrics"):
         repo.put({"n": 2}, "metricks", run="u/me/r1", **data_id())
+    with pytest.raises(NotFound, match=r"no dataset type 'stars' \(register it first"):
+        repo.put({"n": 2}, "stars", run="u/me/r1", **data_id())
     with pytest.raises(BadArgument):
         repo.put(object(), "metrics", run="u/me/r1", **data_id(detector=1))
     with pytest.raises(UnknownFormat):

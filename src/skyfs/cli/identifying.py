@@ -143,18 +143,44 @@ def missing_records(
     BadDataId
         When a record needs a value that no rule gives.
     """
+    for element, some in _unrecorded(repository, group, files):
+        yield element.name, [_record(element, file) for file in some]
+
+
+def require_recorded(repository: Repository, group: DimensionGroup, files: Sequence[Identified]) -> None:
+    """Raise NotFound when a file names what has no record."""
+    for element, (file, *_) in _unrecorded(repository, group, files):
+        found = f"{element.name} {file.values[element.name]!r} is not recorded"
+        raise NotFound(f"ingest {file.path!r}", found, "--define records it")
+
+
+def require_told_apart(files: Sequence[Identified]) -> None:
+    """Raise BadDataId when two files have one data ID."""
+    seen: dict[tuple[tuple[str, object], ...], str] = {}
+    for file in files:
+        data_id = tuple((key, value) for key, value in file.values.items() if "." not in key)
+        other = seen.setdefault(data_id, file.path)
+        if other is not file.path:
+            found = ", ".join(f"{key}={value}" for key, value in data_id)
+            todo = "tell them apart: --id KEY=header:KEYWORD, or --id KEY=name:REGEX"
+            raise BadDataId(f"ingest {other!r} and {file.path!r}", f"both are {found or 'the same'}", todo)
+
+
+def _unrecorded(
+    repository: Repository, group: DimensionGroup, files: Sequence[Identified]
+) -> Iterator[tuple[Element, list[Identified]]]:
+    """Give the elements that lack records, each after those that it names, with a file for each record."""
     universe = repository.registry.universe
-    names = universe.dependency_order((*group.required, *group.implied))
-    for name in names:
+    for name in universe.dependency_order((*group.required, *group.implied)):
         element = universe.element(name)
-        records: dict[tuple[object, ...], dict[str, object]] = {}
+        lacking: dict[tuple[object, ...], Identified] = {}
         for file in files:
             if element.has_records and all(part in file.values for part in element.identity):
                 key = tuple(file.values[part] for part in element.identity)
-                if key not in records and not repository.registry.records.exists(element, key):  # type: ignore[arg-type]
-                    records[key] = _record(element, file)
-        if records:
-            yield name, list(records.values())
+                if key not in lacking and not repository.registry.records.exists(element, key):  # type: ignore[arg-type]
+                    lacking[key] = file
+        if lacking:
+            yield element, list(lacking.values())
 
 
 def to_ingest(file: Identified) -> IngestFile:

@@ -61,7 +61,7 @@ def put(
 )
 @click.pass_obj
 def ingest(session: Session, /, *, files: Sequence[str], type_name: str, run: str, **options: object) -> None:
-    r"""Take FILES of any names in as datasets of TYPE: all of them, or none.
+    """Take FILES of any names in as datasets of TYPE: all of them, or none.
 
     \b
     --id KEY=VALUE             the same for all files
@@ -71,13 +71,14 @@ def ingest(session: Session, /, *, files: Sequence[str], type_name: str, run: st
     KEY is a dimension, or ELEMENT.COLUMN for more of a record that --define inserts, such as
     exposure.exposure_time=header:EXPTIME. Modes: copy (auto does it too), move, link (hard link), symlink,
     direct (the files stay where they are).
-    """
-    from .identifying import Identifier
+    """  # noqa: D301 - a control character, by which click leaves the lines below it as they are
+    from .identifying import Identifier, require_told_apart
 
     repository = session.repository(writable=True)
     identifier = Identifier(repository.registry.universe, options["rules"])  # type: ignore[arg-type]
     with progress("ingest", len(files)) as advance:
         identified = [identifier.identify(repository.formats, path) for path in files]
+        require_told_apart(identified)
         taken = _take(repository, identifier, identified, (type_name, run), options, advance)
     click.echo(printable(f"{len(taken)} {type_name} in {run}"))
     if len(taken) == 1:
@@ -93,7 +94,7 @@ def _take(
     advance: Callable[[int], None],
 ) -> list[DatasetRef]:
     """Insert records, register the type and ingest the files, in one transaction."""
-    from .identifying import missing_records, to_ingest
+    from .identifying import missing_records, require_recorded, to_ingest
 
     type_name, run = target
     refs: list[DatasetRef] = []
@@ -102,6 +103,8 @@ def _take(
         if options["define"]:
             for element, records in missing_records(repository, group, files):
                 repository.insert(element, records)
+        else:
+            require_recorded(repository, group, files)
         for start in range(0, len(files), _BATCH):
             some = [to_ingest(file) for file in files[start : start + _BATCH]]
             mode, replacing = str(options["mode"]), bool(options["replacing"])

@@ -58,14 +58,18 @@ class Snapshot:
         """Give a collection by name, or raise NotFound with the nearest names."""
         found = self.collections.get(name)
         if found is None:
-            raise NotFound(f"no collection {name!r}", todo=_near(name, self.collections))
+            raise NotFound(
+                f"no collection {name!r}",
+                todo=_near(name, self.collections) or "skyfs collections lists them",
+            )
         return found
 
     def type(self, name: str) -> TypeEntry:
         """Give a dataset type by name, or raise NotFound with the nearest names."""
         found = self.types.get(name)
         if found is None:
-            raise NotFound(f"no dataset type {name!r}", todo=_near(name, self.types))
+            todo = _near(name, self.types) or "register it first; skyfs types lists what there is"
+            raise NotFound(f"no dataset type {name!r}", todo=todo)
         return found
 
     def added(self, entry: CollectionEntry, version: int) -> Snapshot:
