@@ -55,6 +55,13 @@ def answering(command: _Command) -> _Command:
     return command
 
 
+def selecting(command: _Command) -> _Command:
+    """Give a command the options that say which answers are meant."""
+    for option in reversed(_CONDITIONS):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("types", metavar="TYPE", type=TYPE)
 @click.argument("data_id", nargs=-1, metavar="[DIM=VALUE]...", type=DATA_ID)

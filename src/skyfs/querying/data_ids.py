@@ -10,6 +10,7 @@ from ..model.dimensions import DimensionGroup
 from ..registry.queries.names import Vocabulary
 from ..registry.queries.question import Question
 from .base import Query
+from .footprints import Footprint, footprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,11 @@ class DataIdQuery(Query[DataId]):
     def columns(self) -> list[str]:
         """Give the dimensions."""
         return list(self.group.required)
+
+    def footprints(self) -> list[Footprint]:
+        """Find where the data IDs are on the sky."""
+        names = self.group.required
+        return [footprint(self.registry, f"data IDs of {', '.join(names)}", names, self)]
 
     def row(self, answer: DataId) -> Mapping[str, object]:
         """Give the values."""

@@ -18,6 +18,7 @@ from ..registry.queries.queries import Part
 from ..registry.queries.question import Question
 from ..registry.schema import MAX_NS, MIN_NS
 from .base import Query
+from .footprints import Footprint, footprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,15 @@ class DatasetQuery(Query[DatasetRef]):
             "valid": answer.valid,
         }
         return {**known, **answer.data_id}
+
+    def footprints(self) -> list[Footprint]:
+        """Find where the datasets are on the sky: one set of regions for each type."""
+        found = []
+        for name in self.types:
+            own = self._changed(types=(name,))
+            dimensions = self.registry.current().type(name).group.required
+            found.append(footprint(self.registry, name, dimensions, (ref.data_id for ref in own)))
+        return found
 
     def _paths(self, refs: Sequence[DatasetRef]) -> Iterator[str]:
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id for ref in refs])
