@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import skyfs
-from skyfs.cli.terminals import Protocol, Room, protocol, sixel
+from skyfs.cli.terminals import Protocol, Room, kitty, protocol, sixel
 from skyfs.model.region import circle
 
 from .conftest import NIGHT, VISIT, Command, Shell
@@ -100,11 +100,19 @@ def test_stored_pictures_are_shown_as_they_are(run: Command, shell: Shell, tmp_p
 def test_kitty_gets_png_in_pieces() -> None:
     found = in_terminal("show", IMAGE, TERM="xterm-kitty")
     pieces = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", found)
-    assert pieces[0][0].startswith("a=T,f=100,q=2,c=24,r=12,")
-    assert [head[-3:] for head, _ in pieces] == ["m=1"] * (len(pieces) - 1) + ["m=0"]
-    assert max(len(data) for _, data in pieces) <= 4096
+    assert pieces[0][0] == "a=T,f=100,q=2,c=24,r=12,m=0"
     # Ten pixels on a side are enlarged.
     assert pixels(base64.b64decode("".join(data for _, data in pieces))).shape == (240, 240)
+
+
+def test_kitty_gets_large_pictures_in_pieces() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (100, 100, 3), np.uint8)
+    pieces = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", kitty(Image.fromarray(noise), Room(80, 24)))
+    assert len(pieces) > 5
+    assert [head[-3:] for head, _ in pieces] == ["m=1"] * (len(pieces) - 1) + ["m=0"]
+    assert max(len(data) for _, data in pieces) <= 4096
+    with Image.open(BytesIO(base64.b64decode("".join(data for _, data in pieces)))) as picture:
+        assert (np.asarray(picture) == noise).all()
 
 
 @pytest.mark.usefixtures("sky")

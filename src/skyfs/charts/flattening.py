@@ -85,7 +85,7 @@ def _is_easy(lon: Floats, lat: Floats) -> np.ndarray:
 
 def _cut(outline: Outline, lon: Floats, lat: Floats) -> list[Floats]:
     """Give the paths of a border that meets the cut of the map, goes round a pole or passes through one."""
-    path, turns = _through_poles(lon, lat)
+    path, turns = _unwrapped(lon, lat)
     if turns:
         # Such a border has one pole on each side.
         pole, end = (90.0 if has_north_pole(outline.region) else -90.0), path[0, 0] + 360 * turns
@@ -96,23 +96,17 @@ def _cut(outline: Outline, lon: Floats, lat: Floats) -> list[Floats]:
     return pieces
 
 
-def _through_poles(lon: Floats, lat: Floats) -> tuple[Floats, int]:
-    """Give a path on which a pole is a line from the longitude before it to that after it, and its turns."""
-    away = np.flatnonzero(np.abs(lat) < 90 - _AT_POLE)
-    if not len(away):
+def _unwrapped(lon: Floats, lat: Floats) -> tuple[Floats, int]:
+    """Give a path whose longitudes go on where they pass the cut, and how often it goes round the poles.
+
+    A pole has no longitude: it is left out. What that cuts off is less than a step.
+    """
+    away = np.abs(lat) < 90 - _AT_POLE
+    if not away.any():
         return np.stack([lon, lat], axis=1), 0
-    start = away[0]
-    lon, lat, away = np.roll(lon, -start), np.roll(lat, -start), away - start
     unwrapped = np.degrees(np.unwrap(np.radians(lon[away])))
     turns = round((unwrapped[-1] + _short(unwrapped[0] - unwrapped[-1]) - unwrapped[0]) / 360)
-    ends = [*unwrapped[1:], unwrapped[0] + 360 * turns]
-    points: list[tuple[float, float]] = []
-    for here, following, index, after in zip(unwrapped, ends, away, [*away[1:], len(lon)], strict=True):
-        points.append((here, lat[index]))
-        if after > index + 1:
-            pole = math.copysign(90, lat[index + 1])
-            points += [(here, pole), (following, pole)]
-    return np.array(points), turns
+    return np.stack([unwrapped, lat[away]], axis=1), turns
 
 
 def _short(angle: float) -> float:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from functools import partial
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,54 +67,16 @@ def _node(tree: Tree, path: str) -> Node:
 
 def _picture(tree: Tree, node: Node) -> bytes | None:
     """Give the PNG of a dataset or a part; None when it is no image."""
-    make = _maker(tree, node)
-    if make is None:
+    named, pictures = node.named, tree.repository.pictures
+    if named is None or node.inner or not pictures.can(named.resolved, named.component):
         return None
     try:
         with progress("read", None):
-            return make()
+            return pictures.png(named.resolved, named.component, node.selectors)
     except (BadArgument, Unsupported):
         # That the format converts does not say that there is an image in this file, or one of two axes. What
         # is wrong with the part that was asked for is said when the text is made of it.
         return None
-
-
-def _maker(tree: Tree, node: Node) -> Callable[[], bytes] | None:
-    named = node.named
-    if named is None or node.inner:
-        return None
-    if named.extension in (".png", ".jpg", ".jpeg"):
-        return partial(_stored, tree, node)
-    if not tree.repository.converter.can(named.resolved, named.component, ".png"):
-        return None
-    return partial(_preview, tree, node)
-
-
-def _stored(tree: Tree, node: Node) -> bytes:
-    with tree.open_node(node, whole=True) as source:
-        data = source.read_all()
-    return data if data.startswith(b"\x89PNG") else _as_png(data)
-
-
-def _as_png(data: bytes) -> bytes:
-    from PIL import Image
-
-    file = BytesIO()
-    with Image.open(BytesIO(data)) as picture:
-        picture.save(file, format="PNG")
-    return file.getvalue()
-
-
-def _preview(tree: Tree, node: Node) -> bytes:
-    named, repository = node.named, tree.repository
-    if named is None:
-        raise IsDirectory(f"show {node.path!r}", "it is a folder")
-    if node.selectors:
-        source = repository.parter.open(named.resolved, named.component, ".png", node.selectors)
-    else:
-        source = repository.opener.open(named.resolved, named.component, ".png")
-    with source:
-        return source.read_all()
 
 
 # -- text ----------------------------------------------------------------------------------------------

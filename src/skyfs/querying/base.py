@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..errors import BadArgument
+from ..footprints import Footprint, chart
+from ..looks import Looks
 from ..model.query import Expression
 from ..registry.queries.question import Question
 from ..registry.registry import Registry
 from .conditions import Asked
-from .footprints import Footprint, chart
 from .tables import make_table
 from .wording import said
 
@@ -29,6 +30,7 @@ class Query(ABC, Generic[T]):
     registry: Registry
     asked: Asked
     limited: int | None = None
+    looks: Looks | None = field(default=None, compare=False, repr=False)
 
     @abstractmethod
     def __iter__(self) -> Iterator[T]:
@@ -84,6 +86,14 @@ class Query(ABC, Generic[T]):
         to a file.
         """
         return chart(self.footprints())
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What is asked for, in a few words."""
+
+    def _repr_html_(self) -> str:
+        return (self.looks or Looks.of(self.registry)).html_of_query(self.title, self)
 
     def explain(self) -> str:
         """Say in words why there is no answer, or how many there are."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..footprints import Footprint, footprint
 from ..model.dataid import DataId
 from ..model.dimensions import DimensionGroup
 from ..registry.queries.names import Vocabulary
 from ..registry.queries.question import Question
 from .base import Query
-from .footprints import Footprint, footprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,12 @@ class DataIdQuery(Query[DataId]):
     def footprints(self) -> list[Footprint]:
         """Find where the data IDs are on the sky."""
         names = self.group.required
-        return [footprint(self.registry, f"data IDs of {', '.join(names)}", names, self)]
+        return [footprint(self.registry, self.title, names, self)]
+
+    @property
+    def title(self) -> str:
+        """The dimensions."""
+        return f"data IDs of {', '.join(self.group.required)}"
 
     def row(self, answer: DataId) -> Mapping[str, object]:
         """Give the values."""

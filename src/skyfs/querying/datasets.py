@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Self
 from uuid import UUID
 
+from ..footprints import Footprint, footprint
 from ..model.collection import CollectionKind
 from ..model.dataset import DatasetRef, refs_of
 from ..model.paths import Address
@@ -18,7 +19,6 @@ from ..registry.queries.queries import Part
 from ..registry.queries.question import Question
 from ..registry.schema import MAX_NS, MIN_NS
 from .base import Query
-from .footprints import Footprint, footprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +104,11 @@ class DatasetQuery(Query[DatasetRef]):
             found.append(footprint(self.registry, name, dimensions, (ref.data_id for ref in own)))
         return found
 
+    @property
+    def title(self) -> str:
+        """The types and collections."""
+        return f"{', '.join(self.types)} in {', '.join(self.collections)}"
+
     def _paths(self, refs: Sequence[DatasetRef]) -> Iterator[str]:
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id for ref in refs])
         for ref in refs:
@@ -186,14 +191,13 @@ class DatasetQuery(Query[DatasetRef]):
         found.sort(key=cmp_to_key(partial(_compare, down)))
         yield from (ref for _, ref in found)
 
-    @staticmethod
     def _made(
-        snapshot: Snapshot, entry: TypeEntry, part: Part, rows: Sequence[tuple[Any, ...]]
+        self, snapshot: Snapshot, entry: TypeEntry, part: Part, rows: Sequence[tuple[Any, ...]]
     ) -> Iterator[DatasetRef]:
         if part.valid:
             place = 3 + len(entry.group.levels)
             rows = [(*row[:place], *_open_ended(row[place], row[place + 1])) for row in rows]
-        return refs_of(entry.type, rows, snapshot.collection_names, valid=part.valid)
+        return refs_of(entry.type, rows, snapshot.collection_names, valid=part.valid, home=self.looks)
 
 
 @dataclass(frozen=True, slots=True)

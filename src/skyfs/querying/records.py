@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..errors import BadDefinition
+from ..footprints import Footprint, footprint
 from ..model.dataid import Value
 from ..model.dimensions import Element
 from ..registry.queries.names import Vocabulary
 from ..registry.queries.question import Question
 from .base import Query
-from .footprints import Footprint, footprint
 
 Record = dict[str, object]
 
@@ -55,6 +55,11 @@ class RecordQuery(Query[Record]):
             region = record["region"]
             found.add(region if isinstance(region, bytes) else None)
         return [found]
+
+    @property
+    def title(self) -> str:
+        """The element."""
+        return f"records of {self.element.name}"
 
     def _identity(self, record: Record) -> dict[str, Value]:
         own = {self.element.name: record[self.element.key.name]} if self.element.is_dimension else {}
