@@ -258,6 +258,6 @@ def test_a_hole_is_a_hole_in_png() -> None:
 
 
 def test_words_about_a_chart() -> None:
-    assert chart(circle(10, 20, 1)).describe() == "1 regions about 10.0000° +20.0000° (ICRS), 2° x 2°"
+    assert chart(circle(10, 20, 1)).describe() == "1 regions about 10.00° +20.00° (ICRS), 2° x 2°"
     assert chart(circle(10, 20, 60)).describe() == "1 regions on the whole sky"
     assert repr(chart(circle(10, 20, 60))) == "<SkyChart of 1 regions: some>"

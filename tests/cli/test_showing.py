@@ -266,7 +266,7 @@ def test_sky_in_a_pipe_and_in_a_terminal(shell: Shell) -> None:
     assert pixels(shell("sky", "metrics").stdout).shape[1] == 1080
     found = in_terminal("sky", "metrics")
     assert "\u2580" in found
-    assert "1 regions about 150.0000° +2.0000° (ICRS), 2° x 2°" in found
+    assert "1 regions about 150.00° +2.00° (ICRS), 2° x 2°" in found
 
 
 @pytest.mark.usefixtures("placed")

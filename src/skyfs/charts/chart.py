@@ -98,7 +98,8 @@ class SkyChart:
                 np.concatenate([path for some in projection.place(every) for path in some]), axis=0
             )
             size = " x ".join(f"{side:.3g}°" for side in extent.tolist())
-            where = f"about {projection.ra_deg:.4f}° {projection.dec_deg:+.4f}° (ICRS), {size}"
+            digits = min(6, 2 - math.floor(math.log10(max(extent.max(), _SMALLEST_DEG))))
+            where = f"about {projection.ra_deg:.{digits}f}° {projection.dec_deg:+.{digits}f}° (ICRS), {size}"
         return "; ".join([f"{self.count:,} regions {where}", *self.notes])
 
     def save(self, path: str | Path) -> Path:

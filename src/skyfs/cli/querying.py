@@ -15,7 +15,7 @@ import click
 from ..model.timespan import Timespan
 from .arguments import pairs
 from .naming import COLLECTION, CONDITION, DATA_ID, DIMENSION, ELEMENT, TYPE
-from .printing import cell, print_table, to_person
+from .printing import busy, cell, print_table, to_person
 from .session import Session
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def _insert(session: Session, element: str, path: Path, *, replacing: bool) -> N
 
     repository = session.repository(writable=True)
     rows = read_records(path, repository.registry.universe.element(element))
-    new = repository.insert(element, rows, replace=replacing)
+    with busy("insert"):
+        new = repository.insert(element, rows, replace=replacing)
     click.echo(f"{new} new of {len(rows)} {element} records")
 
 
