@@ -184,7 +184,7 @@ def test_foreign_errors_are_one_line() -> None:
 @pytest.mark.usefixtures("sky")
 def test_traceback_only_when_debugging(shell: Shell) -> None:
     quiet, loud = shell("ls", "/no"), shell("ls", "/no", SKYFS_DEBUG="1")
-    assert quiet.stderr == b"skyfs: nothing at '/no'\n"
+    assert quiet.stderr == b"skyfs: nothing at '/no' (in / there are HSC)\n"
     assert b"Traceback" in loud.stderr
     assert quiet.returncode == loud.returncode == 1
 

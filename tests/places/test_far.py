@@ -132,3 +132,19 @@ def test_a_part_of_a_file_that_was_read_asks_nothing_more(make: Make, s3: S3Serv
         assert fs.cat(path) == data
         assert fs.cat([path]) == {path: data}
         assert len(s3.requests()) == before
+
+
+def test_a_card_fetches_nothing_from_afar(make: Make, s3: S3Server) -> None:
+    repo = make(stores(s3, "places-cards"))
+    ref = repo.put(np.eye(64, dtype=np.float32), "image", run="r", **at())
+    repo.close()
+    with skyfs.open(repo.root) as again:
+        (found,) = again.query("image", collections="r")
+        before = len(s3.requests())
+        html = found._repr_html_()
+        assert "far away (fetch and see it: repo.show)" in html
+        assert "<img" not in html
+        assert "<img" not in again.query("image", collections="r")._repr_html_()
+        assert len(s3.requests()) == before
+        assert again.show(ref).png.startswith(b"\x89PNG")
+        assert len(s3.requests()) > before

@@ -79,7 +79,7 @@ def pairs(arguments: Iterable[str]) -> dict[str, object]:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not (key and equals and value):
-            raise click.UsageError(f"{argument!r} is no KEY=VALUE")
+            raise click.UsageError(f"{argument!r} is no KEY=VALUE, as visit=42")
         if key in found:
             raise click.UsageError(f"{key!r} is given twice")
         found[key] = value

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .arguments import pairs
+from .printing import busy
 from .session import Session
 
 
@@ -32,7 +33,8 @@ def attach(
     for key in values:
         repository.registry.universe.element(key)  # each is a dimension, none an option of attach()
     table = read_table(repository.formats, file)
-    new = repository.attach(name, table, on, replace=replace, **values)
+    with busy("attach"):
+        new = repository.attach(name, table, on, replace=replace, **values)
     click.echo(f"{new} new of {len(table)} rows")
 
 

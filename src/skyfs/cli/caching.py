@@ -13,7 +13,7 @@ from ..errors import IsDirectory, NotFound
 from ..model.paths import parse
 from .arguments import PATH
 from .exits import FAILED
-from .printing import human, print_json, print_table, to_person, utc
+from .printing import busy, human, print_json, print_table, to_person, utc
 from .session import Session
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def clear(session: Session, *, pinned: bool) -> None:
     """Remove all that is kept, but what is pinned, or being read at the moment."""
     from ..stores.cache import clear as empty
 
-    files, freed = empty(_cache(session), pinned=pinned)
+    kept = _cache(session)
+    with busy("clear"):
+        files, freed = empty(kept, pinned=pinned)
     click.echo(f"{files} files, {human(freed)}")
 
 
@@ -75,7 +77,9 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
     """Compare all that is kept with its digests. What is damaged is removed, and the exit status is 1."""
     from ..stores.cache import verify as check
 
-    damaged = check(_cache(ctx.ensure_object(Session)))
+    kept = _cache(ctx.ensure_object(Session))
+    with busy("verify"):
+        damaged = check(kept)
     if as_json:
         print_json([{"file": file, "found": found} for file, found in damaged.items()])
     else:

@@ -8,7 +8,9 @@ import click
 
 from ..errors import BadPath, IsDirectory, NotAllowed
 from ..model.paths import parse
+from ..tree import Node
 from .arguments import PATH
+from .printing import busy
 from .session import Session
 
 
@@ -30,7 +32,9 @@ def rm(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
             node = session.tree().lookup(address)
             if node.is_dir and not node.is_dataset:
                 raise IsDirectory(f"remove {str(address)!r}", "it is a folder", "remove it with -r")
-    Editor(session.tree(writable=True)).remove(addresses, recursive=recursive)
+    editor = Editor(session.tree(writable=True))
+    with busy("remove"):
+        editor.remove(addresses, recursive=recursive)
 
 
 @click.command()
@@ -46,7 +50,7 @@ def ln(session: Session, *, arguments: Sequence[str], recursive: bool) -> None:
     if address.keys or address.service or not address.head:
         raise BadPath(f"tag into {target!r}", "it is no collection", "/COLLECTION/")
     tree = session.tree()
-    files = []
+    files: list[Node] = []
     for node in session.nodes(paths):
         if node.is_dir and not (recursive or node.is_dataset):
             raise IsDirectory(f"tag {node.path!r}", "it is a folder", "tag all that is in it with -r")
@@ -54,4 +58,6 @@ def ln(session: Session, *, arguments: Sequence[str], recursive: bool) -> None:
     refs = [file.named.resolved.ref for file in files if file.named is not None and not file.inner]
     if len(refs) < len(files):
         raise NotAllowed("tag", "some of these are no datasets")
-    session.tree(writable=True).repository.tag(refs, "/".join(address.head))
+    repository = session.tree(writable=True).repository
+    with busy("tag"):
+        repository.tag(refs, "/".join(address.head))

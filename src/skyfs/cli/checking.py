@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from .exits import FAILED
-from .printing import human, print_json, print_table, to_person
+from .printing import bars, human, print_json, print_table, to_person
 from .session import Session
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from ..checking import Report
     from ..checking.checker import Watch
 
@@ -114,21 +116,16 @@ def _told_to_resume(resume: bool) -> Iterator[None]:  # noqa: FBT001 - as the op
 
 @contextmanager
 def _watching() -> Iterator[Watch]:
-    """Show how far it has come when standard error is a terminal."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    """Show how far it has come."""
+    with bars() as shown:
+        if shown is None:
+            yield lambda *_: None
+            return
         tasks: dict[str, TaskID] = {}
 
         def watch(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total or None)
-            bar.update(tasks[stage], completed=done, total=total or None)
+                tasks[stage] = shown.add_task(stage, total=total or None)
+            shown.update(tasks[stage], completed=done, total=total or None)
 
         yield watch

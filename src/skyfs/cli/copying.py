@@ -24,7 +24,7 @@ from ..tree.editing import Editor
 from .arguments import COPY, plain_path
 from .contents import destination, require_free
 from .converting import as_option, with_extension
-from .printing import progress
+from .printing import busy, progress
 from .session import Session
 
 
@@ -214,7 +214,9 @@ def _copy_in(
     ]
     if not files:
         raise NotFound(f"nothing to copy in {', '.join(map(repr, sources))}", "no files")
-    take_in(Editor(tree), files, replace=replacing)
+    editor = Editor(tree)
+    with busy("copy"):
+        take_in(editor, files, replace=replacing)
 
 
 def _is_folder(tree: Tree, path: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from ..errors import BadArgument
+from ..errors import BadArgument, printable
 from ..model.collection import Collection, CollectionKind
 from ..repository import Repository
 from .arguments import pairs
@@ -42,6 +42,8 @@ def collections(
     repository = session.repository()
     found = {one.name: one for glob in names or ["*"] for one in repository.collections(glob)}
     shown = [_describe(one) for one in found.values() if kind is None or one.kind == kind]
+    if names and not shown:
+        click.echo(f"no collection matches {printable(' or '.join(names))}", err=True)
     if as_json:
         print_json(shown)
     else:
@@ -64,6 +66,8 @@ def types(session: Session, *, glob: str, as_json: bool) -> None:
         }
         for one in session.repository().types(glob)
     ]
+    if glob != "*" and not rows:
+        click.echo(f"no dataset type matches {printable(glob)}", err=True)
     if as_json:
         print_json(rows)
         return

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..errors import printable
-from .printing import print_json, print_table, progress
+from .printing import busy, print_json, print_table, progress
 from .session import Session
 from .sharing import on_conflict, print_applied
 
@@ -84,7 +84,8 @@ def _import_rubin(
     session: Session, export: str, *, directory: str | None, mode: str, files: str, as_json: bool
 ) -> None:
     repository = session.repository(writable=True)
-    found = repository.import_export(export, directory=directory, mode=mode, files=files)
+    with busy("import"):
+        found = repository.import_export(export, directory=directory, mode=mode, files=files)
     if as_json:
         print_json(asdict(found))
     else:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from ..errors import printable
 from .arguments import pairs
-from .printing import print_json, print_table
+from .printing import busy, print_json, print_table
 from .session import Session
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def ingest_raws(
     from .. import instruments
 
     repository = session.repository(writable=True)
-    done = instruments.ingest_raws(
-        repository, files, run=run, mode=mode, instrument=of, on_error="skip" if skip_bad else "raise"
-    )
+    how: Literal["skip", "raise"] = "skip" if skip_bad else "raise"
+    with busy("ingest"):
+        done = instruments.ingest_raws(repository, files, run=run, mode=mode, instrument=of, on_error=how)
     for _, reason in done.skipped:
         click.echo(printable(f"skyfs: skipped: {' '.join(str(reason).split())}"), err=True)
     there = f", {len(done.present)} there already" if done.present else ""
@@ -136,13 +136,15 @@ def define_visits(
     """
     from .. import instruments
 
-    counts = instruments.define_visits(
-        session.repository(writable=True),
-        of,
-        exposures=numbers or None,
-        collections=collections or None,
-        **{**pairs(conditions), **options},  # type: ignore[arg-type]  # click has checked the options' types
-    )
+    repository = session.repository(writable=True)
+    with busy("define visits"):
+        counts = instruments.define_visits(
+            repository,
+            of,
+            exposures=numbers or None,
+            collections=collections or None,
+            **{**pairs(conditions), **options},  # type: ignore[arg-type]  # click has checked their types
+        )
     click.echo(f"{counts.new} new visits, {counts.changed} changed, {counts.regions} regions computed")
     if counts.off_sky:
         click.echo(f"{counts.off_sky} exposures saw no sky")
@@ -160,7 +162,8 @@ def ingest_curated(session: Session, *, folder: str, of: str, collection: str | 
     from .. import instruments
 
     repository = session.repository(writable=True)
-    done = instruments.ingest_curated(repository, folder, instrument=of, collection=collection)
+    with busy("ingest"):
+        done = instruments.ingest_curated(repository, folder, instrument=of, collection=collection)
     there = f", {done.present} there already" if done.present else ""
     click.echo(f"{len(done.refs)} new calibrations, {done.certified} validity ranges{there}")
 

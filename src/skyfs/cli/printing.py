@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import printable
 from ..model.quoting import CONTROL
+from .session import Session
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _UNSEEN = re.compile(rf"(?!\n)[{CONTROL}]")
+_PATIENCE_S = 0.5
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -68,13 +75,46 @@ def cell(value: object) -> str:
 
 @contextmanager
 def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error when it is a terminal; None: nobody knows how much will come."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
+    """Show a bar on standard error when it is a terminal; None: nobody knows how much will come.
+
+    Nothing may be printed meanwhile.
+    """
+    with bars() as shown:
+        if shown is None:
+            yield lambda _: None
+            return
+        task = shown.add_task(label, total=total)
+        yield lambda count: shown.advance(task, count)
+
+
+@contextmanager
+def busy(label: str) -> Iterator[None]:
+    """Show that something goes on, and for how long already, when standard error is a terminal."""
+    with progress(label, None):
+        yield
+
+
+@contextmanager
+def bars() -> Iterator[Progress | None]:
+    """Give what shows bars, on standard error; None where nobody is to see any."""
+    context = click.get_current_context(silent=True)
+    session = None if context is None else context.find_object(Session)
+    if not sys.stderr.isatty() or (session is not None and session.quiet):
+        yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda count: bar.advance(task, count)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    shown = Progress(*columns, console=Console(stderr=True), transient=True)
+    # What is done at once shows none.
+    late = threading.Timer(_PATIENCE_S, shown.start)
+    late.daemon = True
+    late.start()
+    try:
+        yield shown
+    finally:
+        late.cancel()
+        late.join()
+        if shown.live.is_started:
+            shown.stop()

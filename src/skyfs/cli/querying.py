@@ -15,7 +15,7 @@ import click
 from ..model.timespan import Timespan
 from .arguments import pairs
 from .naming import COLLECTION, CONDITION, DATA_ID, DIMENSION, ELEMENT, TYPE
-from .printing import cell, print_table, to_person
+from .printing import busy, cell, print_table, to_person
 from .session import Session
 
 if TYPE_CHECKING:
@@ -51,6 +51,13 @@ _ANSWERS = (
 def answering(command: _Command) -> _Command:
     """Give a command the options of all questions."""
     for option in reversed((*_CONDITIONS, *_ANSWERS)):
+        command = option(command)
+    return command
+
+
+def selecting(command: _Command) -> _Command:
+    """Give a command the options that say which answers are meant."""
+    for option in reversed(_CONDITIONS):
         command = option(command)
     return command
 
@@ -155,7 +162,8 @@ def _insert(session: Session, element: str, path: Path, *, replacing: bool) -> N
 
     repository = session.repository(writable=True)
     rows = read_records(path, repository.registry.universe.element(element))
-    new = repository.insert(element, rows, replace=replacing)
+    with busy("insert"):
+        new = repository.insert(element, rows, replace=replacing)
     click.echo(f"{new} new of {len(rows)} {element} records")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from .printing import busy
 from .session import Session
 
 if TYPE_CHECKING:
@@ -73,16 +74,18 @@ def init(  # noqa: PLR0913 - one for each option
     import skyfs
 
     given = {key: value for key, value in options.items() if value is not None}
-    made: Repository = skyfs.create(
-        folder,
-        name=name,
-        shared=shared,
-        registry=registry,
-        universe=universe,
-        stores=_stores(stores, store_options),
-        options=given,
-        environment=session.environment,
-    )
+    places = _stores(stores, store_options)
+    with busy("create"):
+        made: Repository = skyfs.create(
+            folder,
+            name=name,
+            shared=shared,
+            registry=registry,
+            universe=universe,
+            stores=places,
+            options=given,
+            environment=session.environment,
+        )
     with made:
         click.echo(f"{made.root}: repository {made.name!r}")
 
@@ -105,7 +108,8 @@ def destroy(session: Session, *, location: str, yes: bool, force: bool) -> None:
     folder: Path = locate(location, session.environment)
     if not yes:
         click.confirm(f"Delete {_what(folder)} with all that it holds?", abort=True, err=True)
-    done = skyfs.destroy(location, force=force, environment=session.environment)
+    with busy("destroy"):
+        done = skyfs.destroy(location, force=force, environment=session.environment)
     click.echo(f"{folder}: deleted")
     if done.kept:
         users = ", ".join(map(str, done.referring))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .printing import human, print_json
+from .printing import busy, human, print_json
 from .session import Session
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def rebuild(session: Session, *, location: str, universe: str | None, dry_run: b
     from ..lifecycle.rebuilding import rebuild as make
 
     dimensions = None if universe is None else read_yaml(Path(universe))
-    found = make(location, universe=dimensions, dry_run=dry_run, environment=session.environment)
+    with busy("rebuild"):
+        found = make(location, universe=dimensions, dry_run=dry_run, environment=session.environment)
     if as_json:
         print_json(asdict(found))
     else:
@@ -52,7 +53,8 @@ def backup(session: Session, *, location: str, destination: str) -> None:
     """
     from ..lifecycle.backup import backup as make
 
-    made = make(location, destination, environment=session.environment)
+    with busy("backup"):
+        made = make(location, destination, environment=session.environment)
     size = sum(size for size, _ in made.files.values())
     click.echo(f"{destination}: backup of {made.repository!r} at {made.at}, {human(size)}")
 
@@ -81,12 +83,14 @@ def restore(
     from ..lifecycle.backup import verify
 
     if only_verify:
-        found = verify(source)
+        with busy("verify"):
+            found = verify(source)
         click.echo(f"{source}: backup of {found.repository!r} at {found.at}, whole")
         return
     if root is None:
         raise click.UsageError("restore to which FOLDER?")
-    folder = put_back(source, root, registry=registry, schema=schema, replace=replace)
+    with busy("restore"):
+        folder = put_back(source, root, registry=registry, schema=schema, replace=replace)
     click.echo(f"{folder}: restored")
 
 
@@ -107,7 +111,8 @@ def migrate(
     from ..lifecycle.migrating import migrate as make
 
     environment = session.environment
-    found = make(old, new, copy=copy, registry=registry, schema=schema, environment=environment)
+    with busy("migrate"):
+        found = make(old, new, copy=copy, registry=registry, schema=schema, environment=environment)
     click.echo(f"{new}: {found.datasets} datasets, {found.records} records, {found.collections} collections")
 
 

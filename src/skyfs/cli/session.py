@@ -21,9 +21,16 @@ _WILD = frozenset("*?[")
 
 
 class Session:
-    """Opens the repository when a command needs it, and closes it when the command is done."""
+    """Opens the repository when a command needs it, and closes it when the command is done.
 
-    def __init__(self, location: str | None) -> None:
+    Attributes
+    ----------
+    quiet
+        Whether progress is not to be shown.
+    """
+
+    def __init__(self, location: str | None, *, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.environment = Environment.current()
         self._location = location
         self._closing = ExitStack()

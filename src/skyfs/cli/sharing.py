@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .naming import COLLECTION, DATA_ID, TYPE
-from .printing import print_json, print_table, progress
+from .printing import busy, print_json, print_table, progress
 from .querying import conditions_of, given_of
 from .session import Session
 
@@ -73,7 +73,8 @@ def export(session: Session, /, *, target: str, no_bytes: bool, form: str, **ask
     repository = session.repository()
     what = _chosen(asked)
     if form == "rubin":
-        number = repository.export_rubin(target, **what)
+        with busy("export"):
+            number = repository.export_rubin(target, **what)
     elif target == "-":
         if sys.stdout.isatty():
             raise click.UsageError("an export is no text for a terminal: send it to a file or program")

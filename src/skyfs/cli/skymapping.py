@@ -7,7 +7,7 @@ import re
 import click
 
 from ..errors import BadArgument
-from .printing import print_json, print_table
+from .printing import busy, print_json, print_table
 from .session import Session
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?", re.ASCII)
@@ -34,7 +34,9 @@ def add_(session: Session, *, file: str, wanted: str | None, region: str | None)
     from ..skymaps import add, read_skymap
 
     tracts = _numbers(wanted) if wanted else from_ivoa(region) if region else None
-    added = add(session.repository(writable=True), read_skymap(file), tracts=tracts)
+    repository, wanted_map = session.repository(writable=True), read_skymap(file)
+    with busy("skymap"):
+        added = add(repository, wanted_map, tracts=tracts)
     click.echo(f"{added.name}: {added.tracts} new tracts, {added.patches} new patches")
 
 

@@ -9,7 +9,7 @@ import click
 
 from ..errors import Conflict, printable
 from .arguments import pairs
-from .printing import progress
+from .printing import busy, progress
 from .session import Session
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def put(
 
     repository = session.repository(writable=True)
     wanted = IngestFile(file, pairs(data_id))
-    (ref,) = repository.ingest([wanted], type_name, run=run, mode="copy", replace=replacing)
+    with busy("put"):
+        (ref,) = repository.ingest([wanted], type_name, run=run, mode="copy", replace=replacing)
     click.echo(repository.path(ref))
 
 

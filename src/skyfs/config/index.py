@@ -52,7 +52,7 @@ def add(environment: Environment, name: str, location: str, *, shared: bool) -> 
     """
     known = all_names(environment).get(name)
     if known is not None and known != location and (Path(known) / CONFIG_NAME).exists():
-        raise Conflict(f"repository name {name!r}", f"taken by {known}", "choose another with name=")
+        raise Conflict(f"repository name {name!r}", f"taken by {known}", "choose another: name=, --name")
     candidates = [environment.site_index] if shared else []
     failures = []
     for path in (*candidates, *environment.index_files):

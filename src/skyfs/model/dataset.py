@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from ..errors import BadDefinition
+from ..markup import card, facts
 from .dataid import DataId
 from .dimensions import DimensionGroup
 from .quoting import MAX_PART_BYTES, shown
@@ -61,6 +63,13 @@ class DatasetType:
         return self.name
 
 
+class Home(Protocol):
+    """Where a reference comes from: knows more of the dataset than what it is."""
+
+    def html_of(self, ref: DatasetRef) -> str:
+        """Give what a notebook shows."""
+
+
 class DatasetRef:
     """A dataset: immutable bytes of a type and data ID, made in a RUN.
 
@@ -75,7 +84,8 @@ class DatasetRef:
     """
 
     # Of many references few are looked into: id and data ID are made of a row when they are asked for.
-    __slots__ = ("_data_id", "_id", "_row", "run", "type", "valid")
+    # The home is no part of the value: it is neither compared nor pickled, nor kept alive.
+    __slots__ = ("_data_id", "_home", "_id", "_row", "run", "type", "valid")
 
     type: DatasetType
     run: str
@@ -138,6 +148,13 @@ class DatasetRef:
 
     def __repr__(self) -> str:
         return f"DatasetRef({self}, id={self.id})"
+
+    def _repr_html_(self) -> str:
+        home = getattr(self, "_home", None)
+        known = None if home is None else home()
+        if known is not None:
+            return str(known.html_of(self))
+        return card(self.type.name, f"{self.type.storage_class} dataset", facts(ref_facts(self)))
 
     def __str__(self) -> str:
         valid = f", valid {self.valid}" if self.valid is not None else ""
@@ -220,6 +237,7 @@ def refs_of(
     runs: Mapping[int, str],
     *,
     valid: bool = False,
+    home: Home | None = None,
 ) -> Iterator[DatasetRef]:
     """Give references of many datasets of one type; those whose RUN is not among ``runs`` are left out.
 
@@ -227,6 +245,7 @@ def refs_of(
     validity range, as numbers or None.
     """
     end = _HEAD + len(dataset_type.group.levels)
+    back = None if home is None else weakref.ref(home)
     for row in rows:
         run = runs.get(row[1])
         if run is not None:
@@ -235,7 +254,21 @@ def refs_of(
             _set_type(ref, dataset_type)
             _set_run(ref, run)
             _set_valid(ref, Timespan(row[end], row[end + 1]) if valid else None)
+            if back is not None:
+                _set_home(ref, back)
             yield ref
+
+
+def at_home(found: DatasetRef, home: Home) -> DatasetRef:
+    """Give a reference that knows where it comes from."""
+    _set_home(found, weakref.ref(home))
+    return found
+
+
+def ref_facts(found: DatasetRef) -> list[tuple[str, object]]:
+    """Give what a reference says, for people to read."""
+    valid = [] if found.valid is None else [("valid", found.valid)]
+    return [*found.data_id.items(), *valid, ("run", found.run), ("id", found.id)]
 
 
 def _setter(name: str) -> Callable[[object, object], None]:
@@ -249,3 +282,4 @@ _HEAD = 3
 _new: Any = object.__new__
 _set_id, _set_data_id, _set_row = _setter("_id"), _setter("_data_id"), _setter("_row")
 _set_type, _set_run, _set_valid = _setter("type"), _setter("run"), _setter("valid")
+_set_home = _setter("_home")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..errors import BadArgument
+from ..footprints import Footprint, chart
+from ..looks import Looks
 from ..model.query import Expression
 from ..registry.queries.question import Question
 from ..registry.registry import Registry
 from .conditions import Asked
 from .tables import make_table
 from .wording import said
+
+if TYPE_CHECKING:
+    from ..charts import SkyChart
 
 T = TypeVar("T")
 
@@ -25,6 +30,7 @@ class Query(ABC, Generic[T]):
     registry: Registry
     asked: Asked
     limited: int | None = None
+    looks: Looks | None = field(default=None, compare=False, repr=False)
 
     @abstractmethod
     def __iter__(self) -> Iterator[T]:
@@ -67,6 +73,27 @@ class Query(ABC, Generic[T]):
     @abstractmethod
     def columns(self) -> list[str]:
         """Give the names of the columns of `to_table`."""
+
+    @abstractmethod
+    def footprints(self) -> list[Footprint]:
+        """Find where the answers are on the sky: one set of regions for each kind of answer."""
+
+    def sky(self) -> SkyChart:
+        """Draw where all answers are on the sky.
+
+        Datasets and data IDs are where the records of what they name are: that of a visit and detector, of a
+        patch, of the visit that an exposure belongs to. A notebook shows the chart; `SkyChart.save` writes it
+        to a file.
+        """
+        return chart(self.footprints())
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What is asked for, in a few words."""
+
+    def _repr_html_(self) -> str:
+        return (self.looks or Looks.of(self.registry)).html_of_query(self.title, self)
 
     def explain(self) -> str:
         """Say in words why there is no answer, or how many there are."""

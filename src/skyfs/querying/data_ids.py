@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..footprints import Footprint, footprint
 from ..model.dataid import DataId
 from ..model.dimensions import DimensionGroup
 from ..registry.queries.names import Vocabulary
@@ -39,6 +40,16 @@ class DataIdQuery(Query[DataId]):
     def columns(self) -> list[str]:
         """Give the dimensions."""
         return list(self.group.required)
+
+    def footprints(self) -> list[Footprint]:
+        """Find where the data IDs are on the sky."""
+        names = self.group.required
+        return [footprint(self.registry, self.title, names, self)]
+
+    @property
+    def title(self) -> str:
+        """The dimensions."""
+        return f"data IDs of {', '.join(self.group.required)}"
 
     def row(self, answer: DataId) -> Mapping[str, object]:
         """Give the values."""

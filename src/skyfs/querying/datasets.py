@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Self
 from uuid import UUID
 
+from ..footprints import Footprint, footprint
 from ..model.collection import CollectionKind
 from ..model.dataset import DatasetRef, refs_of
 from ..model.paths import Address
@@ -94,6 +95,20 @@ class DatasetQuery(Query[DatasetRef]):
         }
         return {**known, **answer.data_id}
 
+    def footprints(self) -> list[Footprint]:
+        """Find where the datasets are on the sky: one set of regions for each type."""
+        found = []
+        for name in self.types:
+            own = self._changed(types=(name,))
+            dimensions = self.registry.current().type(name).group.required
+            found.append(footprint(self.registry, name, dimensions, (ref.data_id for ref in own)))
+        return found
+
+    @property
+    def title(self) -> str:
+        """The types and collections."""
+        return f"{', '.join(self.types)} in {', '.join(self.collections)}"
+
     def _paths(self, refs: Sequence[DatasetRef]) -> Iterator[str]:
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id for ref in refs])
         for ref in refs:
@@ -176,14 +191,13 @@ class DatasetQuery(Query[DatasetRef]):
         found.sort(key=cmp_to_key(partial(_compare, down)))
         yield from (ref for _, ref in found)
 
-    @staticmethod
     def _made(
-        snapshot: Snapshot, entry: TypeEntry, part: Part, rows: Sequence[tuple[Any, ...]]
+        self, snapshot: Snapshot, entry: TypeEntry, part: Part, rows: Sequence[tuple[Any, ...]]
     ) -> Iterator[DatasetRef]:
         if part.valid:
             place = 3 + len(entry.group.levels)
             rows = [(*row[:place], *_open_ended(row[place], row[place + 1])) for row in rows]
-        return refs_of(entry.type, rows, snapshot.collection_names, valid=part.valid)
+        return refs_of(entry.type, rows, snapshot.collection_names, valid=part.valid, home=self.looks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..errors import BadDefinition
+from ..footprints import Footprint, footprint
+from ..model.dataid import Value
 from ..model.dimensions import Element
 from ..registry.queries.names import Vocabulary
 from ..registry.queries.question import Question
@@ -42,6 +44,26 @@ class RecordQuery(Query[Record]):
     def columns(self) -> list[str]:
         """Give the columns of the records."""
         return self.registry.records.columns(self.element)
+
+    def footprints(self) -> list[Footprint]:
+        """Find where the records are on the sky: by their own regions, or those of what they name."""
+        element = self.element
+        if not element.spatial:
+            return [footprint(self.registry, element.name, element.identity, map(self._identity, self))]
+        found = Footprint(element.name)
+        for record in self:
+            region = record["region"]
+            found.add(region if isinstance(region, bytes) else None)
+        return [found]
+
+    @property
+    def title(self) -> str:
+        """The element."""
+        return f"records of {self.element.name}"
+
+    def _identity(self, record: Record) -> dict[str, Value]:
+        own = {self.element.name: record[self.element.key.name]} if self.element.is_dimension else {}
+        return {name: {**record, **own}[name] for name in self.element.identity}  # type: ignore[misc]
 
     def row(self, answer: Record) -> Mapping[str, object]:
         """Give the record."""

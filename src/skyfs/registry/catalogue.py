@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from heapq import nsmallest
 
 import sqlalchemy as sa
 
@@ -18,6 +19,8 @@ from ..model.element import side_table
 from .database import Database
 from .schema import GroupTables, Schema
 from .statement import Selection
+
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ class Snapshot:
 
 def _near(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), 3)
-    return f"did you mean {', '.join(near)}?" if near else ""
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    some = nsmallest(_MOST_NAMED + 1, known)
+    listed = ", ".join([*some[:_MOST_NAMED], *("..." for _ in some[_MOST_NAMED:])])
+    return f"there are {listed}" if some else "there are none yet"
 
 
 class Catalogue:

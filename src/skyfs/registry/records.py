@@ -98,6 +98,11 @@ class Records:
         for row in self._read_keys(element, names, keys, self._table(element).c.keys()):
             yield from_row(element, row)
 
+    def regions(self, element: Element, keys: Iterable[_Key]) -> Iterator[tuple[_Key, bytes | None]]:
+        """Give the encoded regions of records with some identities, in any order; None where it has none."""
+        for row in self._read_keys(element, element.identity, keys, (*element.identity, "region")):
+            yield tuple(row[:-1]), row[-1]
+
     def unrecorded(self, element: Element, records: Iterable[Record]) -> list[Record]:
         """Give those of records, or of rows of a side table, whose identity nothing has."""
         listed = list(records)

@@ -10,6 +10,7 @@ from .collecting import Collecting
 from .defining import Defining
 from .discovering import Discovering
 from .importing import Importing
+from .looking import Looking
 from .running import Running
 from .sharing import Sharing
 
@@ -17,7 +18,7 @@ __all__ = ["Collections", "Repository"]
 
 
 class Repository(
-    Defining, Attaching, Running, Collecting, Discovering, Changing, Importing, Sharing, Checking
+    Looking, Defining, Attaching, Running, Collecting, Discovering, Changing, Importing, Sharing, Checking
 ):
     """A repository of datasets.
 

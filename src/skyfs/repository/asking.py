@@ -11,7 +11,7 @@ from ..abc.source import ByteSource
 from ..errors import BadArgument, BadDataId, NotFound
 from ..formats.slicing import refuse_text, sliced
 from ..model.dataid import coerce
-from ..model.dataset import DatasetRef, Location, Resolved
+from ..model.dataset import DatasetRef, Location, Resolved, at_home
 from ..model.dimensions import Element
 from ..model.paths import Address, parse
 from ..model.query import Binary, Expression, IsNull, Literal, Name
@@ -81,6 +81,7 @@ class Asking(Base):
             collections=collections_named(known, self._searched(collections)),
             find_first=find_first,
             excluded=self._ids(exclude),
+            looks=self.looks,
         )
         query.question()
         return query
@@ -100,7 +101,9 @@ class Asking(Base):
         Parameters and errors are those of `query`.
         """
         group = self.registry.universe.group([dimensions] if isinstance(dimensions, str) else dimensions)
-        query = DataIdQuery(self.registry, Asked(where, bind, data_id, _names(order_by)), group=group)
+        query = DataIdQuery(
+            self.registry, Asked(where, bind, data_id, _names(order_by)), group=group, looks=self.looks
+        )
         query.question()
         return query
 
@@ -124,7 +127,7 @@ class Asking(Base):
         demands = tuple(_demand(found, name, self._typed(found, name, value)) for name, value in own.items())
         given = {name: value for name, value in conditions.items() if name not in own}
         asked = Asked(where, bind, given, _names(order_by), demands=demands)
-        query = RecordQuery(self.registry, asked, element=found)
+        query = RecordQuery(self.registry, asked, element=found, looks=self.looks)
         query.question()
         return query
 
@@ -170,7 +173,9 @@ class Asking(Base):
         BadDataId
             When the data ID is incomplete, unknown or contradicts itself.
         """
-        return self.resolve(type_name, collections=collections, time=time, **data_id).ref
+        elided = self._in_memory(type_name)
+        looks = self.looks if elided is None else elided.repository.looks
+        return at_home(self.resolve(type_name, collections=collections, time=time, **data_id).ref, looks)
 
     def resolve(
         self, type_name: str, *, collections: Collections = None, time: object = None, **data_id: object
@@ -242,18 +247,6 @@ class Asking(Base):
     def open_bytes(self, resolved: Resolved) -> tuple[Location, ByteSource]:
         """Open the stored bytes of a dataset; the caller closes the source."""
         return self.reader.open(resolved)
-
-    def path(self, ref: DatasetRef) -> str:
-        """Give the canonical path of a dataset in its RUN."""
-        elided = self._in_memory(ref.type.name)
-        if elided is not None:
-            return elided.repository.path(ref)
-        found = self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
-        if found is None:
-            raise NotFound(f"dataset {ref.id}", "it is not in this repository")
-        extension = self.reader.shown(found).extension if found.locations else ""
-        keys = [(name, str(value)) for name, value in found.ref.data_id.levels]
-        return str(Address.dataset(found.ref.run, found.ref.type.name, keys, extension))
 
     def _resolved(
         self,

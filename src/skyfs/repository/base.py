@@ -10,9 +10,12 @@ from typing import Self
 
 from ..abc.store import Store
 from ..config import Config
-from ..errors import BadArgument, NotAllowed
+from ..errors import BadArgument, NotAllowed, NotFound
 from ..formats.catalog import Formats
+from ..looks import Looks, Pictures, Thumbnails
 from ..model.collection import check_collection_name
+from ..model.dataset import DatasetRef
+from ..model.paths import Address
 from ..reading.converter import Converter
 from ..reading.finder import Finder
 from ..reading.kept import Kept
@@ -60,6 +63,8 @@ class Base:
         self.writer = Writer(registry, stores, formats, policy, Routes(config.stores, ready, formats))
         self.finder = Finder(registry)
         self.resolver = Resolver(registry, self.finder)
+        self.pictures = Pictures(self.reader, self.converter, self.opener, self.parter)
+        self.looks = Looks(registry, Thumbnails(self.reader, self.pictures), self.path)
         self.elided: Elided[Self] | None = None
         self.recovered = 0
 
@@ -79,6 +84,18 @@ class Base:
             return self.writer.transaction()
         return _both(self.writer, self.elided.repository.writer)
 
+    def path(self, ref: DatasetRef) -> str:
+        """Give the canonical path of a dataset in its RUN."""
+        elided = self._in_memory(ref.type.name)
+        if elided is not None:
+            return elided.repository.path(ref)
+        found = self.registry.lookup.by_id(self.registry.current(), [ref.id]).get(ref.id)
+        if found is None:
+            raise NotFound(f"dataset {ref.id}", "it is not in this repository")
+        extension = self.reader.shown(found).extension if found.locations else ""
+        keys = [(name, str(value)) for name, value in found.ref.data_id.levels]
+        return str(Address.dataset(found.ref.run, found.ref.type.name, keys, extension))
+
     def recover(self) -> int:
         """Undo what writers that died have left behind; give how many files were taken away."""
         return sum(store.recover(partial(self._holds, name)) for name, store in self.stores.items())
@@ -88,8 +105,10 @@ class Base:
 
     def close(self) -> None:
         """Let go of connections and files."""
+        self.looks.is_open = False
         self.registry.close()
         if self.elided is not None:
+            self.elided.repository.looks.is_open = False
             self.elided.repository.registry.close()
         for store in self.stores.values():
             store.close()

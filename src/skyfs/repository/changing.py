@@ -9,7 +9,7 @@ from uuid import UUID
 from ..errors import NotAllowed, NotFound
 from ..model.collection import Collection, CollectionKind
 from ..model.dataid import DataId
-from ..model.dataset import DatasetRef, DatasetType
+from ..model.dataset import DatasetRef, DatasetType, at_home
 from ..model.ids import new_ids
 from ..registry.collections import writable_run
 from ..registry.levels import LevelFilter
@@ -68,7 +68,8 @@ class Changing(Base):
         chosen = self.formats.extension_for(storage_class, type_name) if extension is None else extension
         ids = tuple(one.id if isinstance(one, DatasetRef) else one for one in inputs)
         target = Target(type_name, self._run(run), data_id, chosen, ids, replace)
-        return self.writer.put(value, target, asked=extension is not None, snapshot=snapshot)
+        made = self.writer.put(value, target, asked=extension is not None, snapshot=snapshot)
+        return at_home(made, self.looks)
 
     def ingest(
         self,

@@ -158,14 +158,12 @@ class Vocabulary:
         known = [*self.universe.elements, *self.sides]
         for element in (self.element(one) for one in (*self.group.required, *self.group.implied)):
             known += columns(element) if element is not None else []
+        known = list(dict.fromkeys(known))
         if self.dataset is not None:
             known += [self.dataset.name, *DATASET_FIELDS, *self._captured()]
         near = get_close_matches(str(name), known, 3) or get_close_matches(name.parts[0], known, 3)
-        return (
-            f"did you mean {', '.join(near)}?"
-            if near
-            else "texts stand in quotes, bound values begin with ':'"
-        )
+        quoted = "texts stand in quotes, bound values begin with ':'"
+        return f"did you mean {', '.join(near)}? {quoted}" if near else quoted
 
 
 def columns(element: Element) -> list[str]:

@@ -1,0 +1,102 @@
+"""``sky``: a chart of what a query covers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import NotFound
+from .naming import COLLECTION, DATA_ID, TYPE
+from .pictures import deliver, local_file, out_option, replace_option
+from .printing import progress, to_person
+from .querying import conditions_of, given_of, selecting
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..charts import SkyChart
+    from ..querying import Query
+    from ..repository import Repository
+
+_ENDINGS = (".svg", ".png")
+
+
+@click.command()
+@click.argument("types", metavar="TYPE|ELEMENT", type=TYPE)
+@click.argument("data_id", nargs=-1, metavar="[DIM=VALUE]...", type=DATA_ID)
+@click.option(
+    "-c",
+    "--collections",
+    multiple=True,
+    metavar="NAME[,NAME]...",
+    type=COLLECTION,
+    help="Names or globs to search, in this order. Repeat. Default: *.",
+)
+@selecting
+@out_option
+@replace_option
+@click.pass_obj
+def sky(
+    session: Session,
+    /,
+    *,
+    types: str,
+    data_id: Sequence[str],
+    collections: Sequence[str],
+    out: str | None,
+    replacing: bool,
+    **asked: Any,  # noqa: ANN401 - click's values
+) -> None:
+    """Draw where datasets of TYPE (a name or a glob; several joined by commas) are on the sky.
+
+    An ELEMENT with records is drawn too: visit, tract, patch. FILE ends in .svg or .png; without one a
+    terminal shows the chart, and whatever else standard output is gets the PNG.
+
+    skyfs sky calexp,src --where "band = 'i'" --out sky.svg
+    """
+    to = None if out in (None, "-") else local_file(str(out), _ENDINGS, replacing=replacing)
+    with progress("regions", None):
+        chart = _query(session.repository(), types, collections, asked, given_of(data_id)).sky()
+    _require_some(chart, types)
+    if to is None:
+        shown = to_person() and out is None
+        deliver(lambda words: chart.to_png(dark=shown, scale=1.5, words=words), to_file=out is not None)
+        if shown:
+            click.echo(chart.describe())
+        return
+    with progress("draw", None):
+        chart.save(to)
+    click.echo(to)
+
+
+def _query(
+    repository: Repository,
+    types: str,
+    collections: Sequence[str],
+    asked: dict[str, Any],
+    data_id: dict[str, Any],
+) -> Query[Any]:
+    conditions = {**conditions_of(asked), **data_id}
+    names = types.split(",")
+    if len(names) == 1 and _is_element(repository, names[0]):
+        return repository.records(names[0], **conditions)
+    searched = [name for given in collections for name in given.split(",")] or "*"
+    return repository.query(names, collections=searched, **conditions)
+
+
+def _is_element(repository: Repository, name: str) -> bool:
+    """Tell whether records are meant: a dataset type of that name goes first."""
+    elements = {*repository.registry.universe.elements, *repository.registry.current().sides}
+    return name in elements and name not in {one.name for one in repository.types()}
+
+
+def _require_some(chart: SkyChart, types: str) -> None:
+    if chart.count:
+        return
+    if not chart.notes:
+        raise NotFound(
+            f"draw {types} on the sky", "nothing matches", f"see what there is: skyfs query {types}"
+        )
+    todo = "record them: skyfs define-visits for exposures, skyfs skymap add for tracts and patches"
+    raise NotFound(f"draw {types} on the sky", "; ".join(chart.notes), todo)
