@@ -333,6 +333,16 @@ def plot() -> bytes:
     return file.getvalue()
 
 
+def test_a_picture_that_unpacks_to_gigabytes_has_no_thumbnail(repo: Repository) -> None:
+    file = BytesIO()
+    Image.new("1", (10_000, 8_000)).save(file, format="PNG")
+    repo.register("plot", [], "Bytes")
+    ref = repo.put(file.getvalue(), "plot", run="r", extension=".png")
+    shown = page(ref)
+    assert shown.pictures == []
+    assert "it has 10000 × 8000 pixels (see it: repo.show)" in shown.text
+
+
 def test_stored_pictures(repo: Repository, plot: bytes) -> None:
     repo.register("plot", [], "Bytes")
     ref = repo.put(plot, "plot", run="r", extension=".jpg")
