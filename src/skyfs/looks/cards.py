@@ -127,7 +127,7 @@ class Looks:
         rows = [answers.row(answer) for answer in shown]
         names = [name for name in answers.columns() if _is_telling(name, rows)]
         listed = table(names[:COLUMNS], [[row.get(name) for name in names[:COLUMNS]] for row in rows])
-        more = f"the first {ROWS} rows" if len(first) > ROWS else f"{len(first)} rows"
+        more = f"the first {ROWS} rows" if len(first) > ROWS else f"{len(first)} row{'s' * (len(first) > 1)}"
         left = f"; {len(names) - COLUMNS} more columns: .to_table()" if len(names) > COLUMNS else ""
         refs = [answer for answer in shown if isinstance(answer, DatasetRef)]
         pictures = list(islice(filter(None, self._small(refs)), THUMBNAILS))
