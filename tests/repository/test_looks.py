@@ -228,7 +228,7 @@ def test_a_query_is_bounded(repo: Repository, monkeypatch: pytest.MonkeyPatch) -
     assert shown.words.count("903334") == 2
     assert len(shown.pictures) == 1
     assert shown.text.count("3 rows") == 0
-    assert "1 rows" in page(repo.query("calexp", collections="r", detector=2)).text
+    assert "1 row" in page(repo.query("calexp", collections="r", detector=2)).text
     nothing = page(repo.query("calexp", collections="r", where="visit = 1"))
     assert "explain() says why" in nothing.text
 
