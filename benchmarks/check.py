@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import skyfs
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.servers import S3Server, s3_server
+from skyfs.writing.ingester import IngestFile
 
 MIB = 1 << 20
 TARGET = 0.8

@@ -23,8 +23,8 @@ import yaml
 from fsspec import AbstractFileSystem
 
 import skyfs
-from skyfs.ingesting import IngestFile
 from skyfs.testing.servers import http_server
+from skyfs.writing.ingester import IngestFile
 
 FILES, FILE_BYTES = 1000, 20_000
 PATHS = [f"/r/blob/instrument=C/detector={number}" for number in range(FILES)]

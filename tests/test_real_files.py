@@ -16,10 +16,10 @@ from astropy.nddata import CCDData
 from astropy.table import Table
 
 import skyfs
-from skyfs.ingesting import extension_of
 from skyfs.mount.session import start
 from skyfs.mount.table import unmount
 from skyfs.repository import Repository
+from skyfs.writing.ingester import extension_of
 
 MODES = ("copy", "move", "link", "symlink", "direct")
 

@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 import skyfs
-from skyfs.ingesting import IngestFile
 from skyfs.testing.servers import free_port, s3_server
+from skyfs.writing.ingester import IngestFile
 
 BUCKET, FAR_BUCKET = "bench", "far"
 MIB = 1 << 20

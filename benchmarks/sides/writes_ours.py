@@ -10,7 +10,7 @@ import writes_content as what
 from ours import typed
 
 import skyfs
-from skyfs.ingesting import IngestFile
+from skyfs.writing.ingester import IngestFile
 
 
 class Side:

@@ -17,13 +17,13 @@ from . import errors
 if TYPE_CHECKING:
     from .assemble import create
     from .assemble import open_repository as open
-    from .deriving import merge, subset
-    from .destroying import destroy
     from .fs import filesystem
-    from .ingesting import IngestFile
+    from .lifecycle.deriving import merge, subset
+    from .lifecycle.destroying import destroy
+    from .lifecycle.relocating import relocate
     from .model.timespan import Timespan
-    from .relocating import relocate
     from .repository import Repository
+    from .writing.ingester import IngestFile
 
 __version__ = "0.1.0"
 
@@ -44,13 +44,13 @@ __all__ = [
 # Loaded when first used: SQL and formats take longer to import than a path takes to open.
 _HOMES = {
     "create": ("assemble", "create"),
-    "destroy": ("destroying", "destroy"),
+    "destroy": ("lifecycle.destroying", "destroy"),
     "open": ("assemble", "open_repository"),
     "filesystem": ("fs", "filesystem"),
-    "merge": ("deriving", "merge"),
-    "relocate": ("relocating", "relocate"),
-    "subset": ("deriving", "subset"),
-    "IngestFile": ("ingesting", "IngestFile"),
+    "merge": ("lifecycle.deriving", "merge"),
+    "relocate": ("lifecycle.relocating", "relocate"),
+    "subset": ("lifecycle.deriving", "subset"),
+    "IngestFile": ("writing.ingester", "IngestFile"),
     "Timespan": ("model.timespan", "Timespan"),
     "Repository": ("repository", "Repository"),
     "load_ipython_extension": ("ipython", "install"),  # `%load_ext skyfs`

@@ -15,12 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
-from . import index, roots, storing
+from . import storing
 from .abc.store import Store
-from .config import CONFIG_NAME, CONFIG_VERSION, Config, Environment, check_name
+from .config import Config, Environment, check_name, index, roots
+from .config.settings import CONFIG_NAME, CONFIG_VERSION
+from .config.stores import is_server, with_hidden_password
+from .config.yamlfile import load_yaml, read_yaml, write_yaml
 from .errors import BadConfig, Exists, MissingPackage, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
-from .ingesting import IN_PLACE
 from .model.quoting import MAX_PART_BYTES
 from .registry.changelog import Logs
 from .registry.place import Place, schema_for
@@ -28,10 +30,9 @@ from .registry.registry import Registry
 from .registry.sqlite import SqliteFile
 from .repository import Repository
 from .repository.eliding import Elided
-from .storage_config import is_server, with_hidden_password
 from .stores.local import LocalStore
 from .stores.moved import MovedStore
-from .yamlfile import load_yaml, read_yaml, write_yaml
+from .writing.ingester import IN_PLACE
 
 _NONE: Mapping[str, object] = MappingProxyType({})
 _FILE_NAME = re.compile(r"[^/\0.\ud800-\udfff][^/\0\ud800-\udfff]*")

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
 
-from . import suggesting
 from .errors import SkyfsError
-from .repository import Repository
+from .repository import Repository, suggesting
 
 _CALL = re.compile(r"([A-Za-z_][\w.]*)\.(\w+)\s*$", re.ASCII)
 _KEYWORD = re.compile(r"\s*(\w+)\s*=(?!=)\s*(.*)", re.ASCII | re.DOTALL)

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from .abc.store import Store
 from .config import Config, Environment
+from .config.stores import CacheConfig, StoreConfig, without_password
 from .errors import BadConfig
-from .ingesting import IN_PLACE
 from .model.ranges import REMOTE, Cost
-from .storage_config import CacheConfig, StoreConfig, without_password
 from .stores.folders import Folders
 from .stores.local import LocalStore
 from .stores.memory import MemoryStore
 from .stores.offline import OfflineStore
+from .writing.ingester import IN_PLACE
 
 if TYPE_CHECKING:
     from .stores.cache import DiskCache

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import skyfs
-from skyfs.ingesting import IngestFile
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import VISITS, Place, at, codes
 

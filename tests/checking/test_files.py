@@ -19,10 +19,10 @@ from skyfs.checking import Checker, Options, Subject
 from skyfs.checking.places import Places
 from skyfs.checking.state import State
 from skyfs.errors import BadArgument, ReadOnly, StoreError
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.faulty_store import FaultyStore
 from skyfs.testing.servers import S3Server
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import VISITS, Place, at, codes, fill, sqlite_place
 

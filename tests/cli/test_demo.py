@@ -100,4 +100,4 @@ def test_nothing_to_tour_is_one_line(work: Path, shell: Shell, folder: str) -> N
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert folder.encode() in done.stderr
     assert not (work / "skyfs-demo").exists()
-    assert skyfs.index.all_names(skyfs.config.Environment.current()) == {}
+    assert skyfs.config.index.all_names(skyfs.config.Environment.current()) == {}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyfs.ingesting import IngestFile
 from skyfs.model.dataset import DatasetRef
 from skyfs.repository import Repository
+from skyfs.writing.ingester import IngestFile
 
 from .worlds import N_FILES, State, at, name
 

@@ -14,8 +14,8 @@ import skyfs
 from skyfs.errors import BadContent
 from skyfs.formats.buffer import Buffer
 from skyfs.formats.catalog import Formats
-from skyfs.ingesting import extension_of
 from skyfs.repository import Repository
+from skyfs.writing.ingester import extension_of
 
 
 def _made(folder: Path) -> list[Path]:

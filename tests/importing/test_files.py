@@ -15,9 +15,9 @@ from astropy.table import Table
 from skyfs.errors import BadContent, Conflict, NoBytes, NotFound, SkyfsError, UnknownFormat, Unsupported
 from skyfs.formats.exposure import Exposure
 from skyfs.importing.result import LeftFiles
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.snapshot import snapshot
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import COLLECTIONS, DETECTORS, FILTERS, INSTRUMENT, Write
 

@@ -703,7 +703,7 @@ def test_an_unexpected_error_is_an_errno_and_a_line(
         raise RuntimeError("boom")
 
     with monkeypatch.context() as patch:
-        patch.setattr("skyfs.editing.Editor.draft", broken)
+        patch.setattr("skyfs.tree.editing.Editor.draft", broken)
         assert refused(lambda: create(operations, NOTES)) == errno.EIO
     assert "boom" in caplog.text
     assert any(record.levelno == logging.ERROR for record in caplog.records)

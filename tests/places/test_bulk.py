@@ -18,10 +18,10 @@ import skyfs
 from skyfs.cli import main
 from skyfs.errors import SkyfsError
 from skyfs.formats.fits_part import FitsPart
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.stores.retrying import RetryingStore
 from skyfs.testing.servers import S3Server
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import Make, at, files
 

@@ -16,15 +16,15 @@ from astropy.table import Table
 from click.testing import CliRunner
 
 import skyfs
-from skyfs import verifying
 from skyfs.cli import main
 from skyfs.errors import BadArgument, NotFound, WrongBytes
 from skyfs.formats.buffer import Buffer
 from skyfs.formats.exposure import Exposure, Mask
-from skyfs.ingesting import IngestFile
+from skyfs.reading import verifying
 from skyfs.repository import Repository
 from skyfs.stores.local import LocalSource
 from skyfs.testing.servers import S3Server
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import Make, at
 

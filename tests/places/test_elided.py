@@ -12,9 +12,9 @@ from zarr.storage import MemoryStore
 
 import skyfs
 from skyfs.errors import Exists, NotFound, Unsupported
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.snapshot import snapshot
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import Make, at
 

@@ -12,9 +12,9 @@ from astropy.table import Table
 
 import skyfs
 from skyfs.errors import NotFound
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.servers import S3Server
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import Make, at, files
 

@@ -14,8 +14,8 @@ from astropy.table import Table
 
 import skyfs
 from skyfs.errors import BadArgument, BadConfig, Exists, NotAllowed
-from skyfs.ingesting import IngestFile
 from skyfs.testing.snapshot import snapshot
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import Make, at, files
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from skyfs.candidates import Candidates
 from skyfs.errors import BadDataId, NotFound
 from skyfs.model.dataset import DatasetRef
 from skyfs.model.region import box
+from skyfs.querying.candidates import Candidates
 from skyfs.repository import Repository
 
 RAW, CALIB, REFS, OUT = "HSC/raw", "HSC/calib", "refcats", "u/me/out"

@@ -12,10 +12,10 @@ from astropy.table import Table
 
 import skyfs
 from skyfs.errors import BadContent, BadDefinition, Conflict
-from skyfs.ingesting import IngestFile
 from skyfs.mount.operations import Operations
 from skyfs.repository import Repository
 from skyfs.tree import Tree
+from skyfs.writing.ingester import IngestFile
 
 ID: dict[str, Any] = {"instrument": "HSC", "exposure": 903334}
 HEADER = {"seeing": "header:SEEING", "ok": "header:OK", "object": "header:object", "no": "header:NOTHERE"}

@@ -22,9 +22,9 @@ from skyfs.errors import (
     StoreError,
     UnknownFormat,
 )
-from skyfs.ingesting import IngestFile
 from skyfs.repository import Repository
 from skyfs.testing.snapshot import snapshot
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import data_id
 

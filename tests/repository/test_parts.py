@@ -20,11 +20,11 @@ from skyfs.abc.store import Adoption
 from skyfs.errors import BadArgument, BadContent, Exists, SkyfsError, StoreError, Unsupported, WrongBytes
 from skyfs.formats.buffer import Buffer
 from skyfs.formats.fits_part import FitsPart
-from skyfs.ingesting import IngestFile
 from skyfs.model.dataset import DatasetRef, Location, Part
 from skyfs.repository import Repository
 from skyfs.stores.local_batch import LocalBatch
 from skyfs.testing.snapshot import snapshot
+from skyfs.writing.ingester import IngestFile
 
 from .conftest import data_id
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import skyfs
-from skyfs import index, referring
-from skyfs.config import Environment
+from skyfs.config import Environment, index, referring
 from skyfs.errors import NotFound
 from skyfs.repository import Repository
 from skyfs.testing.snapshot import snapshot

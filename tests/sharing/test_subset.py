@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import skyfs
-from skyfs import referring
+from skyfs.config import referring
 from skyfs.errors import Exists, NotFound, SkyfsError
 from skyfs.repository import Repository
 

@@ -108,7 +108,7 @@ def test_an_unclosed_source_warns(store: LocalStore) -> None:
     put(store, {"k": b"x"})
     source = store.open("k")
     with pytest.warns(ResourceWarning, match="unclosed 'k'"):
-        source.__del__()  # type: ignore[attr-defined]
+        source.__del__()
 
 
 def test_what_is_no_file(store: LocalStore, root: Path) -> None:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import skyfs
 from skyfs.cli import main
-from skyfs.config import CONFIG_NAME
+from skyfs.config.settings import CONFIG_NAME
 from skyfs.errors import BadConfig, Exists, MissingPackage, NotFound, ReadOnly, SkyfsError, StoreError
 from skyfs.testing.servers import HttpServer, S3Server
 from skyfs.testing.store_suite import get, held, put

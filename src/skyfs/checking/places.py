@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..abc.store import SetsAside, Store, Wraps
-from ..config import CONFIG_NAME, Config
-from ..ingesting import IN_PLACE
+from ..config import Config
+from ..config.settings import CONFIG_NAME
+from ..config.stores import is_server
 from ..registry.changelog import FOLDER as LOGS
-from ..storage_config import is_server
 from ..stores.cache import CachedStore, DiskCache
 from ..stores.chain import ChainStore
 from ..stores.local import LocalStore
 from ..stores.offline import OfflineStore
+from ..writing.ingester import IN_PLACE
 
 _PRIVATE = ".skyfs"
 

@@ -257,7 +257,7 @@ def main(ctx: click.Context, *, repository: str | None, quiet: bool) -> None:
 
 def _welcome(session: Session) -> str:
     """Give the first steps, the repositories that are known, and the commands in groups."""
-    from ..index import all_names
+    from ..config.index import all_names
 
     width = max(map(len, GROUPS)) + 2
     commands = "\n".join(f"  {title:{width}}{_listed(group, width + 2)}" for title, group in GROUPS.items())

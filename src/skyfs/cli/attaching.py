@@ -26,7 +26,7 @@ def attach(
 
     Values that all rows have in common are given as DIMENSION=VALUE. Again, it adds rows.
     """
-    from ..attaching import read_table
+    from ..writing.columns import read_table
 
     repository = session.repository(writable=True)
     values = pairs(common)

@@ -111,7 +111,7 @@ def unpin(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
 
 
 def _cache(session: Session) -> DiskCache:
-    from ..storage_config import CacheConfig
+    from ..config.stores import CacheConfig
     from ..stores.cache import DiskCache
     from ..storing import open_cache
 

@@ -24,7 +24,7 @@ def rm(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
     Through a RUN a dataset is deleted (of a file ingested in place only the entry goes), through a TAGGED
     collection it is untagged. Chains, calibrations and service directories refuse. Wildcards: quote them.
     """
-    from ..editing import Editor
+    from ..tree.editing import Editor
 
     addresses = [parse(path) for path in session.expand(paths)]
     if not recursive:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import NotFound
-from ..footprints import chart as draw
+from ..looks.footprints import chart as draw
 from .naming import COLLECTION, DATA_ID, TYPE
 from .pictures import deliver, local_file, out_option, replace_option
 from .printing import busy, to_person

@@ -10,10 +10,10 @@ from typing import Protocol
 import click
 
 from ..abc.source import ByteSource
-from ..bulk import copy_nodes
 from ..errors import Exists, IsDirectory, NotFound
 from ..model.paths import parse
 from ..tree import Node, Tree, filename
+from ..tree.bulk import copy_nodes
 from .arguments import COPY, PATH, pairs, plain_path
 from .converting import as_option, with_extension
 from .printing import progress
@@ -94,7 +94,7 @@ def get(
 
 
 def _by_data_id(tree: Tree, type_name: str, output: str, asked: dict[str, object]) -> Node:
-    from ..ingesting import extension_of
+    from ..writing.ingester import extension_of
 
     repository = tree.repository
     names = str(asked["collections"] or "").split(",") if asked["collections"] else []

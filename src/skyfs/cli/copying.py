@@ -16,11 +16,11 @@ from enum import Enum
 
 import click
 
-from ..bulk import copy_nodes, copy_within, take_in
-from ..editing import Editor
 from ..errors import Ambiguous, IsDirectory, NotDirectory, NotFound, SkyfsError
 from ..model.paths import parse
 from ..tree import Node, Tree
+from ..tree.bulk import copy_nodes, copy_within, take_in
+from ..tree.editing import Editor
 from .arguments import COPY, plain_path
 from .contents import destination, require_free
 from .converting import as_option, with_extension

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import __version__
+from ..config.stores import without_password
 from ..model.paths import parse
-from ..storage_config import without_password
 from .arguments import PATH
 from .printing import human, print_json, print_table, utc
 from .session import Session

@@ -13,10 +13,10 @@ import click
 from ..abc.source import ByteSource
 from ..errors import BadContent, BadDataId, BadDefinition, NotFound, UnknownFormat, Unsupported
 from ..formats.catalog import Formats
-from ..ingesting import IngestFile, extension_of
 from ..model.dimensions import Column, DimensionGroup, Element, Universe
 from ..repository import Repository
 from ..stores.local import LocalStore
+from ..writing.ingester import IngestFile, extension_of
 
 Values = Mapping[str, object]
 _Rule = Callable[[str, Values], object]

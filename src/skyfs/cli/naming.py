@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import suggesting
 from ..errors import SkyfsError
+from ..repository import suggesting
 from .session import Session
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..config.yamlfile import YAML_FAULTS, parse_yaml
 from ..errors import BadContent, BadDefinition, SkyfsError, UnknownFormat
 from ..model.dimensions import Element
 from ..model.timespan import Timespan
-from ..yamlfile import YAML_FAULTS, parse_yaml
 from .identifying import cast
 
 

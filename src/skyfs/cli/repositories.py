@@ -148,9 +148,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _what(folder: Path) -> str:
     """Name what is deleted: a folder, and the schema of a database with the registry."""
-    from ..config import CONFIG_NAME, Config
-    from ..storage_config import is_server, with_hidden_password
-    from ..yamlfile import read_yaml
+    from ..config import Config
+    from ..config.settings import CONFIG_NAME
+    from ..config.stores import is_server, with_hidden_password
+    from ..config.yamlfile import read_yaml
 
     config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
     if not is_server(config.registry):

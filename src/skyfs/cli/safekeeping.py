@@ -11,7 +11,7 @@ from .printing import busy, human, print_json
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..safekeeping.rebuilding import Rebuilt
+    from ..lifecycle.rebuilding import Rebuilt
 
 _SHOWN = 20
 
@@ -30,8 +30,8 @@ def rebuild(session: Session, *, location: str, universe: str | None, dry_run: b
     """
     from pathlib import Path
 
-    from ..safekeeping.rebuilding import rebuild as make
-    from ..yamlfile import read_yaml
+    from ..config.yamlfile import read_yaml
+    from ..lifecycle.rebuilding import rebuild as make
 
     dimensions = None if universe is None else read_yaml(Path(universe))
     with busy("rebuild"):
@@ -51,7 +51,7 @@ def backup(session: Session, *, location: str, destination: str) -> None:
 
     Others may write meanwhile. The bytes of datasets are not in it. Restore it with: skyfs restore DIR REPO
     """
-    from ..safekeeping.backup import backup as make
+    from ..lifecycle.backup import backup as make
 
     with busy("backup"):
         made = make(location, destination, environment=session.environment)
@@ -79,8 +79,8 @@ def restore(
 
     FOLDER is where the repository was, or another one. Files of datasets are not touched.
     """
-    from ..safekeeping.backup import restore as put_back
-    from ..safekeeping.backup import verify
+    from ..lifecycle.backup import restore as put_back
+    from ..lifecycle.backup import verify
 
     if only_verify:
         with busy("verify"):
@@ -108,7 +108,7 @@ def migrate(
 
     OLD stays as it is. Files are referred to where they are, unless they are copied.
     """
-    from ..safekeeping.migrating import migrate as make
+    from ..lifecycle.migrating import migrate as make
 
     environment = session.environment
     with busy("migrate"):

@@ -59,7 +59,7 @@ class Session:
         location = self._location or self.environment.default_repository
         if location:
             return location
-        from ..index import all_names
+        from ..config.index import all_names
 
         known = ", ".join(sorted(all_names(self.environment)))
         found = f"known are {known}" if known else "make one: skyfs init DIR"
@@ -122,7 +122,7 @@ class Session:
                 yield path
 
     def _matching(self, pattern: str) -> list[Node]:
-        from ..globbing import glob, translate
+        from ..tree.globbing import glob, translate
 
         base, selectors = split_selectors(pattern)
         found = glob(self.tree(), base, translate(base))

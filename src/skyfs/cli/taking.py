@@ -36,7 +36,7 @@ def put(
     session: Session, *, file: str, type_name: str, data_id: Sequence[str], run: str, replacing: bool
 ) -> None:
     """Store FILE as a dataset of TYPE; the file stays. Prints its path."""
-    from ..ingesting import IngestFile
+    from ..writing.ingester import IngestFile
 
     repository = session.repository(writable=True)
     wanted = IngestFile(file, pairs(data_id))

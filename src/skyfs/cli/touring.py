@@ -85,7 +85,7 @@ def _work_folder(keep: str | None) -> Path:
 
 
 def _free_name(session: Session, wanted: str) -> str:
-    from ..index import all_names
+    from ..config.index import all_names
 
     taken = all_names(session.environment)
     names = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadContent, NotFound, StoreError, UnknownFormat
-from ..ingesting import IngestFile, extension_of
 from ..model.dataset import DatasetRef
 from ..repository import Repository
+from ..writing.ingester import IngestFile, extension_of
 from .survey import Survey
 
 CHAIN = "SkyCam/defaults"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from skyfs.abc.source import ByteSource
+from skyfs.config.yamlfile import LOADER, refuse_bomb
 from skyfs.errors import BadContent
-from skyfs.yamlfile import LOADER, refuse_bomb
 
 from .guards import reading
 from .text import decode_text

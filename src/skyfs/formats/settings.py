@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
+from skyfs.config.yamlfile import load_yaml
 from skyfs.errors import BadConfig
 from skyfs.model.storage import StorageClass
-from skyfs.yamlfile import load_yaml
 
 _EXTENSION = re.compile(r"(\.[a-z][a-z0-9]*)*")
 _WRITING = ("extension", "options", "disassemble")

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
+from skyfs.config.yamlfile import parse_yaml
 from skyfs.errors import BadContent
-from skyfs.yamlfile import parse_yaml
 
 from .guards import reading, refuse_class, refuse_options, writing
 from .json import of_class

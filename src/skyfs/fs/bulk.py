@@ -12,12 +12,12 @@ from typing import Any
 from fsspec.callbacks import DEFAULT_CALLBACK, NoOpCallback
 from fsspec.implementations.local import LocalFileSystem
 
-from ..bulk import copy_nodes, copy_within, read_nodes, require_apart, take_in
 from ..errors import BadArgument, BadPath, IsDirectory, NotFound
-from ..globbing import find
 from ..model.paths import Address, parse
 from ..model.selectors import split_selectors
 from ..tree import Node, Tree
+from ..tree.bulk import copy_nodes, copy_within, read_nodes, require_apart, take_in
+from ..tree.globbing import find
 from .calls import Pairs, arrivals, calls, is_pattern
 from .instance import joined
 from .looking import LookingFileSystem

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from ..abc.source import ByteSource
-from ..writing import Draft
+from ..writing.writer import Draft
 
 _log = logging.getLogger("skyfs")
 _REMOTE_BUFFER_BYTES = 1 << 17

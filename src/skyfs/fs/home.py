@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..assemble import locate, open_repository
 from ..config import Environment
-from ..editing import Editor
 from ..errors import BadArgument, NotFound, ReadOnly, Unsupported
 from ..repository import Repository
 from ..tree import Tree
+from ..tree.editing import Editor
 
 
 class Home:

@@ -10,11 +10,10 @@ from typing import Any
 
 from fsspec.utils import stringify_path
 
-from .. import globbing
 from ..errors import NotDirectory, NotFound
 from ..model.paths import parse
 from ..model.selectors import split_selectors
-from ..tree import Node, Tree
+from ..tree import Node, Tree, globbing
 from .instance import NamedFileSystem, joined
 
 Info = dict[str, object]

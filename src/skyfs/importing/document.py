@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
+from ..config.yamlfile import LOADER
 from ..errors import BadContent
 from ..model.quoting import shown
-from ..yamlfile import LOADER
 from .tags import MAPPING_TAGS, SCALAR_TAGS
 
 _STANDARD = "tag:yaml.org,2002:"

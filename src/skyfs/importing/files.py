@@ -11,7 +11,7 @@ from uuid import UUID
 
 from ..errors import NotFound, SkyfsError, UnknownFormat, Unsupported
 from ..formats.catalog import Formats
-from ..ingesting import IngestFile, extension_of
+from ..writing.ingester import IngestFile, extension_of
 from .entries import DatasetsEntry
 from .result import LeftFiles
 from .shapes import bad

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from ..errors import BadContent, Conflict
 from ..formats.catalog import Formats
-from ..ingesting import Ingester, IngestFile
 from ..model.dataid import DataId, Value
 from ..model.dataset import DatasetRef, Resolved
 from ..registry.catalogue import TypeEntry
 from ..registry.registry import Registry
-from ..writing import Writer
+from ..writing.ingester import Ingester, IngestFile
+from ..writing.writer import Writer
 from .defining import Definer
 from .entries import AssociationsEntry, DatasetsEntry, Export, is_component
 from .files import Files

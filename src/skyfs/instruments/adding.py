@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..config.yamlfile import read_yaml, write_yaml
 from ..repository import Repository
-from ..yamlfile import read_yaml, write_yaml
 from .cameras import SHIPPED, Described, load, place, shipped
 from .definition import Definition
 

@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from ..config.yamlfile import load_yaml, read_yaml
 from ..errors import BadConfig, BadDefinition, NotFound
 from ..repository import Repository
-from ..yamlfile import load_yaml, read_yaml
 from .definition import Definition
 from .parsing import parse
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import BadArgument, Conflict, NotFound
-from ..ingesting import IngestFile, extension_of
 from ..model.collection import CollectionKind
 from ..model.dataset import DatasetRef
 from ..model.timespan import ALWAYS, Timespan, parse_time
 from ..registry.levels import LevelFilter
 from ..repository import Repository
+from ..writing.ingester import IngestFile, extension_of
 from .comparing import same_bytes
 from .rows import first, matching
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from ..errors import BadDataId, SkyfsError, UnknownFormat
 from ..formats.catalog import Formats
 from ..formats.fits_part import require_parts
-from ..ingesting import extension_of
 from ..repository import Repository
 from ..stores.local import LocalStore
+from ..writing.ingester import extension_of
 from .cameras import SHIPPED, Described, kept, load, shipped
 from .definition import Definition
 from .hdus import Hdu, merged, plain, read_hdus

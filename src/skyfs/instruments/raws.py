@@ -8,12 +8,12 @@ from typing import Literal
 from uuid import UUID
 
 from ..errors import BadArgument, Conflict, SkyfsError
-from ..ingesting import IngestFile
 from ..model.dataid import coerce
 from ..model.dataset import DatasetRef, Resolved
 from ..model.ids import raw_id
 from ..registry.levels import LevelFilter
 from ..repository import Repository
+from ..writing.ingester import IngestFile
 from .adding import insert_definition
 from .cameras import Described
 from .comparing import Comparing

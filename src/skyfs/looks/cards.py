@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Any, Protocol
 
 from ..errors import SkyfsError
-from ..footprints import Footprint, chart, footprint
-from ..markup import Html, beside, card, facts, note, picture, table
 from ..model.collection import Collection
 from ..model.dataset import DatasetRef, DatasetType, Resolved, ref_facts
+from ..model.markup import Html, beside, card, facts, note, picture, table
 from ..registry.registry import Registry
+from .footprints import Footprint, chart, footprint
 from .thumbnails import Thumbnails
 
 ROWS = 10

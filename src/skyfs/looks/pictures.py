@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from ..converting import Converter
 from ..errors import BadArgument, Unsupported
 from ..model.dataset import Resolved
 from ..model.selectors import Selector
-from ..opening import Opener
-from ..parting import Parter
-from ..reading import Reader
+from ..reading.converter import Converter
+from ..reading.opener import Opener
+from ..reading.parter import Parter
+from ..reading.reader import Reader
 
 _MOST_PIXELS = 2**26
 """A few kilobytes of PNG may unpack to gigabytes: nobody has asked for these."""

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from ..errors import Unsupported
 from ..model.dataset import Resolved
-from ..reading import Reader
+from ..reading.reader import Reader
 from .pictures import Pictures, smaller
 
 SIDE = 144

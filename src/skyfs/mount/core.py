@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..editing import Editor
 from ..tree import Node, Tree
+from ..tree.editing import Editor
 from .attributes import Attributes
 from .handles import Handles
 from .processes import Processes

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..abc.source import ByteSource
-from ..writing import Draft
+from ..writing.writer import Draft
 from .failures import Refusal
 from .written import State, Written
 

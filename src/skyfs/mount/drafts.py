@@ -11,7 +11,7 @@ from ..abc.source import ByteSource
 from ..errors import StoreError
 from ..model.paths import parse
 from ..tree import Node
-from ..writing import Draft
+from ..writing.writer import Draft
 from .attributes import Owner
 from .caller import Caller
 from .core import Core

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from ..abc.source import ByteSource
-from ..editing import Editor
 from ..errors import BadPath, IsDirectory, NotFound
 from ..model.paths import parse
 from ..tree import Listed, Node, Tree
+from ..tree.editing import Editor
 from .attributes import Attributes, Owner
 from .caller import UNKNOWN, Caller
 from .changes import WRITES, Changes, Writing

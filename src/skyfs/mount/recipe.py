@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NoReturn, cast
 
 from ..config import Config
+from ..config.yamlfile import read_yaml
 from ..errors import BadConfig, NotFound
-from ..yamlfile import read_yaml
 from .options import MountOptions
 from .serving import ENGINES, EngineName
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Self
 from uuid import UUID
 
-from ..footprints import Footprint, footprint
+from ..looks.footprints import Footprint, footprint
 from ..model.collection import CollectionKind
 from ..model.dataset import DatasetRef, refs_of
 from ..model.paths import Address

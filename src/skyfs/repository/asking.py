@@ -19,7 +19,7 @@ from ..model.selectors import Selector
 from ..model.timespan import Timespan, to_tai_ns
 from ..querying import DataIdQuery, DatasetQuery, RecordQuery
 from ..querying.conditions import Asked
-from ..resolving import Named
+from ..reading.resolver import Named
 from .base import Base, Collections
 from .naming import collections_named, types_named
 

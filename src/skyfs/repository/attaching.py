@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..attaching import Columns
 from ..errors import BadDataId, BadDefinition
+from ..writing.columns import Columns
 from .base import Base
 
 

@@ -10,24 +10,24 @@ from typing import Self
 
 from ..abc.store import Store
 from ..config import Config
-from ..converting import Converter
 from ..errors import BadArgument, NotAllowed, NotFound
-from ..finding import Finder
 from ..formats.catalog import Formats
-from ..keeping import Kept
 from ..looks import Looks, Pictures, Thumbnails
 from ..model.collection import check_collection_name
 from ..model.dataset import DatasetRef
 from ..model.paths import Address
-from ..opening import Opener
-from ..parting import Parter
-from ..planning import Policy
-from ..reading import Reader
+from ..reading.converter import Converter
+from ..reading.finder import Finder
+from ..reading.kept import Kept
+from ..reading.opener import Opener
+from ..reading.parter import Parter
+from ..reading.reader import Reader
+from ..reading.resolver import Resolver
 from ..registry.collections import writable_run
 from ..registry.registry import Registry
-from ..resolving import Resolver
-from ..routing import Routes
-from ..writing import Writer
+from ..writing.planner import Policy
+from ..writing.routes import Routes
+from ..writing.writer import Writer
 from .eliding import Elided
 
 Collections = str | Iterable[str] | None

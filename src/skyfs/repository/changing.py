@@ -7,15 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import NotAllowed, NotFound
-from ..ingesting import Ingester, IngestFile
 from ..model.collection import Collection, CollectionKind
 from ..model.dataid import DataId
 from ..model.dataset import DatasetRef, DatasetType, at_home
 from ..model.ids import new_ids
-from ..planning import Target
 from ..registry.collections import writable_run
 from ..registry.levels import LevelFilter
 from ..registry.lookup import by_group
+from ..writing.ingester import Ingester, IngestFile
+from ..writing.planner import Target
 from .base import Base
 
 

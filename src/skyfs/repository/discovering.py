@@ -11,7 +11,7 @@ from .base import Collections
 from .naming import collections_named, types_named
 
 if TYPE_CHECKING:
-    from ..candidates import Candidates
+    from ..querying.candidates import Candidates
 
 
 class Discovering(Asking):
@@ -49,7 +49,7 @@ class Discovering(Asking):
         BadDataId
             When the data ID is incomplete or contradicts itself.
         """
-        from ..candidates import Search
+        from ..querying.candidates import Search
 
         known = self.registry.current()
         target = known.type(type_name)

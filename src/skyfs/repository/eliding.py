@@ -13,7 +13,7 @@ from ..errors import NotFound, Unsupported
 from ..model.dataid import DataId
 from ..registry.catalogue import Snapshot
 from ..registry.registry import Registry
-from ..routing import takes
+from ..writing.routes import takes
 
 if TYPE_CHECKING:
     from . import Repository

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadArgument, BadContent, IsDirectory, NotFound, StoreError
-from ..ingesting import MODES, Ingester
+from ..writing.ingester import MODES, Ingester
 from .base import Base
 
 if TYPE_CHECKING:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from ..config.stores import without_password
 from ..errors import BadArgument, NotFound, StoreError
-from ..storage_config import without_password
 from .base import Base, Collections
 from .naming import collections_named, types_named
 
@@ -167,7 +169,8 @@ class Sharing(Base):
             if first == b"{" or origin.endswith(".jsonl"):
                 return intake.refer(read_lines(whole, origin), {})
             archive = open_archive(whole, origin, spool)
-            return intake.bring(read_lines(spool, f"{origin}, manifest"), FromArchive(archive, origin), done)
+            deliveries = FromArchive(archive, origin, near=_is_whole(source))
+            return intake.bring(read_lines(spool, f"{origin}, manifest"), deliveries, done)
 
     def push(  # noqa: PLR0913 - what to choose, and where to
         self,
@@ -298,6 +301,14 @@ def _replaced(path: str) -> Iterator[IO[bytes]]:
         except BaseException:
             os.unlink(target.name)
             raise
+
+
+def _is_whole(file: IO[bytes]) -> bool:
+    """Tell whether all of a stream is there: it is a file, not what another program sends."""
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except OSError:  # no descriptor
+        return isinstance(file, io.BytesIO)
 
 
 @contextmanager

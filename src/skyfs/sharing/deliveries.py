@@ -22,6 +22,9 @@ _AHEAD_BYTES, _AHEAD_FILES = 64 * 2**20, 256
 class Deliveries(ABC):
     """Gives the files that travel, in the order of the manifest."""
 
+    near: bool
+    """Whether they come without delay."""
+
     def expect(self, files: Sequence[tuple[str, FileRow]]) -> None:  # noqa: B027 - most need not know
         """Tell which files will be asked for next, in this order."""
 
@@ -47,11 +50,12 @@ class Deliveries(ABC):
 
 
 class FromArchive(Deliveries):
-    """Files of an archive."""
+    """Files of an archive; near, when none of it is still to be sent."""
 
-    def __init__(self, archive: ArchiveReader, origin: str) -> None:
+    def __init__(self, archive: ArchiveReader, origin: str, *, near: bool) -> None:
         self._archive = archive
         self._origin = origin
+        self.near = near
 
     def pieces(self, name: str, file: FileRow) -> Iterator[bytes]:
         self.pass_by(name, file)
@@ -79,6 +83,8 @@ class FromStores(Deliveries):
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
         self._stores = stores
+        self._far = {name: store for name, store in stores.items() if isinstance(store, FetchesMany)}
+        self.near = not self._far
         self._expected: deque[tuple[str, FileRow]] = deque()
         self._fetched: dict[str, bytes | SkyfsError] = {}
 
@@ -90,8 +96,9 @@ class FromStores(Deliveries):
         store = self._stores.get(file.store)
         if store is None or file.key is None:
             raise NotFound(f"read {name} from store {file.store!r}", "the repository has no such store")
-        if isinstance(store, FetchesMany) and size_of(file) <= _SMALL_BYTES:
-            yield self._small(store, name, file)
+        far = self._far.get(file.store)
+        if far is not None and size_of(file) <= _SMALL_BYTES:
+            yield self._small(far, name, file)
             return
         expected = Expected(size_of(file), digest_of(file))
         with closing(store.open(file.key, expected)) as source:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from ..model.dataid import DataId
-from ..model.dataset import DatasetRef, Resolved
+from ..model.dataset import DatasetRef, DatasetType, Resolved
 from ..model.ids import new_ids
 from ..model.manifest_line import DatasetRow, DatasetsLine, FileRow
 from ..model.template import file_key
 from ..registry.catalogue import CollectionEntry, TypeEntry
 from ..registry.manifest.arriving import OnConflict, agree, taken, wins
 from ..registry.registry import Registry
-from ..routing import Route
-from ..writing import Writer
+from ..writing.routes import Route
+from ..writing.writer import Writer
 from .travelling import travelling
 
 
@@ -40,6 +40,7 @@ class Planner:
         self._writer = writer
         self._conflict = conflict
         self._shared: dict[tuple[str, str], tuple[str, str]] = {}
+        self._routes: dict[tuple[str, str], tuple[Route, ...]] = {}
 
     def plan(self, line: DatasetsLine) -> Planned:
         """Plan one line; raises as putting it in does, when its data IDs do not fit."""
@@ -91,14 +92,17 @@ class Planner:
                 store, key = self._shared_place(ref, file)
                 found.append(replace(file, store=store, key=key, owned=True))
                 continue
-            for route in self.routes(ref, file):
+            for route in self.routes(ref.type, file):
                 key = route.key(ref, unique=unique)
                 found.append(replace(file, store=route.store, key=key, extension=route.extension, owned=True))
         return tuple(found)
 
-    def routes(self, ref: DatasetRef, file: FileRow) -> Sequence[Route]:
+    def routes(self, dataset_type: DatasetType, file: FileRow) -> Sequence[Route]:
         """Give where copies of a file go; a component goes to one store."""
-        routes = self._writer.routes(ref.type, file.extension)
+        what = (dataset_type.name, file.extension)
+        routes = self._routes.get(what)
+        if routes is None:
+            routes = self._routes[what] = self._writer.routes(dataset_type, file.extension)
         return routes if file.component is None else [replace(routes[0], component=file.component)]
 
     def shared_place(self, file: FileRow) -> tuple[str, str] | None:
@@ -109,7 +113,7 @@ class Planner:
         """Give where a file with many datasets will lie: the first of them decides."""
         own = (file.store, str(file.key))
         if own not in self._shared:
-            store = self._writer.routes(ref.type, file.extension)[0].store
+            store = self.routes(ref.type, file)[0].store
             name = os.path.basename(own[1])
             key = file_key([ref], name, file.extension)
             if (store, key) in self._shared.values() or self._registry.lookup.has_parts(store, key):

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..config.yamlfile import read_yaml
 from ..errors import BadConfig, BadDefinition
 from ..model.quoting import shown
-from ..yamlfile import read_yaml
 from .definition import Skymap
 from .grid import GridSettings
 from .healpix import Healpix

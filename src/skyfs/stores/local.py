@@ -65,7 +65,7 @@ class LocalStore(Store):
         self._folders = Folders(os.fspath(root), shared=shared, durable=durability == "power")
         self._journal = self._new_journal()
 
-    def open(self, key: str, expected: Expected | None = None) -> ByteSource:  # noqa: ARG002 - asked at once
+    def open(self, key: str, expected: Expected | None = None) -> LocalSource:  # noqa: ARG002 - asked at once
         check_key(key, self.name)
         return LocalSource(self._folders.path(key), key, self.name)
 
@@ -155,7 +155,13 @@ class LocalStore(Store):
 
 
 class LocalSource(ByteSource):
-    """A local file, read by position on one descriptor."""
+    """A local file, read by position on one descriptor.
+
+    Attributes
+    ----------
+    stat
+        What it was when it was opened.
+    """
 
     def __init__(self, path: str, key: str, store: str) -> None:
         self._descriptor = -1
@@ -171,6 +177,7 @@ class LocalSource(ByteSource):
             self.close()
             raise
         self._size = state.st_size
+        self.stat = _stat(state)
 
     @property
     def size(self) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from skyfs.config import CONFIG_NAME
-from skyfs.storage_config import is_server
+from skyfs.config.settings import CONFIG_NAME
+from skyfs.config.stores import is_server
 
 
 def snapshot(root: Path) -> tuple[tuple[tuple[str, bytes | None], ...], tuple[str, ...]]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import BadDataId, NotFound
-from ..finding import Finder
 from ..model.paths import Address, split_type
+from ..reading.finder import Finder
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
 from ..registry.levels import LevelFilter
 

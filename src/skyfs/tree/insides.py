@@ -10,14 +10,14 @@ from weakref import WeakValueDictionary
 
 from ..abc.contents import Contents, Entry
 from ..abc.source import ByteSource
-from ..converting import Converter
 from ..errors import BadPath, IsDirectory, NotFound, Unsupported
 from ..formats.buffer import Buffer, HeldContents
 from ..model.dataset import Location
 from ..model.paths import Address, parse
 from ..model.quoting import extension_at_end
+from ..reading.converter import Converter
+from ..reading.resolver import Named
 from ..repository import Repository
-from ..resolving import Named
 from .node import Node
 
 # What is known of so many datasets is kept: a program that reads chunks asks for one after the other.

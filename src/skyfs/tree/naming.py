@@ -8,7 +8,7 @@ from hashlib import blake2b
 from ..model.paths import Address
 from ..model.quoting import encode_name, encode_value
 from ..model.selectors import Selector
-from ..resolving import Named
+from ..reading.resolver import Named
 
 
 def dataset_path(named: Named, service: tuple[str, ...] = ()) -> str:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from ..model.selectors import Selector
-from ..resolving import Named
+from ..reading.resolver import Named
 
 
 class Content:

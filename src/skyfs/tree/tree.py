@@ -16,11 +16,11 @@ from ..model.dataset import Resolved
 from ..model.paths import Address
 from ..model.quoting import encode_name
 from ..model.selectors import Selector
+from ..reading.resolver import Named
 from ..registry.catalogue import CollectionEntry, Snapshot, TypeEntry
 from ..registry.levels import LevelFilter
 from ..registry.lookup import by_group
 from ..repository import Repository
-from ..resolving import Named
 from .attributes import attributes
 from .entries import Entries, listed_folders
 from .everything import Everything

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from ...config.stores import with_hidden_password
 from ...errors import BadConfig
-from ...storage_config import with_hidden_password
 from ..place import SCHEMA
 
 _DRIVERS = ("postgresql", "postgres", "postgresql+psycopg")

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Expected
+from skyfs.config.stores import DEFAULT_QUOTA_BYTES
 from skyfs.errors import SkyfsError, WrongBytes
-from skyfs.storage_config import DEFAULT_QUOTA_BYTES
 
 from ..failure import failing
 from ..memory import MemorySource

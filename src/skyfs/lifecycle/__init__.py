@@ -1,0 +1,1 @@
+"""Whole repositories: backed up, rebuilt, migrated, relocated, made of others, destroyed."""

@@ -1,1 +1,0 @@
-"""Keeping what a registry knows: rebuilding it, backing it up, restoring and migrating it."""

@@ -1,0 +1,1 @@
+"""Writing: what is to be written where, bytes into stores, rows into the registry, all or nothing."""
