@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from lsst import sphgeom
 from PIL import Image
 
 from skyfs.charts import Layer, SkyChart
-from skyfs.charts.drawing import Area, Dot, Drawing, Raster, Words
+from skyfs.charts.drawing import Area, Dot, Drawing, Line, Raster, Words
 from skyfs.charts.outlines import Floats, outlines, to_degrees
 from skyfs.charts.projections import Mollweide, Projection, Tangent, projection_for
 from skyfs.errors import BadArgument
@@ -261,3 +262,42 @@ def test_words_about_a_chart() -> None:
     assert chart(circle(10, 20, 1)).describe() == "1 regions about 10.00° +20.00° (ICRS), 2° x 2°"
     assert chart(circle(10, 20, 60)).describe() == "1 regions on the whole sky"
     assert repr(chart(circle(10, 20, 60))) == "<SkyChart of 1 regions: some>"
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [
+        [circle(10, 0, 3)],
+        [circle(10, 70, 5), circle(60, 65, 2)],
+        [circle(10, 70, 12), circle(300, 60, 1)],
+        [circle(10, -88, 3)],
+        [circle(0, 90, 30)],
+        [point(10, 20)],
+    ],
+    ids=["equator", "north", "beside a pole", "a pole in a corner", "a pole", "a point"],
+)
+def test_lines_of_a_field_end_at_its_frame(regions: list[bytes]) -> None:
+    drawing = chart(*regions).draw(720)
+    lines = [shape.points for shape in drawing.shapes if isinstance(shape, Line)]
+    frame = lines[-1]
+    (left, top), (right, bottom) = frame.min(axis=0), frame.max(axis=0)
+    assert len(lines) > 4
+    for line in lines[:-1]:
+        if np.hypot(*(line[0] - line[-1])) < 1e-3:
+            continue  # a parallel about a pole
+        for x, y in (line[0], line[-1]):
+            apart = min(abs(x - left), abs(x - right), abs(y - top), abs(y - bottom))
+            at_pole = np.hypot(*(np.concatenate([one[[0, -1]] for one in lines]) - (x, y)).T) < 1e-3
+            assert apart < 1e-6 or at_pole.sum() > 2, (x, y)
+
+
+@pytest.mark.parametrize("width", [320, 720])
+def test_labels_have_room(width: int) -> None:
+    for region in (box(150.02, 2.2, 0.1, 0.06), box(150, 60, 20, 3), circle(3, 3, 0.001)):
+        words = [shape for shape in chart(region).draw(width).shapes if isinstance(shape, Words)]
+        below = sorted(
+            (one.x, len(one.text)) for one in words if one.anchor == "middle" and one.text.endswith("°")
+        )
+        assert below
+        gaps = [(b - a, count) for (a, count), (b, _) in pairwise(below)]
+        assert all(gap > 6 * count for gap, count in gaps), below

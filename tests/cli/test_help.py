@@ -38,6 +38,7 @@ def test_help_has_the_groups(run: Command) -> None:
 
 def test_an_unknown_command_names_the_nearest(run: Command) -> None:
     assert run.fails("shwo", status=2) == "skyfs: no command 'shwo': did you mean show? (skyfs --help)"
+    assert "did you mean cp, ln?" in run.fails("mv", "a", "b", status=2)
     assert "all are listed there (skyfs --help)" in run.fails("xyzzy", status=2)
 
 

@@ -256,6 +256,8 @@ def test_sky_of_datasets_and_records(run: Command, tmp_path: Path) -> None:
     assert all(f">{words}</text>" in svg for words in ("calexp", "metrics", "1 of calexp have no region"))
     assert svg.count("fill-rule") == 4  # two regions, two squares of the legend
     assert run.lines("sky", "visit", "--out", "b.png") == ["b.png"]
+    assert run.lines("sky", "visit,calexp", "visit=903334", "--out", "d.svg") == ["d.svg"]
+    assert all(f">{words}</text>" in (tmp_path / "d.svg").read_text() for words in ("calexp", "visit"))
     assert pixels((tmp_path / "b.png").read_bytes()).shape[1] == 1440
     assert run.lines("sky", "calexp", "detector=1", "-c", "HSC/*", "--where", "visit > 5", "--out", "c.svg")
     assert "no region" not in (tmp_path / "c.svg").read_text()

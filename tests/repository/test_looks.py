@@ -228,7 +228,7 @@ def test_a_query_is_bounded(repo: Repository, monkeypatch: pytest.MonkeyPatch) -
     assert shown.words.count("903334") == 2
     assert len(shown.pictures) == 1
     assert shown.text.count("3 rows") == 0
-    assert "1 rows" in page(repo.query("calexp", collections="r", detector=2)).text
+    assert "1 row" in page(repo.query("calexp", collections="r", detector=2)).text
     nothing = page(repo.query("calexp", collections="r", where="visit = 1"))
     assert "explain() says why" in nothing.text
 
@@ -331,6 +331,16 @@ def plot() -> bytes:
     file = BytesIO()
     Image.new("RGB", (500, 300), "red").save(file, format="JPEG")
     return file.getvalue()
+
+
+def test_a_picture_that_unpacks_to_gigabytes_has_no_thumbnail(repo: Repository) -> None:
+    file = BytesIO()
+    Image.new("1", (10_000, 8_000)).save(file, format="PNG")
+    repo.register("plot", [], "Bytes")
+    ref = repo.put(file.getvalue(), "plot", run="r", extension=".png")
+    shown = page(ref)
+    assert shown.pictures == []
+    assert "it has 10000 × 8000 pixels (see it: repo.show)" in shown.text
 
 
 def test_stored_pictures(repo: Repository, plot: bytes) -> None:

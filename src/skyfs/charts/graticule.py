@@ -16,8 +16,10 @@ _STEPS = (90.0, 45.0, 30.0, 15.0, 10.0, 5.0, 2.0, 1.0)
 _LINES = 6
 """At most about so many lines cross the frame in one direction."""
 _POINTS = 181
-_CLOSE = 14.0
-"""Labels nearer to one another than this, in pixels, are left out."""
+_ROW, _COLUMN = 28.0, 66.0
+"""So far apart lines are at least, in pixels, about: labels must have room."""
+_CLOSE, _LETTER = 14.0, 6.5
+"""Labels nearer to one another than this, or than their letters are wide, in pixels, are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +88,44 @@ def _whole_sky(projection: Mollweide, frame: Frame) -> Iterator[Shape]:
 
 def _field(projection: Tangent, frame: Frame) -> Iterator[Shape]:
     width, height = frame.width / frame.scale, frame.height / frame.scale
-    dec_step = _step(height / _LINES)
-    top = min(90.0, abs(projection.dec_deg) + height / 2)
-    ra_step = min(90.0, _step(width / _LINES / max(math.cos(math.radians(projection.dec_deg)), 0.05)))
-    if top >= 89:
+    radius = _radius(frame)
+    dec_step = _step(height / min(_LINES, frame.height / _ROW))
+    across = width / min(_LINES, frame.width / _COLUMN)
+    ra_step = min(90.0, _step(across / max(math.cos(math.radians(projection.dec_deg)), 0.05)))
+    if abs(projection.dec_deg) + radius >= 89:
         ra_step = max(ra_step, 30.0)
     taken: list[tuple[float, float]] = []
-    for ra in _multiples(projection.ra_deg, _reach(projection, width, height), ra_step):
+    for ra in _multiples(projection.ra_deg, _reach(projection, radius), ra_step):
         yield from _meridian(projection, frame, ra, ra_step, taken)
-    for dec in _multiples(projection.dec_deg, math.hypot(width, height) / 2, dec_step):
+    for dec in _multiples(projection.dec_deg, radius, dec_step):
         if abs(dec) < 90:
             yield from _parallel(projection, frame, dec, dec_step, taken)
     yield Line(_border(frame), opacity=0.9)
-    yield Words(
-        frame.x + frame.width / 2, frame.y + frame.height + 32, "right ascension (ICRS)", anchor="middle"
-    )
+    middle = frame.x + frame.width / 2
+    yield Words(middle, frame.y + frame.height + 32, "right ascension (ICRS)", anchor="middle")
     yield Words(frame.x - 8, frame.y - 8, "declination", anchor="middle")
 
 
-def _reach(projection: Tangent, width: float, height: float) -> float:
-    """Give how far right ascensions in the frame can be from that of the centre."""
-    diagonal = math.hypot(width, height) / 2
-    if abs(projection.dec_deg) + diagonal >= 89.5:
+def _radius(frame: Frame) -> float:
+    """Give how far a corner of the frame can be from where the plane touches the sphere, in degrees."""
+    right, bottom = frame.left + frame.width / frame.scale, frame.top - frame.height / frame.scale
+    far = max(math.hypot(x, y) for x in (frame.left, right) for y in (frame.top, bottom))
+    return math.degrees(math.atan(math.radians(far)))
+
+
+def _reach(projection: Tangent, radius: float) -> float:
+    """Give how far right ascensions within a radius can be from that of the centre, in degrees."""
+    if abs(projection.dec_deg) + radius >= 89.5:
         return 180.0
     # Of a circle about the centre, the farthest meridian touches it.
-    angle = math.atan(math.radians(diagonal))
-    return math.degrees(math.asin(min(1.0, math.sin(angle) / math.cos(math.radians(projection.dec_deg)))))
+    sine = math.sin(math.radians(radius)) / math.cos(math.radians(projection.dec_deg))
+    return math.degrees(math.asin(min(1.0, sine)))
 
 
 def _meridian(
     projection: Tangent, frame: Frame, ra: float, step: float, taken: list[tuple[float, float]]
 ) -> Iterator[Shape]:
-    half = (
-        math.degrees(math.atan(math.radians(math.hypot(frame.width, frame.height) / 2 / frame.scale))) * 1.05
-    )
+    half = _radius(frame) * 1.05
     dec = np.linspace(max(-90, projection.dec_deg - half), min(90, projection.dec_deg + half), _POINTS)
     pieces = _inside(frame, frame.pixels(projection.project(np.full(_POINTS, ra), dec)))
     yield from (Line(piece) for piece in pieces)
@@ -129,7 +135,7 @@ def _meridian(
 def _parallel(
     projection: Tangent, frame: Frame, dec: float, step: float, taken: list[tuple[float, float]]
 ) -> Iterator[Shape]:
-    reach = min(180.0, 1.05 * _reach(projection, frame.width / frame.scale, frame.height / frame.scale))
+    reach = min(180.0, 1.05 * _reach(projection, _radius(frame)))
     ra = projection.ra_deg + np.linspace(-reach, reach, 2 * _POINTS - 1)
     pieces = _inside(frame, frame.pixels(projection.project(ra, np.full(len(ra), dec))))
     yield from (Line(piece) for piece in pieces)
@@ -150,7 +156,8 @@ def _label(
     for side in sides:
         found = [(x, y) for x, y in ends if _side(frame, x, y) == side]
         for x, y in found[:1]:
-            if all(math.hypot(x - a, y - b) > _CLOSE for a, b in taken):
+            wide = _CLOSE if side in ("left", "right") else max(_CLOSE, _LETTER * len(text))
+            if all(abs(x - a) > wide or abs(y - b) > _CLOSE for a, b in taken):
                 taken.append((x, y))
                 yield _at(side, x, y, text)
         if found:

@@ -111,6 +111,25 @@ GROUPS: Mapping[str, Mapping[str, Entry]] = {
 
 COMMANDS: Mapping[str, Entry] = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
+# What commands are called elsewhere.
+_ALSO: Mapping[str, Sequence[str]] = {
+    "mv": ("cp", "ln"),
+    "copy": ("cp",),
+    "list": ("ls",),
+    "dir": ("ls",),
+    "delete": ("rm",),
+    "remove": ("rm",),
+    "create": ("init",),
+    "add": ("put", "ingest"),
+    "view": ("show",),
+    "display": ("show",),
+    "open": ("show", "get"),
+    "plot": ("sky", "show"),
+    "search": ("query", "find"),
+    "unmount": ("umount",),
+    "help": ("--help",),
+}
+
 _FIRST_STEPS = """\
 skyfs: repositories of astronomy datasets, seen as files.
 
@@ -149,7 +168,7 @@ class Application(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called; of one that there is not, name the nearest."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, 3)
+            near = _ALSO.get(args[0]) or get_close_matches(args[0], COMMANDS, 3)
             todo = f"did you mean {', '.join(near)}?" if near else "all are listed there"
             raise click.UsageError(f"no command {args[0]!r}: {todo}", ctx)
         return super().resolve_command(ctx, args)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import NotFound
+from ..looks.footprints import chart as draw
 from .naming import COLLECTION, DATA_ID, TYPE
 from .pictures import deliver, local_file, out_option, replace_option
-from .printing import progress, to_person
+from .printing import busy, to_person
 from .querying import conditions_of, given_of, selecting
 from .session import Session
 
@@ -56,8 +57,13 @@ def sky(
     skyfs sky calexp,src --where "band = 'i'" --out sky.svg
     """
     to = None if out in (None, "-") else local_file(str(out), _ENDINGS, replacing=replacing)
-    with progress("regions", None):
-        chart = _query(session.repository(), types, collections, asked, given_of(data_id)).sky()
+    repository, conditions = session.repository(), {**conditions_of(asked), **given_of(data_id)}
+    with busy("regions"):
+        chart = draw(
+            place
+            for found in _queries(repository, types.split(","), collections, conditions)
+            for place in found.footprints()
+        )
     _require_some(chart, types)
     if to is None:
         shown = to_person() and out is None
@@ -65,24 +71,22 @@ def sky(
         if shown:
             click.echo(chart.describe())
         return
-    with progress("draw", None):
+    with busy("draw"):
         chart.save(to)
     click.echo(to)
 
 
-def _query(
-    repository: Repository,
-    types: str,
-    collections: Sequence[str],
-    asked: dict[str, Any],
-    data_id: dict[str, Any],
-) -> Query[Any]:
-    conditions = {**conditions_of(asked), **data_id}
-    names = types.split(",")
-    if len(names) == 1 and _is_element(repository, names[0]):
-        return repository.records(names[0], **conditions)
-    searched = [name for given in collections for name in given.split(",")] or "*"
-    return repository.query(names, collections=searched, **conditions)
+def _queries(
+    repository: Repository, names: Sequence[str], collections: Sequence[str], conditions: dict[str, Any]
+) -> Iterator[Query[Any]]:
+    """Ask for the datasets of types, and for the records of elements."""
+    elements = [name for name in names if _is_element(repository, name)]
+    types = [name for name in names if name not in elements]
+    if types:
+        searched = [name for given in collections for name in given.split(",")] or "*"
+        yield repository.query(types, collections=searched, **conditions)
+    for name in elements:
+        yield repository.records(name, **conditions)
 
 
 def _is_element(repository: Repository, name: str) -> bool:

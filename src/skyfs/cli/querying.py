@@ -238,6 +238,8 @@ def _print_rows(found: Query[Any], columns: Sequence[str]) -> None:
         return
     listed = list(islice(cells, _TABLE_ROWS + 1))
     print_table(listed[:_TABLE_ROWS], columns)
+    if not listed:
+        click.echo("Nothing matches: --explain says why.", err=True)
     if len(listed) > _TABLE_ROWS:
         click.echo(f"The first {_TABLE_ROWS:,} are shown; a file or a pipe gets all.", err=True)
 

@@ -43,6 +43,7 @@ def survey_steps(name: str) -> Iterator[Step]:
         "ls -l flat.fits",
     )
     yield _preview(_IMAGE)
+    yield _step("Where the survey looked, as a chart of the sky.", "skyfs sky calexp --out sky.svg")
     yield _step(
         "Files go in by cp: the path says what they become.",
         "skyfs cp src.csv :/u/me/first/bright_stars.csv",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import BadConfig
+from ..errors import BadConfig, Unsupported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,19 +103,26 @@ def room() -> Room:
 
 def show(png: bytes, how: Protocol, space: Room) -> None:
     """Show a picture on standard output."""
-    from PIL import Image
-
-    with Image.open(BytesIO(png)) as picture:
-        image = _enlarged(picture.convert("RGB"))
+    image = _enlarged(_decoded(png))
     if how is Protocol.BLOCKS:
         _print_blocks(image, space)
         return
-    makers: Mapping[Protocol, Callable[[Image.Image, Room], str]] = {
+    makers: Mapping[Protocol, Callable[[Image, Room], str]] = {
         Protocol.KITTY: kitty,
         Protocol.ITERM: iterm,
         Protocol.SIXEL: sixel,
     }
     click.echo(makers[how](image, space))
+
+
+def _decoded(png: bytes) -> Image:
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(BytesIO(png)) as picture:
+            return picture.convert("RGB")
+    except (OSError, Pillow.DecompressionBombError) as error:
+        raise Unsupported("show the picture", str(error), "write it to a file: --out FILE.png") from None
 
 
 def kitty(image: Image, space: Room) -> str:

@@ -40,7 +40,7 @@ def _expand(text: str) -> Iterator[str]:
         for path in matching:
             yield from _expand(path)
     else:
-        raise NotFound(f"no file {text!r}")
+        raise NotFound(f"no file {text!r}", todo="name FITS files, or folders with some")
 
 
 def _below(folder: str) -> Iterator[str]:

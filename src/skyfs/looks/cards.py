@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Any, Protocol
 
 from ..errors import SkyfsError
-from ..footprints import Footprint, chart, footprint
-from ..markup import Html, beside, card, facts, note, picture, table
 from ..model.collection import Collection
 from ..model.dataset import DatasetRef, DatasetType, Resolved, ref_facts
+from ..model.markup import Html, beside, card, facts, note, picture, table
 from ..registry.registry import Registry
+from .footprints import Footprint, chart, footprint
 from .thumbnails import Thumbnails
 
 ROWS = 10
@@ -127,7 +127,7 @@ class Looks:
         rows = [answers.row(answer) for answer in shown]
         names = [name for name in answers.columns() if _is_telling(name, rows)]
         listed = table(names[:COLUMNS], [[row.get(name) for name in names[:COLUMNS]] for row in rows])
-        more = f"the first {ROWS} rows" if len(first) > ROWS else f"{len(first)} rows"
+        more = f"the first {ROWS} rows" if len(first) > ROWS else f"{len(first)} row{'s' * (len(first) > 1)}"
         left = f"; {len(names) - COLUMNS} more columns: .to_table()" if len(names) > COLUMNS else ""
         refs = [answer for answer in shown if isinstance(answer, DatasetRef)]
         pictures = list(islice(filter(None, self._small(refs)), THUMBNAILS))

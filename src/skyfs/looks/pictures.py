@@ -15,6 +15,8 @@ from ..reading.opener import Opener
 from ..reading.parter import Parter
 from ..reading.reader import Reader
 
+_MOST_PIXELS = 2**26
+"""A few kilobytes of PNG may unpack to gigabytes: nobody has asked for these."""
 _STORED = (".png", ".jpg", ".jpeg")
 
 
@@ -108,6 +110,9 @@ def smaller(data: bytes, most: int | None) -> bytes:
     try:
         with Image.open(BytesIO(data)) as image:
             if most is not None:
+                if image.width * image.height > _MOST_PIXELS:
+                    found = f"it has {image.width} × {image.height} pixels"
+                    raise Unsupported("no thumbnail", found, "see it: repo.show")
                 image.thumbnail((most, most), Image.Resampling.BOX)
             image.save(file, format="PNG", optimize=True)
     except (

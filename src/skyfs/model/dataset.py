@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from ..errors import BadDefinition
-from ..markup import card, facts
 from .dataid import DataId
 from .dimensions import DimensionGroup
+from .markup import card, facts
 from .quoting import MAX_PART_BYTES, shown
 from .timespan import Timespan
 

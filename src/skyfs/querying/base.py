@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..errors import BadArgument
-from ..footprints import Footprint, chart
 from ..looks import Looks
+from ..looks.footprints import Footprint, chart
 from ..model.query import Expression
 from ..registry.queries.question import Question
 from ..registry.registry import Registry

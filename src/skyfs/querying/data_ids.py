@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..footprints import Footprint, footprint
+from ..looks.footprints import Footprint, footprint
 from ..model.dataid import DataId
 from ..model.dimensions import DimensionGroup
 from ..registry.queries.names import Vocabulary

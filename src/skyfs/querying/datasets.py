@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Self
 from uuid import UUID
 
-from ..footprints import Footprint, footprint
+from ..looks.footprints import Footprint, footprint
 from ..model.collection import CollectionKind
 from ..model.dataset import DatasetRef, refs_of
 from ..model.paths import Address
@@ -107,7 +107,7 @@ class DatasetQuery(Query[DatasetRef]):
     @property
     def title(self) -> str:
         """The types and collections."""
-        return f"{', '.join(self.types)} in {', '.join(self.collections)}"
+        return f"{_named(self.types, 'types')} in {_named(self.collections, 'collections')}"
 
     def _paths(self, refs: Sequence[DatasetRef]) -> Iterator[str]:
         found = self.registry.lookup.by_id(self.registry.current(), [ref.id for ref in refs])
@@ -209,7 +209,12 @@ class _Search:
 
 
 _PATHS_PER_READ = 500
+_MOST_NAMED = 3
 _Keyed = tuple[tuple[Any, ...], DatasetRef]
+
+
+def _named(names: Sequence[str], what: str) -> str:
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} {what}"
 
 
 def _open_ended(begin_ns: int, end_ns: int) -> tuple[int | None, int | None]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..errors import BadDefinition
-from ..footprints import Footprint, footprint
+from ..looks.footprints import Footprint, footprint
 from ..model.dataid import Value
 from ..model.dimensions import Element
 from ..registry.queries.names import Vocabulary

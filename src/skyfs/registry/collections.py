@@ -214,7 +214,9 @@ class Collections:
         known = self.current().collections.get(collection.name)
         if known is not None and known.collection.kind is not collection.kind:
             raise Conflict(
-                f"collection {collection.name!r}", f"is {known.collection.kind}, not {collection.kind}"
+                f"collection {collection.name!r}",
+                f"is {known.collection.kind}, not {collection.kind}",
+                "choose another name",
             )
         return known
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..looks import Picture
 from ..looks.cards import in_words
-from ..markup import Html
 from ..model.dataset import DatasetRef, Resolved
+from ..model.markup import Html
 from ..model.paths import parse
 from .asking import Asking
 from .collecting import Collecting

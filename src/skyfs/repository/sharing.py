@@ -290,7 +290,7 @@ def _replaced(path: str) -> Iterator[IO[bytes]]:
     """Give a file that lies under a path when it is whole."""
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        raise NotFound(f"export to {path!r}", "its folder does not exist")
+        raise NotFound(f"export to {path!r}", "its folder does not exist", "make it: mkdir -p")
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".export.", delete=False) as target:
         try:
             yield target

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadArgument, BadDefinition, UnknownFormat
+from ..errors import BadArgument, BadDefinition, NotFound, UnknownFormat
 from ..formats.catalog import Formats
 from ..model.element import ColumnType
 from ..stores.local import LocalStore
@@ -88,6 +88,8 @@ def read_table(formats: Formats, path: Path) -> Any:  # noqa: ANN401 - astropy h
     if extension is None:
         todo = "name a .csv, .ecsv, .parquet or .fits file"
         raise UnknownFormat(f"attach {str(path)!r}", "no format has its extension", todo)
+    if not path.exists():
+        raise NotFound(f"attach {str(path)!r}", "no such file", "name the file of a table")
     with LocalStore("/", name="files", writable=False).open(os.path.abspath(path)[1:]) as source:
         return formats.read(source, extension, "Table")
 

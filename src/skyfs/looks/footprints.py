@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from .model.dataid import Value
-from .model.dimensions import Element, Universe
-from .registry.registry import Registry
+from ..model.dataid import Value
+from ..model.dimensions import Element, Universe
+from ..registry.registry import Registry
 
 if TYPE_CHECKING:
-    from .charts import SkyChart
+    from ..charts import SkyChart
 
 _Key = tuple[Value, ...]
 _Given = Mapping[str, Value]
@@ -71,7 +71,7 @@ def footprint(registry: Registry, label: str, names: Iterable[str], given: Itera
 
 def chart(footprints: Iterable[Footprint]) -> SkyChart:
     """Draw footprints, each in its colour."""
-    from .charts import Layer, SkyChart
+    from ..charts import Layer, SkyChart
 
     listed = list(footprints)
     notes = [f"{one.without:,} of {one.label} have no region" for one in listed if one.without]
@@ -135,7 +135,7 @@ def _regions(
     if element.has_records:
         yield from registry.records.regions(element, whole)
         return
-    from .model.pixels import pixel_region
+    from ..model.pixels import pixel_region
 
     for key in whole:
         yield key, pixel_region(element.name, int(key[0]))

@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from .errors import printable
+from ..errors import printable
 
 _MOST_CHARACTERS = 80
 _LINE = "1px solid rgba(128,128,128,.35)"
