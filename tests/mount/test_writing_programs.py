@@ -18,8 +18,6 @@ import pytest
 import zarr
 from astropy.io import fits
 
-from skyfs.mount.serving import EngineName
-
 from .conftest import Desk
 from .test_programs import bash, lines, need
 
@@ -98,16 +96,14 @@ def test_rsync_replaces(replacing: Desk, source: Path) -> None:
     assert files(replacing.at("r")) == files(source)
 
 
+@pytest.mark.parametrize("engine", ["libfuse"], indirect=True)  # the other needs no library
 @pytest.mark.parametrize("library", ["libfuse.so.2", "libfuse3.so.3"])
 def test_both_libraries_carry_the_same(
     desks: Callable[..., Desk],
     source: Path,
     monkeypatch: pytest.MonkeyPatch,
-    engine: EngineName,
     library: str,
 ) -> None:
-    if engine != "libfuse":
-        pytest.skip("it needs no library")
     try:
         ctypes.CDLL(library)
     except OSError:

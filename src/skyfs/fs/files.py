@@ -62,7 +62,8 @@ class ReadFile(io.BufferedReader):
         if not self.closed:
             self.close()
 
-    def __reduce__(self) -> tuple[object, ...]:
+    # Not `__reduce__`: from Python 3.13 on the base class refuses in this one, which goes before.
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return _reopen, (self.fs, self.path, self.tell())
 
 

