@@ -63,13 +63,20 @@ class Wire:
         with closing(client), closing(socket.create_connection(self._server)) as server, suppress(OSError):
             swallows = threading.Event()
             threading.Thread(target=_answer, args=(server, client, swallows), daemon=True).start()
-            while data := client.recv(1 << 16):
-                lost = self._lost() if data.startswith(_METHODS) else ""
-                if lost == "question":
-                    return
-                if lost == "answer":
-                    swallows.set()
-                server.sendall(data)
+            try:
+                self._ask(client, server, swallows)
+            finally:
+                # Closing alone would leave the thread that waits for answers where it is, for ever.
+                server.shutdown(socket.SHUT_RDWR)
+
+    def _ask(self, client: socket.socket, server: socket.socket, swallows: threading.Event) -> None:
+        while data := client.recv(1 << 16):
+            lost = self._lost() if data.startswith(_METHODS) else ""
+            if lost == "question":
+                return
+            if lost == "answer":
+                swallows.set()
+            server.sendall(data)
 
     def _lost(self) -> str:
         """Tell what is lost of a request that has come."""
