@@ -63,7 +63,7 @@ class Snapshot:
         if found is None:
             raise NotFound(
                 f"no collection {name!r}",
-                todo=_near(name, self.collections) or "skyfs collections lists them",
+                todo=_near(name, self.collections),
             )
         return found
 
@@ -71,8 +71,7 @@ class Snapshot:
         """Give a dataset type by name, or raise NotFound with the nearest names."""
         found = self.types.get(name)
         if found is None:
-            todo = _near(name, self.types) or "register it first; skyfs types lists what there is"
-            raise NotFound(f"no dataset type {name!r}", todo=todo)
+            raise NotFound(f"no dataset type {name!r}", todo=_near(name, self.types, "register it first; "))
         return found
 
     def added(self, entry: CollectionEntry, version: int) -> Snapshot:
@@ -100,13 +99,13 @@ class Snapshot:
                 yield from self._leaves(entry.collection.children, (*trail, name))
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def _near(name: str, known: Iterable[str], otherwise: str = "") -> str:
     near = get_close_matches(name, list(known), 3)
     if near:
         return f"did you mean {', '.join(near)}?"
     some = nsmallest(_MOST_NAMED + 1, known)
     listed = ", ".join([*some[:_MOST_NAMED], *("..." for _ in some[_MOST_NAMED:])])
-    return f"there are {listed}" if some else "there are none yet"
+    return otherwise + (f"there are {listed}" if some else "there are none yet")
 
 
 class Catalogue:
