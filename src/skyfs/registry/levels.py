@@ -187,6 +187,12 @@ class Statements:
         found = self._kept.get(key)
         return self._keep(key, self._members(entry, count)) if found is None else found
 
+    def member(self, entry: TypeEntry) -> Selection:
+        """Select whether one RUN has any dataset of a type."""
+        key = (entry.tables, "member")
+        found = self._kept.get(key)
+        return self._keep(key, self._member(entry)) if found is None else found
+
     def file_with_parts(self) -> sa.Select[Any]:
         """Select the file that holds many datasets, by store, folder and name."""
         if self._kept_file is None:
@@ -215,6 +221,11 @@ class Statements:
         found = sa.select(*columns).select_from(self._with_places(dataset))
         wanted = found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
         return wanted.order_by(dataset.c.id, self._schema["location"].c.artifact_id)
+
+    def _member(self, entry: TypeEntry) -> sa.Select[Any]:
+        table = entry.tables.member
+        same = [table.c[name] == sa.bindparam(name) for name in _HEAD[:2]]
+        return sa.select(sa.literal_column("1")).where(*same).limit(1)
 
     def _members(self, entry: TypeEntry, count: int) -> sa.Select[Any]:
         table, dataset, levels = entry.tables.member, self._schema["dataset"], entry.group.levels

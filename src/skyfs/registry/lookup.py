@@ -150,11 +150,14 @@ class Lookup:
         """Give the datasets of a RUN, declared ones too, that have these values of levels."""
         levels = entry.group.levels
         found: dict[tuple[Value, ...], Resolved] = {}
+        place: dict[str, object] = {"type_id": entry.id, "collection_id": run.id}
+        if not self._database.select(self._statements.member(entry), place):
+            return found
         question = _Question(entry, Scope((entry.id,), (run.id,), (0, 1)), LevelFilter({}, {}), valid=False)
         for start in range(0, len(rows) if levels else 0, _ROWS_PER_READ):
             some = list(rows[start : start + _ROWS_PER_READ])
             some += some[-1:] * (_ROWS_PER_READ - len(some))
-            params: dict[str, object] = {"type_id": entry.id, "collection_id": run.id}
+            params = dict(place)
             for index, row in enumerate(some):
                 params.update((f"{name}_{index}", value) for name, value in zip(levels, row, strict=True))
             read = self._database.select(self._statements.members(entry, _ROWS_PER_READ), params)

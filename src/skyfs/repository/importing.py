@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadArgument, BadContent, IsDirectory, NotFound, StoreError
+from ..model.garbage import many_objects
 from ..writing.ingester import MODES, Ingester
 from .base import Base
 
@@ -64,11 +65,12 @@ class Importing(Base):
             if given not in known:
                 raise BadArgument(f"import with {name}={given!r}", "no such", f"one of {', '.join(known)}")
         path = Path(export)
-        found = read_export(_text(path), path.name)
         folder = Path(os.path.abspath(path.parent if directory is None else directory))
         ingester = Ingester(self.root, self.writer, self.formats)
         importer = Importer(self.registry, self.writer, ingester, self.formats, self.user)
-        return importer.run(found, Files(folder, self.formats, files), mode)
+        with many_objects():
+            found = read_export(_text(path), path.name)
+            return importer.run(found, Files(folder, self.formats, files), mode)
 
 
 def _text(path: Path) -> str:

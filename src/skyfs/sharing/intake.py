@@ -90,11 +90,12 @@ class Intake:
             When lines or bytes are not what they should be.
         """
         self._names = Names()
-        rest = iter(lines)
-        few, is_all = _few(rest)
-        if is_all and deliveries.near and self._writer.near:
-            return self._bring_few(few, deliveries, done)
-        return self._bring_many(chain(few, rest), deliveries, done)
+        with many_objects():
+            rest = iter(lines)
+            few, is_all = _few(rest)
+            if is_all and deliveries.near and self._writer.near:
+                return self._bring_few(few, deliveries, done)
+            return self._bring_many(chain(few, rest), deliveries, done)
 
     def _apply(self, lines: Iterable[Line]) -> Applied:
         with self._registry.transaction():
@@ -110,7 +111,7 @@ class Intake:
 
     def _bring_few(self, lines: Iterable[Line], deliveries: Deliveries, done: Done) -> Applied:
         waiting = _Waiting()
-        with many_objects(), self._writer.transaction():
+        with self._writer.transaction():
             applier = self._applier()
             for line in lines:
                 if not waiting.lets_pass(line):

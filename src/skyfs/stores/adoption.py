@@ -54,12 +54,12 @@ def adopt(path: str, staging: str, target: str, how: Adoption, mode: int) -> Ent
     if how is Adoption.SYMLINK:
         os.symlink(os.path.abspath(path), target)
         return Entry(staging, how=how)
-    real = os.path.realpath(path)
+    if how is Adoption.COPY:
+        return Entry(staging, sha256=_copy(path, target, mode, asked)[0], how=how)
+    real = os.path.realpath(path) if os.path.islink(path) else path
     if how is Adoption.LINK:
         os.link(real, target, follow_symlinks=False)
         return Entry(staging, how=how)
-    if how is Adoption.COPY:
-        return Entry(staging, sha256=_copy(real, target, mode, asked)[0], how=how)
     return _move(real, staging, target, mode, asked)
 
 
