@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -302,3 +304,40 @@ def test_a_killed_import_leaves_nothing(source: Repository, new: Empty) -> None:
         assert _files(again) == set()
         again.import_manifest(io.BytesIO(data))
         assert contents(again) == contents(source)
+
+
+def test_who_waits_for_a_pipe_lets_others_write(source: Repository, empty: Repository) -> None:
+    """The manifest has come and is put in on trial; the bytes are still to come."""
+    asked, comes = threading.Event(), threading.Event()
+    data = archive(source)
+
+    class Slow(Pipe):
+        def read(self, size: int = -1, /) -> bytes:
+            if self._rest.tell() > len(data) // 2:
+                asked.set()
+                assert comes.wait(60)
+            return super().read(size)
+
+    with ThreadPoolExecutor(1) as others:
+        coming = others.submit(empty.import_manifest, Slow(data))  # type: ignore[arg-type]
+        assert asked.wait(60)
+        with skyfs.open(empty.root, writable=True) as other:
+            other.register("note", [], "Text")
+            other.put("written meanwhile", "note", run="u/other")
+        assert not coming.done()
+        comes.set()
+        assert coming.result().datasets == 13
+    assert empty.get("note", collections="u/other") == "written meanwhile"
+
+
+@pytest.mark.parametrize("more", ["x", "manifest.jsonl"])
+def test_what_comes_after_the_last_file_is_refused(
+    source: Repository, new: Empty, stream: Stream, more: str
+) -> None:
+    target, longer = new("empty"), io.BytesIO(archive(source))
+    with tarfile.open(fileobj=longer, mode="a") as found:
+        found.addfile(tarfile.TarInfo(more))
+    with pytest.raises(BadContent, match="of which the manifest says nothing"):
+        target.import_manifest(stream(longer.getvalue()))
+    assert not target.registry.current().types
+    assert _files(target) == set()

@@ -9,10 +9,10 @@ import click
 
 from ..errors import NotFound
 from ..looks.footprints import chart as draw
-from .naming import COLLECTION, DATA_ID, TYPE
+from .naming import DATA_ID, TYPE
 from .pictures import deliver, local_file, out_option, replace_option
 from .printing import busy, to_person
-from .querying import conditions_of, given_of, selecting
+from .querying import conditions_of, given_of, searching, selecting
 from .session import Session
 
 if TYPE_CHECKING:
@@ -26,14 +26,7 @@ _ENDINGS = (".svg", ".png")
 @click.command()
 @click.argument("types", metavar="TYPE|ELEMENT", type=TYPE)
 @click.argument("data_id", nargs=-1, metavar="[DIM=VALUE]...", type=DATA_ID)
-@click.option(
-    "-c",
-    "--collections",
-    multiple=True,
-    metavar="NAME[,NAME]...",
-    type=COLLECTION,
-    help="Names or globs to search, in this order. Repeat. Default: *.",
-)
+@searching
 @selecting
 @out_option
 @replace_option

@@ -55,6 +55,16 @@ def answering(command: _Command) -> _Command:
     return command
 
 
+searching = click.option(
+    "-c",
+    "--collections",
+    multiple=True,
+    metavar="NAME[,NAME]...",
+    type=COLLECTION,
+    help="Names or globs to search, in this order. Repeat. Default: *.",
+)
+
+
 def selecting(command: _Command) -> _Command:
     """Give a command the options that say which answers are meant."""
     for option in reversed(_CONDITIONS):
@@ -65,14 +75,7 @@ def selecting(command: _Command) -> _Command:
 @click.command()
 @click.argument("types", metavar="TYPE", type=TYPE)
 @click.argument("data_id", nargs=-1, metavar="[DIM=VALUE]...", type=DATA_ID)
-@click.option(
-    "-c",
-    "--collections",
-    multiple=True,
-    metavar="NAME[,NAME]...",
-    type=COLLECTION,
-    help="Names or globs to search, in this order. Repeat. Default: *.",
-)
+@searching
 @click.option("--all", "everything", is_flag=True, help="Of each data ID all, not what the first one has.")
 @click.option("--exclude", metavar="FILE", help="Leave out the paths or ids that a file lists, one a line.")
 @click.option("--paths", "as_paths", is_flag=True, help="Print paths, of what has bytes.")

@@ -26,7 +26,7 @@ _CHOICE = (
     click.argument("data_id", nargs=-1, metavar="[DIM=VALUE]...", type=DATA_ID),
     click.option("--types", multiple=True, metavar="TYPE[,TYPE]...", type=TYPE, help="Default: all."),
     click.option(
-        "--collections", multiple=True, metavar="NAME[,NAME]...", type=COLLECTION, help="Default: all."
+        "-c", "--collections", multiple=True, metavar="NAME[,NAME]...", type=COLLECTION, help="Default: all."
     ),
     click.option("--where", metavar="EXPR", help='Only what matches: "visit.exposure_time > 30".'),
     click.option(
