@@ -145,8 +145,9 @@ def test_killed_while_recovering(worlds: Worlds, operation: str) -> None:
 def test_killed_while_recovering_at_every_call(worlds: Worlds, operation: str) -> None:
     trial = Trial(worlds.make("local", "sqlite"), OPERATIONS[operation])
     n_calls = len(trial.whole())
-    for number in range(1, n_calls, max(1, n_calls // 20)):
-        _kill_recovery(trial, number, 1)
+    kills = [_kill_recovery(trial, number, 1) for number in range(1, n_calls, max(1, n_calls // 20))]
+    assert min(kills)
+    assert set(trial.outcomes) == {"before", "after"}
     print(f"\nrecovery of {operation}: {dict(trial.outcomes)}")  # noqa: T201
 
 

@@ -68,6 +68,27 @@ def location_path(repo: Repository, store: str, key: str) -> str:
     return f"/{key}" if store == "in-place" else str(repo.root / "data" / key)
 
 
+def test_a_file_that_stays_is_the_one_that_a_link_led_to(
+    repo: Repository, source: Path, tmp_path: Path
+) -> None:
+    link, folder, data = tmp_path / "link.fits", tmp_path / "folder", source.read_bytes()
+    link.symlink_to(source)
+    folder.symlink_to(source.parent)
+    repo.register("raw", ["exposure", "detector"], "Hdus")
+    for number, path in enumerate((link, folder / source.name)):
+        given = IngestFile(path, data_id(detector=number))
+        repo.ingest([given], "raw", run="raw/all", mode="direct")
+    link.unlink()
+    folder.unlink()
+    for number in range(2):
+        place, bytes_ = repo.open_bytes(
+            repo.resolve("raw", collections="raw/all", **data_id(detector=number))
+        )
+        with bytes_:
+            assert bytes_.read_all() == data
+        assert location_path(repo, place.store, place.key) == str(source)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_removing_takes_only_what_skyfs_owns(repo: Repository, source: Path, mode: str) -> None:
     repo.register("raw", ["exposure", "detector"], "Hdus")

@@ -18,7 +18,8 @@ import pytest
 
 import skyfs
 from skyfs.config import Environment
-from skyfs.errors import BadArgument, BadContent, Conflict, NotAllowed, SkyfsError, WrongBytes
+from skyfs.errors import BadArgument, BadContent, Conflict, Exists, NotAllowed, SkyfsError, WrongBytes
+from skyfs.registry.manifest.arriving import OnConflict
 from skyfs.repository import Repository
 
 from .conftest import CAMERA, Empty, contents, state
@@ -341,3 +342,44 @@ def test_what_comes_after_the_last_file_is_refused(
         target.import_manifest(stream(longer.getvalue()))
     assert not target.registry.current().types
     assert _files(target) == set()
+
+
+def _joined(*archives: bytes) -> bytes:
+    """Give one archive of the lines of several, and of their files."""
+    members: dict[str, bytes] = {}
+    for data in archives:
+        with tarfile.open(fileobj=io.BytesIO(data)) as found:
+            for member in found:
+                file = found.extractfile(member)
+                assert file is not None
+                lines = file.readlines()
+                if member.name in members:  # the manifest: what follows the first has its datasets alone
+                    lines = [line for line in lines if line.startswith(b'{"datasets"')]
+                members[member.name] = members.get(member.name, b"") + b"".join(lines)
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as joined:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            joined.addfile(info, io.BytesIO(content))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(("choice", "wins"), [("skip", 1.0), ("replace", 2.0)])
+def test_two_datasets_of_one_data_id_in_an_archive(
+    new: Empty, stream: Stream, choice: OnConflict, wins: float
+) -> None:
+    archives = []
+    for seeing in (1.0, 2.0):
+        with new(f"of{seeing}") as repo:
+            repo.register("metrics", [], "Dict")
+            repo.put({"seeing": seeing}, "metrics", run="r")
+            archives.append(archive(repo))
+    target, both = new("empty"), _joined(*archives)
+    with pytest.raises(Exists):
+        target.import_manifest(stream(both))
+    assert not target.registry.current().types
+    assert _files(target) == set()
+    target.import_manifest(stream(both), on_conflict=choice)
+    assert target.get("metrics", collections="r") == {"seeing": wins}
+    assert len(_files(target)) == 1

@@ -133,6 +133,22 @@ def test_to_and_from_s3(source: Repository, new: Empty, s3: S3Server) -> None:
     assert len(gets) == 9
 
 
+def test_others_write_while_bytes_go_far_or_come_from_there(
+    source: Repository, new: Empty, s3: S3Server
+) -> None:
+    stores = [{"name": "far", "url": f"{s3.bucket('long')}/sky", "options": s3.options, "cache": False}]
+    far, back = new("far", stores=stores), new("back")
+    for origin, target in ((source, far), (far, back)):
+        with skyfs.open(target.root, writable=True) as other:
+
+            def write(_: int, other: Repository = other) -> None:
+                other.insert("instrument", [{"name": "LATISS"}])
+
+            origin.push(target, done=write)
+        assert contents(target) == contents(source)
+        assert target.records("instrument", instrument="LATISS").count() == 1
+
+
 def test_what_is_gone_from_s3(source: Repository, new: Empty, s3: S3Server) -> None:
     bucket = s3.bucket("gone")
     stores = [{"name": "far", "url": f"{bucket}/sky", "options": s3.options, "cache": False, "retries": 0}]
