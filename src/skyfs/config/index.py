@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import Path
 
-from ..errors import Conflict, NotAllowed, NotFound
+from ..errors import Conflict, NotAllowed, NotFound, SkyfsError
 from . import Environment
 from .settings import CONFIG_NAME
 from .yamlfile import read_yaml, write_yaml
@@ -59,7 +59,8 @@ def add(environment: Environment, name: str, location: str, *, shared: bool) -> 
         try:
             write_yaml(path, {**_read(path), name: location}, mode=0o644 if shared else 0o600)
         except OSError as error:
-            failures.append(f"{path}: {error.strerror}")
+            reason = error.found if isinstance(error, SkyfsError) else error.strerror
+            failures.append(f"{path}: {reason}")
         else:
             return path
     raise NotAllowed(
