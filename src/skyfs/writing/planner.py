@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -84,10 +84,28 @@ class Plan:
     new_records: NewRecords
 
 
-class Planner:
-    """Checks targets against the registry, and chooses where their files go."""
+Places = Collection[tuple[str, str]]
 
-    def __init__(self, registry: Registry, routes: Routes, formats: Formats, auto_register: str) -> None:
+
+class Planner:
+    """Checks targets against the registry, and chooses where their files go.
+
+    Parameters
+    ----------
+    going
+        Gives (store, key) of the files that this thread's transaction removes: until it is committed they lie
+        where they are.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        routes: Routes,
+        formats: Formats,
+        auto_register: str,
+        going: Callable[[], Places],
+    ) -> None:
+        self._going = going
         self._registry = registry
         self._routes = routes
         self._formats = formats
@@ -120,7 +138,7 @@ class Planner:
             found = self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True)
             old = next((one.resolved for one in found), None)
         ref = DatasetRef(_id(target, old, new_ids(1)[0]), dataset_type, data_id, target.run)
-        return _planned(target, routes, ref, old, new_records)
+        return self._planned(target, routes, ref, old, new_records)
 
     def plan_many(self, targets: Sequence[Target], content: Content) -> list[Plan]:
         """Check many targets at once: records, and what is there already, are read together. As `plan`."""
@@ -153,7 +171,7 @@ class Planner:
         for target, row, new in zip(targets, rows, new_ids(len(rows)), strict=True):
             old = there.get(row)
             ref = DatasetRef(_id(target, old, new), entry.type, DataId(entry.group, row), target.run)
-            plans.append(_planned(target, routes[target.extension], ref, old, ()))
+            plans.append(self._planned(target, routes[target.extension], ref, old, ()))
         return plans
 
     def _routed(self, dataset_type: DatasetType, extension: str, content: Content) -> tuple[Route, ...]:
@@ -212,6 +230,22 @@ class Planner:
         row = tuple(values[name] for name in group.levels)
         return row, tuple(missing)  # type: ignore[arg-type]
 
+    def _planned(
+        self,
+        target: Target,
+        routes: tuple[Route, ...],
+        ref: DatasetRef,
+        old: Resolved | None,
+        new_records: NewRecords,
+    ) -> Plan:
+        """Give the plan, unless a dataset that is there stands in its way."""
+        if old is not None and old.locations and not target.replace:
+            what = f"write {target.type_name} {ref.data_id!r} to {target.run!r}"
+            raise Exists(what, "it exists already", "put another in its place with replace")
+        unique = old is not None and bool(old.locations)
+        files = tuple([(route, _key(route, ref, self._going(), unique=unique)) for route in routes])
+        return Plan(target, ref, files, old, new_records)
+
 
 def _id(target: Target, old: Resolved | None, new: bytes) -> UUID:
     """Give the id of a dataset, ``new`` when nothing says another: what was declared keeps its own."""
@@ -219,13 +253,6 @@ def _id(target: Target, old: Resolved | None, new: bytes) -> UUID:
     return UUID(bytes=new) if kept is None else kept
 
 
-def _planned(
-    target: Target, routes: tuple[Route, ...], ref: DatasetRef, old: Resolved | None, new_records: NewRecords
-) -> Plan:
-    """Give the plan, unless a dataset that is there stands in its way."""
-    if old is not None and old.locations and not target.replace:
-        what = f"write {target.type_name} {ref.data_id!r} to {target.run!r}"
-        raise Exists(what, "it exists already", "put another in its place with replace")
-    unique = old is not None and bool(old.locations)
-    files = tuple((route, route.key(ref, unique=unique)) for route in routes)
-    return Plan(target, ref, files, old, new_records)
+def _key(route: Route, ref: DatasetRef, going: Places, *, unique: bool) -> str:
+    key = route.key(ref, unique=unique)
+    return route.key(ref, unique=True) if (route.store, key) in going else key
