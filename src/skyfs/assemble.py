@@ -19,7 +19,7 @@ from . import storing
 from .abc.store import Store
 from .config import Config, Environment, check_name, index, roots
 from .config.settings import CONFIG_NAME, CONFIG_VERSION
-from .config.stores import is_server, with_hidden_password
+from .config.stores import is_server, shown_location, with_hidden_password
 from .config.yamlfile import load_yaml, read_yaml, write_yaml
 from .errors import BadConfig, Exists, MissingPackage, NotFound, StoreError, Unsupported
 from .formats.catalog import Formats
@@ -156,15 +156,16 @@ def locate(location: str | os.PathLike[str], environment: Environment) -> Path:
     text = os.fspath(location)
     url = _URL.fullmatch(text)
     if url and url[1] not in ("file", "local"):
-        raise Unsupported(
-            f"open the repository {text!r}", f"registries on {url[1]}:// are not known", "name a folder"
-        )
+        asked = f"open the repository {shown_location(text)!r}"
+        raise Unsupported(asked, f"registries on {url[1]}:// are not known", "name a folder")
     folder = Path(os.path.expanduser(url[2] if url else text)).absolute()
     if (folder / CONFIG_NAME).is_file():
         return folder
     if url or "/" in text or text in (".", "..") or text.startswith("~"):
+        shown = text if url is None else shown_location(text)
+        there = str(folder) if url is None else shown
         raise NotFound(
-            f"no repository at {str(folder)!r}", f"no {CONFIG_NAME} there", f"create it: skyfs init {text}"
+            f"no repository at {there!r}", f"no {CONFIG_NAME} there", f"create it: skyfs init {shown}"
         )
     return Path(index.find(environment, text))
 

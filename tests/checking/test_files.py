@@ -44,6 +44,21 @@ def _forbid(path: Path) -> None:
     path.symlink_to(path.name)  # a circle: it is there, and nobody can read it
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_folder_that_leads_out_of_the_store(place: Place, *, gone: bool) -> None:
+    """It ends no check; what can be read through it is sound, and nothing is written there."""
+    folder = (place.root / "data" / KEY).parent
+    folder.rename(place.root / "elsewhere")
+    folder.symlink_to(place.root / "elsewhere")
+    if gone:
+        (place.root / "elsewhere/detector=0.json").unlink()
+    (place.root / "data/extra.txt").write_text("nobody's")
+    report = place.check(digests=True, repair=True)
+    assert codes(report) == ({"missing-file"} if gone else set())
+    assert report.tallies["extra-file"].repaired == 1
+    assert len(list((place.root / "elsewhere").iterdir())) == 2 - gone
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "missing-file": Path.unlink,
     "wrong-size": _grow,

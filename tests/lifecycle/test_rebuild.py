@@ -48,6 +48,21 @@ def test_what_is_written_after_a_rebuild_is_in_the_log(root: Path, dropped: Drop
     assert answers(root) == before
 
 
+def test_digests_that_a_check_has_filled_in_are_in_the_log(root: Path, dropped: Drop) -> None:
+    with skyfs.open(root, writable=True) as repo:
+        camera = root.parent / "linked.fits"
+        shutil.copy(root.parent / "camera.fits", camera)
+        parts = [IngestFile(camera, data_id(903336, n), part=n + 1) for n in range(2)]
+        repo.ingest(parts, "raw", run="raw/linked", mode="link")
+        assert repo.check(digests=True, repair=True).filled >= 2
+    before = answers(root)
+    dropped(root)
+    rebuild(root)
+    assert answers(root) == before
+    with skyfs.open(root) as repo:
+        assert repo.check(digests=True).undigested == 0
+
+
 def test_the_old_registry_is_set_aside(root: Path, kind: Kind) -> None:
     found = rebuild(root)
     registry, manifests = found.aside

@@ -24,6 +24,7 @@ from skyfs.model.manifest_line import (
     DatasetsLine,
     DecertifyLine,
     DetachLine,
+    DigestLine,
     DropLine,
     FileRow,
     Header,
@@ -81,6 +82,7 @@ LINES: list[Line] = [
     DropLine("c"),
     RebaseLine("in-place", "old/place", "new"),
     RetimeLine(((_ID, 77),)),
+    DigestLine(((_ID, "local", 5, bytes(32)),)),
     TransactionLine("host-1", 5, 2),
     UndoneLine("host-1"),
 ]

@@ -124,6 +124,16 @@ def test_a_file_is_taken_in_once_and_goes_with_its_last_dataset(
     assert source.exists() is (mode != "move")
 
 
+def test_a_file_is_removed_and_taken_in_again_in_one_transaction(raws: Repository, tmp_path: Path) -> None:
+    source = camera(tmp_path / "night.fits")
+    refs = raws.ingest(of_detectors(source), "raw", run="raw/all", mode="copy")
+    with raws.transaction():
+        raws.remove(refs)
+        refs = raws.ingest(of_detectors(source), "raw", run="raw/all", mode="copy")
+    assert [served(raws, ref) for ref in refs] == pieces(source)
+    assert len(stored(raws)) == 1
+
+
 @pytest.mark.parametrize("mode", ["copy", "direct"])
 def test_the_file_goes_with_its_run(raws: Repository, tmp_path: Path, mode: str) -> None:
     before = snapshot(raws.root)

@@ -79,6 +79,44 @@ def test_what_a_writer_left_who_died_is_in_nobodys_way(repo: Repository) -> None
     assert len(list((repo.root / "data").rglob("*.json"))) == 1
 
 
+def _stored(repo: Repository) -> list[Path]:
+    data = repo.root / "data"
+    return [path for path in data.rglob("*") if path.is_file() and ".skyfs" not in path.parts]
+
+
+def _fail_after_replacing(repo: Repository) -> None:
+    with repo.transaction():
+        repo.remove([repo.find("metrics", collections="u/a", **data_id())])
+        repo.put({"n": 4}, "metrics", run="u/a", **data_id())
+        raise ZeroDivisionError
+
+
+def test_what_is_removed_makes_way_within_one_transaction(repo: Repository, tmp_path: Path) -> None:
+    """Its file lies there until the commit: the new one has another name."""
+    repo.put({"n": 1}, "metrics", run="u/a", **data_id())
+    path = tmp_path / "given.json"
+    for number in (2, 3):
+        with repo.transaction():
+            repo.remove([repo.find("metrics", collections="u/a", **data_id())])
+            repo.put({"n": "soon gone"}, "metrics", run="u/a", **data_id())
+            repo.remove([repo.find("metrics", collections="u/a", **data_id())])
+            path.write_text(f'{{"n": {number}}}')
+            repo.ingest([IngestFile(path, data_id())], "metrics", run="u/a", mode="copy")
+        assert repo.get("metrics", collections="u/a", **data_id()) == {"n": number}
+        assert len(_stored(repo)) == 1
+    with pytest.raises(ZeroDivisionError):
+        _fail_after_replacing(repo)
+    assert repo.get("metrics", collections="u/a", **data_id()) == {"n": 3}
+    assert len(_stored(repo)) == 1
+    # Afterwards names are as they always are.
+    repo.remove([repo.find("metrics", collections="u/a", **data_id())])
+    ref = repo.put({"n": 5}, "metrics", run="u/a", **data_id())
+    path_in_tree = repo.path(ref)
+    repo.remove([ref])
+    skyfs.filesystem(repo).pipe_file(path_in_tree, b"{}")
+    assert _stored(repo) == [repo.root / "data" / path_in_tree[1:]]
+
+
 def test_untagging_leaves_the_dataset(repo: Repository) -> None:
     ref = repo.put({"n": 1}, "metrics", run="u/a", **data_id())
     repo.tag([ref], "u/t")

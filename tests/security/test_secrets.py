@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from click.testing import CliRunner
 
@@ -174,3 +175,37 @@ def test_a_mount_tells_none(repository: Repository, tmp_path: Path, fuse: None) 
     finally:
         unmount(folder)
     assert_hidden(log_file().read_bytes())
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"postgresql://me:{SECRET}@host/sky",
+        f"s3://me:{SECRET}@bucket/sky",
+        f"https://host/sky?X-Amz-Signature={SECRET}",
+        f"file:///nowhere?token={SECRET}",
+        f"me:{SECRET}@sky",
+    ],
+)
+def test_what_a_repository_is_called_by(location: str) -> None:
+    """People paste what they have: it is told without what may be secret."""
+    with pytest.raises(SkyfsError) as caught:
+        skyfs.open(location)
+    assert SECRET not in chain_of(caught.value)
+    done = CliRunner().invoke(main, ["-r", location, "ls", "/"])
+    assert done.exit_code == 1
+    assert SECRET not in done.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"skyfs:///u::s3://me:{SECRET}@bucket/sky",
+        f"skyfs:///u::https://me:{SECRET}@host/sky?token={SECRET}",
+        f"skyfs://me:{SECRET}@sky/u",
+    ],
+)
+def test_what_a_url_names_a_repository_by(url: str) -> None:
+    with pytest.raises(SkyfsError) as caught:
+        fsspec.open(url).open()
+    assert SECRET not in chain_of(caught.value)

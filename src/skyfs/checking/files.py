@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
+from ..errors import StoreError
 from ..registry.registry import Registry
 from .judging import Judge, Verdict, by_store, compared, missing
 from .places import Places
@@ -120,8 +121,7 @@ class Files:
     def _judged_again(self, verdict: Verdict) -> Finding | None:
         """Look once more, and then whether the registry still says the same: others write meanwhile."""
         file = verdict.file
-        aside = self._places.setter_aside(file.store)
-        identity = aside.identify(file.key) if aside is not None else ""
+        identity = self._identity(file)
         verdict = self._judge.judge(file)
         if not verdict.code or not self._walk.fresh(file):
             return None
@@ -129,6 +129,15 @@ class Files:
         if self._restorer is not None:
             repaired, todo = self._restorer.restore(file, identity)
         return Finding(verdict.code, file.what, verdict.found, todo, repaired)
+
+    def _identity(self, file: StoredFile) -> str:
+        """Give what tells the file that lies there from others; empty: nothing that could be moved."""
+        aside = self._places.setter_aside(file.store)
+        try:
+            return "" if aside is None else aside.identify(file.key)
+        except StoreError:
+            # Its folder leads out of the store: nothing is moved there, and who restores it is refused.
+            return ""
 
     def _fill(self, verdicts: list[Verdict]) -> int:
         """Give the registry the digests of files that were taken in unread; give how many."""
@@ -139,5 +148,5 @@ class Files:
             for one in new:
                 fresh = replace(one.file, sha256=None)
                 if one.sha256 is not None and self._walk.fresh(fresh):
-                    self._registry.audit.fill_digest(fresh.number, fresh.store, fresh.size, one.sha256)
+                    self._registry.audit.fill_digest(fresh.ref.id, fresh.store, fresh.size, one.sha256)
         return len(new)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import Conflict, NotAllowed, NotFound, SkyfsError
 from . import Environment
 from .settings import CONFIG_NAME
+from .stores import shown_location
 from .yamlfile import read_yaml, write_yaml
 
 
@@ -36,7 +37,7 @@ def find(environment: Environment, name: str) -> str:
             if near
             else "give its folder, or create it: skyfs init DIR --name NAME"
         )
-        raise NotFound(f"no repository named {name!r} in the index", todo=todo)
+        raise NotFound(f"no repository named {shown_location(name)!r} in the index", todo=todo)
     return names[name]
 
 

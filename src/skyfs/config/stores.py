@@ -137,6 +137,12 @@ def with_hidden_password(url: str) -> str:
     return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", shown)
 
 
+def shown_location(text: str) -> str:
+    """Give what a user calls a repository without what may be secret: a password, and all after ``?``."""
+    named = re.sub(r"((?:^|://)[^/@:]*):[^/@]*@", r"\1:***@", text)
+    return re.sub(r"\?.*", "?***", named, flags=re.DOTALL) if "://" in text else named
+
+
 def parse_stores(value: object, origin: str) -> tuple[StoreConfig, ...]:
     """Read the section ``stores:``; raises BadConfig."""
     stores = [_store(one, origin) for one in value] if isinstance(value, list) else []

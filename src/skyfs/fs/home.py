@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..assemble import locate, open_repository
 from ..config import Environment
+from ..config.stores import shown_location
 from ..errors import BadArgument, NotFound, ReadOnly, Unsupported
 from ..repository import Repository
 from ..tree import Tree
@@ -118,7 +119,8 @@ def chained(below: Mapping[str, object]) -> Path | None:
     if folder is None:
         return None
     if protocol not in ("file", "local", None):
-        asked = f"open the repository {protocol}://{folder}"
+        url = str(folder) if "://" in str(folder) else f"{protocol}://{folder}"
+        asked = f"open the repository {shown_location(url)}"
         todo = "name a folder: skyfs:///path::file:///folder"
         raise Unsupported(asked, f"registries on {protocol}:// are not known", todo)
     return Path(str(folder))

@@ -15,6 +15,7 @@
     {"certify": {"collection", "rows": [[uuid, begin_ns|null, end_ns|null]]}}
     {"decertify": {"collection", "type", "begin", "end", "levels"}}
     {"remove": [uuid]}   {"clear": COLLECTION}   {"drop": COLLECTION}   {"retime": [[uuid, mtime_ns]]}
+    {"digest": [[uuid, store, size, sha256]]}
     {"rebase": {"store", "old", "new"}}
     {"transaction": {"id", "at", "lines"}}   {"undone": ID}
 
@@ -40,6 +41,7 @@ from .manifest_line import (
     DatasetsLine,
     DecertifyLine,
     DetachLine,
+    DigestLine,
     DropLine,
     FileRow,
     Header,
@@ -246,6 +248,7 @@ _WRITERS: dict[type, tuple[str, _Writer]] = {
     ClearLine: ("clear", lambda line: line.collection),
     DropLine: ("drop", lambda line: line.collection),
     RetimeLine: ("retime", lambda line: [[str(one), mtime_ns] for one, mtime_ns in line.rows]),
+    DigestLine: ("digest", lambda line: [[str(one), *where, sha.hex()] for one, *where, sha in line.rows]),
     RebaseLine: ("rebase", lambda line: {"store": line.store, "old": line.old, "new": line.new}),
     TransactionLine: (
         "transaction",

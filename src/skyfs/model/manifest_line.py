@@ -184,6 +184,13 @@ class RetimeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DigestLine:
+    """Files that were taken in unread have these digests: (dataset, store, size of the file, sha256)."""
+
+    rows: tuple[tuple[UUID, str, int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RebaseLine:
     """What lay below a folder of a store lies below another now."""
 
@@ -225,6 +232,7 @@ Line = (
     | ClearLine
     | DropLine
     | RetimeLine
+    | DigestLine
     | RebaseLine
     | TransactionLine
     | UndoneLine

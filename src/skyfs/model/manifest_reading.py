@@ -25,6 +25,7 @@ from .manifest_line import (
     DatasetsLine,
     DecertifyLine,
     DetachLine,
+    DigestLine,
     DropLine,
     FileRow,
     Header,
@@ -323,6 +324,17 @@ def _retime(value: object) -> RetimeLine:
     return RetimeLine(tuple(rows))
 
 
+def _digests(value: object) -> DigestLine:
+    rows = []
+    for row in _rows(value):
+        uuid, store, size, sha256 = _listed(row, "a row")
+        digest = _digest(sha256)
+        if digest is None:
+            raise _bad("sha256", sha256)
+        rows.append((_id(uuid), _text(store, "store"), _count(size, "size"), digest))
+    return DigestLine(tuple(rows))
+
+
 def _rebase(value: object) -> RebaseLine:
     body = _body(value, "store", "old", "new")
     folders = [check_key(_text(body[name], name)) for name in ("old", "new")]
@@ -351,6 +363,7 @@ READERS: Mapping[str, Callable[[object], Line]] = {
     "clear": lambda value: ClearLine(_name(value)),
     "drop": lambda value: DropLine(_name(value)),
     "retime": _retime,
+    "digest": _digests,
     "rebase": _rebase,
     "transaction": _transaction,
     "undone": lambda value: UndoneLine(_text(value, "undone")),

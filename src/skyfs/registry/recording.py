@@ -21,6 +21,7 @@ from ..model.manifest_line import (
     CertifyLine,
     CollectionLine,
     DecertifyLine,
+    DigestLine,
     Line,
     RemoveLine,
     RetimeLine,
@@ -157,6 +158,10 @@ class Recorder:
     def retimed(self, ref: DatasetRef, mtime_ns: int) -> None:
         """Take down that bytes have another time."""
         self.add(RetimeLine(((ref.id, mtime_ns),)))
+
+    def digested(self, ref_id: UUID, store: str, size: int, sha256: bytes) -> None:
+        """Take down the digest of a file that was taken in unread."""
+        self.add(DigestLine(((ref_id, store, size, sha256),)))
 
     # -- what the database calls -----------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ class Registry:
         self.files = Files(database, schema, symbols, recorder)
         self.holdings = Holdings(database, schema)
         self.queries = Queries(database, schema)
-        self.audit = Audit(database, schema, catalogue, self.records, self.data_ids)
+        self.audit = Audit(database, schema, catalogue, self.records, self.data_ids, recorder)
 
     @classmethod
     def create(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import IO
+from uuid import UUID
 
 from ..errors import Unsupported
 from ..model.collection import Collection, CollectionKind
@@ -81,10 +82,11 @@ class RubinExport:
             CollectionLine: self._collection,
             TypeLine: self._type,
             DatasetsLine: self._datasets,
-            TagLine: _tags,
-            CertifyLine: _validity,
+            TagLine: self._tags,
+            CertifyLine: self._validity,
         }
         self._written: set[str] = set()
+        self._left_out: set[UUID] = set()
         self.datasets = 0
 
     def write(self, lines: Iterable[Line]) -> int:
@@ -142,6 +144,7 @@ class RubinExport:
         known = self._types[line.type_name]
         group = self._universe.group(known.dimensions)
         rows = [(row, file) for row in line.rows for file in travelling(row)]
+        self._left_out.update(row.id for row in line.rows if not row.files)
         if not rows:
             return
         storage_class, formatter = _kind(known, [file for _, file in rows])
@@ -150,6 +153,14 @@ class RubinExport:
         for row, file in rows:
             yield _dataset(row, group, self._locate(file), formatter)
             self.datasets += 1
+
+    def _tags(self, line: TagLine) -> Iterator[str]:
+        ids = [one for one in line.ids if one not in self._left_out]
+        return _tags(line.collection, ids) if ids else iter(())
+
+    def _validity(self, line: CertifyLine) -> Iterator[str]:
+        rows = tuple([row for row in line.rows if row[0] not in self._left_out])
+        return _validity(CertifyLine(line.collection, rows)) if rows else iter(())
 
     def _type_text(self, known: TypeLine, group: DimensionGroup, storage_class: str) -> Iterator[str]:
         if known.name in self._written:
@@ -197,9 +208,9 @@ def _collection_text(one: Collection) -> Iterator[str]:
         yield f"  children: [{', '.join(map(_text, one.children))}]\n"
 
 
-def _tags(line: TagLine) -> Iterator[str]:
-    yield f"- type: associations\n  collection: {_text(line.collection)}\n  collection_type: TAGGED\n"
-    yield f"  dataset_ids: [{', '.join(f'!uuid {one}' for one in line.ids)}]\n"
+def _tags(collection: str, ids: Iterable[UUID]) -> Iterator[str]:
+    yield f"- type: associations\n  collection: {_text(collection)}\n  collection_type: TAGGED\n"
+    yield f"  dataset_ids: [{', '.join(f'!uuid {one}' for one in ids)}]\n"
 
 
 def _validity(line: CertifyLine) -> Iterator[str]:

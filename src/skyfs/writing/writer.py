@@ -119,8 +119,8 @@ class Writer:
         self._formats = formats
         self._policy = policy
         self._routes = routes
-        self._planner = Planner(registry, routes, formats, policy.auto_register)
         self._local = threading.local()
+        self._planner = Planner(registry, routes, formats, policy.auto_register)
 
     @property
     def near(self) -> bool:
@@ -241,6 +241,8 @@ class Writer:
         if not self._registry.writable:
             raise _read_only()
         outer: Unit | None = getattr(self._local, "unit", None)
+        if outer is None:
+            self._local.going = set()
         self._local.unit = unit = Unit()
         try:
             yield unit
@@ -252,10 +254,17 @@ class Writer:
             raise
         finally:
             self._local.unit = outer
+            if outer is None:
+                self._local.going = set()
         if outer is None:
             unit.settle()
         else:
             outer.batches += unit.batches
+
+    def _going(self) -> set[tuple[str, str]]:
+        """Give (store, key) of the files that this thread's change removes."""
+        going: set[tuple[str, str]] = getattr(self._local, "going", set())
+        return going
 
     def _filler(self, unit: Unit, begun: Filler | None = None) -> Filler:
         return Filler(self._stores, self._formats, unit, begun)
@@ -271,7 +280,8 @@ class Writer:
             refs, name = [plan.ref for plan in some], os.path.basename(path)
             key = file_key(refs, name, some[0].target.extension)
             stores = {route.store for plan in some for route, _ in plan.files}
-            if key in keys.values() or any(self._registry.lookup.has_parts(one, key) for one in stores):
+            taken = key in keys.values() or any((one, key) in self._going() for one in stores)
+            if taken or any(self._registry.lookup.has_parts(one, key) for one in stores):
                 key = file_key(refs, name, some[0].target.extension, UUID(bytes=new_ids(1)[0]))
             keys[path] = key
         return [
@@ -329,6 +339,7 @@ class Writer:
             if store is not None and store.writable and (place.store, place.key) not in kept:
                 by_store.setdefault(place.store, set()).add(place.key)
         for name, keys in by_store.items():
+            self._local.going |= {(name, key) for key in keys}
             batch = unit.add(self._stores[name].begin())
             for key in sorted(keys):
                 batch.delete(key)

@@ -13,6 +13,7 @@ from ...errors import StoreError
 from ..catalogue import Catalogue
 from ..database import Database
 from ..dataids import DataIds
+from ..recording import Recorder
 from ..records import Records
 from ..schema import Schema
 from .catalogue import catalogue_rules
@@ -38,8 +39,15 @@ class Audit:
     """Gives the rules of a registry, and what a check of the files needs."""
 
     def __init__(
-        self, database: Database, schema: Schema, catalogue: Catalogue, records: Records, data_ids: DataIds
+        self,
+        database: Database,
+        schema: Schema,
+        catalogue: Catalogue,
+        records: Records,
+        data_ids: DataIds,
+        recorder: Recorder,
     ) -> None:
+        self._recorder = recorder
         self._database, self._schema, self._catalogue = database, schema, catalogue
         self._records, self._data_ids = records, data_ids
         self._page = _stored_page(schema)
@@ -85,10 +93,11 @@ class Audit:
         """Tell how many datasets there are, those without bytes too."""
         return int(self._database.read(sa.select(sa.func.count(self._schema["dataset"].c.id)))[0][0])
 
-    def fill_digest(self, number: int, store: str, size: int, sha256: bytes) -> None:
+    def fill_digest(self, dataset: UUID, store: str, size: int, sha256: bytes) -> None:
         """Keep the digest of a dataset's file that was taken in unread, inside of a transaction."""
-        where = {"a_dataset": number, "a_store": store, "a_size": size}
+        where = {"a_dataset": dataset.bytes, "a_store": store, "a_size": size}
         self._database.write(self._digest, {**where, "a_digest": sha256})
+        self._recorder.digested(dataset, store, size, sha256)
 
 
 class SoundRule(Rule):
@@ -119,7 +128,9 @@ def _stored_page(schema: Schema) -> sa.Select[Any]:
 
 def _digesting(schema: Schema) -> sa.Update:
     artifact, location, symbol = schema["artifact"], schema["location"], schema["symbol"]
-    held = sa.select(location.c.artifact_id).where(location.c.dataset_id == sa.bindparam("a_dataset"))
+    dataset = schema["dataset"]
+    held = sa.select(location.c.artifact_id).join(dataset, dataset.c.id == location.c.dataset_id)
+    held = held.where(dataset.c.uuid == sa.bindparam("a_dataset"))
     store = sa.select(symbol.c.id).where(symbol.c.text == sa.bindparam("a_store")).scalar_subquery()
     unread = artifact.update().where(artifact.c.id.in_(held), artifact.c.sha256.is_(None))
     same = (artifact.c.size == sa.bindparam("a_size"), artifact.c.store_id == store)

@@ -19,6 +19,7 @@ from ...model.manifest_line import (
     DatasetsLine,
     DecertifyLine,
     DetachLine,
+    DigestLine,
     DropLine,
     Header,
     Line,
@@ -37,7 +38,17 @@ from ..record_lines import from_line
 from ..registry import Registry
 from .arriving import Applied, Arrivals, Carried, Judge, OnConflict, Remove
 
-_CHANGES = (UntagLine, DecertifyLine, DetachLine, RemoveLine, ClearLine, DropLine, RetimeLine, RebaseLine)
+_CHANGES = (
+    UntagLine,
+    DecertifyLine,
+    DetachLine,
+    RemoveLine,
+    ClearLine,
+    DropLine,
+    RetimeLine,
+    DigestLine,
+    RebaseLine,
+)
 """What a change log tells, and no description of datasets that come."""
 
 
@@ -93,6 +104,7 @@ class Applier:
             ClearLine: self._clear,
             DropLine: self._drop,
             RetimeLine: self._retime,
+            DigestLine: self._digest,
             RebaseLine: self._rebase,
         }
 
@@ -237,6 +249,10 @@ class Applier:
         for one in found.values():
             if one.locations:
                 self._registry.datasets.retime(one.ref, times[one.ref.id])
+
+    def _digest(self, line: DigestLine) -> None:
+        for row in line.rows:
+            self._registry.audit.fill_digest(*row)
 
     def _rebase(self, line: RebaseLine) -> None:
         self._registry.files.rebase(line.store, line.old, line.new)
