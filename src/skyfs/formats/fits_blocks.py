@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
+from skyfs.model.ranges import joined
 
 from .fits_chunks import edited, image_cards, pixels_of, small_file
 from .fits_layout import Extent
 from .guards import Tolerance, reading
-from .pieced import fill
+from .pieced import bytes_between
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,17 +176,6 @@ class Tiles:
         return BadContent(f"the compressed image in FITS HDU {self._extent.index} is damaged", found)
 
 
-def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Make one of ranges that follow on one another, as tiles mostly do."""
-    found: list[tuple[int, int]] = []
-    for start, stop in ranges:
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], stop)
-        else:
-            found.append((start, stop))
-    return found
-
-
 class _SparseFile(RawFile):
     """A FITS file of one extension, whose data are zero but for the pieces that were filled in last."""
 
@@ -199,7 +189,5 @@ class _SparseFile(RawFile):
         """Hold these bytes of the original, given with their places there, and no others."""
         self._pieces = [(start + self._shift, data) for start, data in pieces]
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        count = fill(buffer, self._position, self._size, [(0, self._head), *self._pieces])
-        self._position += count
-        return count
+    def _bytes(self, start: int, stop: int) -> bytes:
+        return bytes_between(start, stop, [(0, self._head), *self._pieces])

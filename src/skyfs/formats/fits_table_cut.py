@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported
+from skyfs.model.ranges import joined
 from skyfs.model.row_filter import Expression, names
 from skyfs.model.selectors import Selector
 
@@ -125,7 +126,7 @@ class _Table:
     def chunks(self, needed: Sequence[Column]) -> Iterator[tuple[int, np.ndarray]]:
         """Give the number of the first row, from 1, and rows; bytes of columns not needed may be zeros."""
         step = max(_CHUNK_BYTES // max(self.row_bytes, 1), 1)
-        runs = _runs(needed)
+        runs = joined((one.offset, one.offset + one.width) for one in needed)
         some = sum(stop - start for start, stop in runs)
         narrow = self.row_bytes > _LONG_ROW_BYTES and 2 * some < self.row_bytes
         for first in range(0, self.count, step):
@@ -154,16 +155,6 @@ class _Table:
             for start, stop in runs:
                 found[row, start:stop] = np.frombuffer(next(pieces), np.uint8)
         return found
-
-
-def _runs(columns: Sequence[Column]) -> list[tuple[int, int]]:
-    runs: list[tuple[int, int]] = []
-    for start, stop in sorted((one.offset, one.offset + one.width) for one in columns):
-        if runs and start <= runs[-1][1]:
-            runs[-1] = (runs[-1][0], max(stop, runs[-1][1]))
-        else:
-            runs.append((start, stop))
-    return runs
 
 
 class _Rows:

@@ -21,7 +21,7 @@ from skyfs.model.ranges import Range
 from .fits_layout import BLOCK, Extent
 from .fits_tiles import TILE_COLUMNS
 from .fits_window import Window
-from .pieced import fill
+from .pieced import bytes_between
 from .planned import read_planned
 
 if TYPE_CHECKING:
@@ -186,13 +186,11 @@ class _SparseFile(RawFile):
         self.seek(start + self._shift)
         return self.read(size) or b""
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def _bytes(self, start: int, stop: int) -> bytes:
         # Pieces are disjoint, but for tiles that share their bytes: then each gives the same.
-        first = max(bisect_right(self._pieces, self._position, key=_start) - 1, 0)
-        last = bisect_left(self._pieces, self._position + len(buffer), key=_start)
-        count = fill(buffer, self._position, self._size, self._pieces[first:last])
-        self._position += count
-        return count
+        first = max(bisect_right(self._pieces, start, key=_start) - 1, 0)
+        last = bisect_left(self._pieces, stop, key=_start)
+        return bytes_between(start, stop, self._pieces[first:last])
 
 
 def _start(piece: tuple[int, memoryview]) -> int:
