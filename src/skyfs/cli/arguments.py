@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,6 +13,20 @@ from .session import Session
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def together(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Make one decorator of several options and arguments, in the order in which help shows them."""
+
+    def decorate(command: _Command) -> _Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
 
 
 class PathType(click.ParamType):  # type: ignore[type-arg] # generic in new versions only
@@ -54,6 +68,14 @@ class CopyType(click.ParamType):  # type: ignore[type-arg] # generic in new vers
 
 COPY = CopyType()
 PATH = PathType()
+
+taking = click.option(
+    "--mode",
+    type=click.Choice(("auto", "copy", "move", "link", "symlink", "direct")),
+    default="auto",
+    show_default=True,
+    help="How files are taken in.",
+)
 
 
 def plain_path(value: str, session: Session | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Conflict, printable
-from .arguments import pairs
+from .arguments import pairs, taking
 from .printing import busy, progress
 from .session import Session
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..repository import Repository
     from .identifying import Identified, Identifier
 
-_MODES = ("auto", "copy", "move", "link", "symlink", "direct")
 # Files are synced once for each batch, and the progress bar moves once.
 _BATCH = 200
 
@@ -53,9 +52,7 @@ def put(
     "--id", "rules", multiple=True, metavar="KEY=RULE", help="Value of a dimension; see above. Repeat."
 )
 @click.option("--define", is_flag=True, help="Insert the dimension records that are missing.")
-@click.option(
-    "--mode", type=click.Choice(_MODES), default="auto", show_default=True, help="How files are taken in."
-)
+@taking
 @click.option("--storage-class", metavar="NAME", help="Of a new type. Default: by the files' extension.")
 @click.option(
     "--replace", "replacing", is_flag=True, help="Put them in the place of datasets that are there."

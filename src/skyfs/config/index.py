@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
-from ..errors import Conflict, NotAllowed, NotFound
+from ..errors import Conflict, NotAllowed, NotFound, nearest
 from . import Environment
 from .settings import CONFIG_NAME
 from .yamlfile import read_yaml, write_yaml
@@ -30,12 +29,7 @@ def find(environment: Environment, name: str) -> str:
     """
     names = all_names(environment)
     if name not in names:
-        near = get_close_matches(name, names, 3)
-        todo = (
-            f"did you mean {', '.join(near)}?"
-            if near
-            else "give its folder, or create it: skyfs init DIR --name NAME"
-        )
+        todo = nearest(name, names, "give its folder, or create it: skyfs init DIR --name NAME")
         raise NotFound(f"no repository named {name!r} in the index", todo=todo)
     return names[name]
 

@@ -9,7 +9,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .arrow_table import arrow_to_table, table_to_arrow
-from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 from .table_cut import CutsWhole
 from .text import check_text
 
@@ -33,8 +33,7 @@ class Csv(CutsWhole):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as astropy Table."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("CSV", storage_class, self.storage_classes)
+        require_class("CSV", storage_class, self.storage_classes)
         self.check(source)
         with Tolerance(), reading("CSV"):
             arrow = _read_arrow(source.read_all())

@@ -15,7 +15,7 @@ from skyfs.model.selectors import Selector
 
 from . import fits_cut, fits_read, fits_slices, fits_write
 from .fits_layout import check_layout
-from .guards import Tolerance, reading, refuse_class, writing
+from .guards import Tolerance, reading, require_class, writing
 from .headers import main_header
 from .unpacking import bunzip2, gunzip
 
@@ -46,13 +46,11 @@ class Fits(Format):
 
         Images are in native byte order.
         """
-        reader = fits_read.READERS.get(storage_class)
-        if reader is None:
-            raise refuse_class("FITS", storage_class, self.storage_classes)
+        require_class("FITS", storage_class, tuple(fits_read.READERS))
         plain = self._plain(source)
         check_layout(plain)
         with Tolerance(), reading("FITS"):
-            return reader(plain)
+            return fits_read.READERS[storage_class](plain)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write an HDUList, CCDData, Table, array, Exposure, Mask, Header or WCS."""

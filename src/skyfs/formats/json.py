@@ -10,7 +10,7 @@ from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
-from .guards import reading, refuse_class, refuse_options, writing
+from .guards import reading, refuse_options, require_class, writing
 from .headers import all_cards
 from .plain import plain
 from .text import decode_text
@@ -34,8 +34,7 @@ class Json(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as dict or list."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("JSON", storage_class, self.storage_classes)
+        require_class("JSON", storage_class, self.storage_classes)
         return of_class(_parse(source.read_all()), storage_class, "JSON")
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:

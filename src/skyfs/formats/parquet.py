@@ -12,7 +12,7 @@ from skyfs.model.selectors import Selector
 
 from . import parquet_cut
 from .arrow_table import META, arrow_to_table, table_to_arrow
-from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 from .parquet_file import refuse_bomb
 from .table_meta import meta_of
 
@@ -33,8 +33,7 @@ class Parquet(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as astropy Table."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("parquet", storage_class, self.storage_classes)
+        require_class("parquet", storage_class, self.storage_classes)
         self.check(source)
         import pyarrow as pa
         from pyarrow import parquet
@@ -60,8 +59,7 @@ class Parquet(Format):
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read rows; only the row groups that hold them are fetched."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("parquet", storage_class, self.storage_classes)
+        require_class("parquet", storage_class, self.storage_classes)
         self.check(source)
         with Tolerance(), reading("parquet"):
             return parquet_cut.read_rows(source, slices)

@@ -10,7 +10,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 
 from .buffer import Buffer
-from .guards import refuse_class, refuse_options, refuse_value, writing
+from .guards import refuse_options, refuse_value, require_class, writing
 from .preview import write_preview
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -26,8 +26,7 @@ class Png(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read the file as `bytes`."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("PNG", storage_class, self.storage_classes)
+        require_class("PNG", storage_class, self.storage_classes)
         self.check(source)
         return source.read_all()
 

@@ -11,7 +11,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.config.yamlfile import parse_yaml
 from skyfs.errors import BadContent
 
-from .guards import reading, refuse_class, refuse_options, writing
+from .guards import reading, refuse_options, require_class, writing
 from .json import of_class
 from .plain import plain
 from .text import check_text, decode_text
@@ -33,8 +33,7 @@ class Yaml(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as dict or list."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("YAML", storage_class, self.storage_classes)
+        require_class("YAML", storage_class, self.storage_classes)
         return of_class(_parse(source.read_all()), storage_class, "YAML")
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:

@@ -12,7 +12,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .buffer import HeldContents
-from .guards import reading, refuse_class, writing
+from .guards import reading, require_class, writing
 from .unpacking import bunzip2, gunzip
 from .zarr_fits import view_fits
 from .zarr_views import view_npy
@@ -40,8 +40,7 @@ class Zarr(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read a group (an array, when the root is one) into memory to read, or the only array's values."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("Zarr", storage_class, self.storage_classes)
+        require_class("Zarr", storage_class, self.storage_classes)
         from . import zarr_read
 
         contents = _checked(source)
@@ -52,8 +51,7 @@ class Zarr(Format):
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read a part of the only array, from the chunks (of shards: the inner chunks) that it touches."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("Zarr", storage_class, self.storage_classes)
+        require_class("Zarr", storage_class, self.storage_classes)
         from . import zarr_read
 
         contents = _checked(source)

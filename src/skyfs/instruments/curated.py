@@ -212,7 +212,7 @@ def _there(
     into = snapshot.collection(collection)
     series: dict[tuple[str, DataId], _Series] = {}
     for type_name in dict.fromkeys(one.type_name for one in files):
-        found = registry.lookup.datasets(snapshot, [snapshot.type(type_name)], [into], LevelFilter({}, {}))
+        found = registry.lookup.datasets(snapshot, [snapshot.type(type_name)], [into], LevelFilter())
         for ref in (one.resolved.ref for one in found):
             own = series.setdefault((type_name, _data_id(ref.data_id)), _Series())
             begin_ns = ref.valid.begin_ns if ref.valid is not None else None

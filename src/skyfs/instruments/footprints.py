@@ -83,7 +83,7 @@ class Footprints:
             exact["day_obs"] = int(str(exposure["day_obs"]))
         order = snapshot.flatten([name for name in self._collections if name in snapshot.collections])
         ranks = {one.collection.name: rank for rank, one in enumerate(order)}
-        found = registry.lookup.datasets(snapshot, [entry], order, LevelFilter(exact, {}))
+        found = registry.lookup.datasets(snapshot, [entry], order, LevelFilter(exact))
         first: dict[object, Resolved] = {}
         for one in sorted(found, key=lambda one: ranks[one.collection]):
             first.setdefault(one.resolved.ref.data_id["detector"], one.resolved)

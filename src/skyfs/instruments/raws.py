@@ -232,7 +232,7 @@ class _Present:
             if "day_obs" in entry.group.levels:
                 exact["day_obs"] = int(str(raw.frame.observation.exposure["day_obs"]))
             runs = [] if run is None else [run]
-            rows = registry.lookup.datasets(snapshot, [entry], runs, LevelFilter(exact, {}))
+            rows = registry.lookup.datasets(snapshot, [entry], runs, LevelFilter(exact))
             self._raws[key] = {one.resolved.ref.data_id["detector"]: one.resolved for one in rows}
         return self._raws[key]
 

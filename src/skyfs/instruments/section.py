@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
-from ..errors import BadDefinition
+from ..errors import BadDefinition, nearest
 
 
 class Section:
@@ -24,9 +23,7 @@ class Section:
             raise BadDefinition(where, f"{_shown(value)} is no mapping", "write key: value lines")
         for key in value:
             if keys is not None and key not in keys:
-                near = get_close_matches(str(key), keys, n=1)
-                todo = f"did you mean {near[0]}?" if near else f"keys are {', '.join(keys)}"
-                raise BadDefinition(where, f"unknown key {key!r}", todo)
+                raise BadDefinition(where, f"unknown key {key!r}", nearest(str(key), keys))
         self._given: Mapping[object, object] = value
 
     def __contains__(self, key: str) -> bool:

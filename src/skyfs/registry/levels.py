@@ -8,7 +8,7 @@ scan"), in time proportional to the answer, whatever lies below.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 from typing import Any
 
@@ -42,8 +42,8 @@ class LevelFilter:
         A time that validity ranges must overlap.
     """
 
-    exact: Mapping[str, Value]
-    like: Mapping[str, str]
+    exact: Mapping[str, Value] = field(default_factory=dict)
+    like: Mapping[str, str] = field(default_factory=dict)
     span: Timespan | None = None
 
     def shape(self) -> tuple[frozenset[str], frozenset[str], bool]:

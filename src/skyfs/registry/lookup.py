@@ -129,6 +129,13 @@ class Lookup:
             for rows in self._pages(question):
                 yield from self._found(snapshot, question, rows)
 
+    def everything(self, snapshot: Snapshot, *, declared: bool = False) -> Iterator[Resolved]:
+        """Give all datasets, each from the RUN that owns it, in pages as `datasets` does."""
+        runs = [one for one in snapshot.collections.values() if one.collection.kind is CollectionKind.RUN]
+        for types in by_group(snapshot.types.values()).values():
+            for found in self.datasets(snapshot, types, runs, LevelFilter(), declared=declared):
+                yield found.resolved
+
     def by_id(self, snapshot: Snapshot, ids: Iterable[UUID]) -> dict[UUID, Resolved]:
         """Give datasets by id; unknown ones are left out."""
         wanted = list({one.bytes: None for one in ids})
@@ -153,7 +160,7 @@ class Lookup:
         place: dict[str, object] = {"type_id": entry.id, "collection_id": run.id}
         if not self._database.select(self._statements.member(entry), place):
             return found
-        question = _Question(entry, Scope((entry.id,), (run.id,), (0, 1)), LevelFilter({}, {}), valid=False)
+        question = _Question(entry, Scope((entry.id,), (run.id,), (0, 1)), LevelFilter(), valid=False)
         for start in range(0, len(rows) if levels else 0, _ROWS_PER_READ):
             some = list(rows[start : start + _ROWS_PER_READ])
             some += some[-1:] * (_ROWS_PER_READ - len(some))
@@ -194,9 +201,7 @@ class Lookup:
             return []  # no key of the template
         if set(levels) != set(entry.group.levels):
             return []
-        return list(
-            self.datasets(snapshot, [entry], [snapshot.collections[collection]], LevelFilter(levels, {}))
-        )
+        return list(self.datasets(snapshot, [entry], [snapshot.collections[collection]], LevelFilter(levels)))
 
     # -- pages -----------------------------------------------------------------------------------------
 

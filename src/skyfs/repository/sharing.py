@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from ..config.stores import without_password
-from ..errors import BadArgument, NotFound, StoreError
+from ..errors import BadArgument, NotFound, StoreError, look_for
 from .base import Base, Collections
 from .naming import collections_named, types_named
 
@@ -320,7 +320,7 @@ def _opened(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[IO[bytes
     try:
         opened = open(path, "rb")  # noqa: SIM115 - errors of opening alone are translated
     except FileNotFoundError:
-        raise NotFound(f"import {path!r}", "no such file") from None
+        raise NotFound(f"import {path!r}", "no such file", look_for(path)) from None
     except OSError as error:
         raise StoreError(f"import {path!r}", error.strerror or str(error)) from None
     with opened:

@@ -166,7 +166,7 @@ class Matching(Shown):
     def _any(self, snapshot: Snapshot, entry: TypeEntry, one: CollectionEntry) -> bool:
         if self._refusals(snapshot).get(entry.type.name) is not None:
             return False
-        return any(True for _ in self._rows(snapshot, entry, one, LevelFilter({}, {}), 1))
+        return any(True for _ in self._rows(snapshot, entry, one, LevelFilter(), 1))
 
     def _prefixes(
         self,

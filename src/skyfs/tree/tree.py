@@ -308,7 +308,7 @@ class Tree:
             held = self.shown(address.service).held(snapshot, below)
             names = {name for types in held.values() for name in types}
             types = [snapshot.types[name] for name in sorted(names)]
-            yield from self._leaves(snapshot, below, types, LevelFilter({}, {}), address)
+            yield from self._leaves(snapshot, below, types, LevelFilter(), address)
         if address.head and not address.keys:
             yield from self._own_leaf(snapshot, address)
 
@@ -532,7 +532,7 @@ class Tree:
     def _files(self, snapshot: Snapshot, address: Address, types: Sequence[TypeEntry]) -> Iterator[Node]:
         """Give the datasets without dimensions in a collection."""
         own = [snapshot.collections["/".join(address.head)]] if types else []
-        return self._leaves(snapshot, own, types, LevelFilter({}, {}), address)
+        return self._leaves(snapshot, own, types, LevelFilter(), address)
 
     def _last_level(self, snapshot: Snapshot, folder: Folder) -> Iterator[Node]:
         """Give the datasets in a folder below a type."""
