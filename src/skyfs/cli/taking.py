@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Conflict, printable
+from ..model.batches import batches
 from .arguments import pairs, taking
 from .printing import busy, progress
 from .session import Session
@@ -103,8 +104,7 @@ def _take(
                 repository.insert(element, records)
         else:
             require_recorded(repository, group, files)
-        for start in range(0, len(files), _BATCH):
-            some = [to_ingest(file) for file in files[start : start + _BATCH]]
+        for some in batches(map(to_ingest, files), _BATCH):
             mode, replacing = str(options["mode"]), bool(options["replacing"])
             refs += repository.ingest(some, type_name, run=run, mode=mode, replace=replacing)
             advance(len(some))

@@ -184,8 +184,7 @@ class _Rebuilding:
         for one in registry.lookup.everything(registry.current(), declared=True):
             for place in one.locations:
                 size = files.take(place)
-                wanted = place.size if place.part is None else place.part.file_size
-                if size is not None and size != wanted:
+                if size is not None and size != place.whole[0]:
                     self._report.changed.append((str(one.ref), place.store, place.key))
                 if place.store == IN_PLACE and not files.holds(place):
                     self._report.lost.append((str(one.ref), place.store, place.key))

@@ -20,7 +20,7 @@ from .catalogue import TypeEntry
 from .constructs import Spelled
 from .record_rows import bounds
 from .schema import Schema
-from .statement import Selection
+from .statement import Selection, among
 
 _HEAD = ("type_id", "collection_id", "stored")
 _MAX_KEPT = 1_000
@@ -219,7 +219,7 @@ class Statements:
         dataset = self._schema["dataset"]
         columns = [dataset.c.type_id, dataset.c.data_id, *self._place_columns()]
         found = sa.select(*columns).select_from(self._with_places(dataset))
-        wanted = found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+        wanted = found.where(among(dataset.c.uuid))
         return wanted.order_by(dataset.c.id, self._schema["location"].c.artifact_id)
 
     def _member(self, entry: TypeEntry) -> sa.Select[Any]:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from ..config.stores import without_password
 from ..errors import BadArgument, NotFound, StoreError, look_for
+from ..stores.arriving import arriving
 from .base import Base, Collections
 from .naming import collections_named, types_named
 
@@ -291,16 +292,10 @@ def _replaced(path: str) -> Iterator[IO[bytes]]:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise NotFound(f"export to {path!r}", "its folder does not exist", "make it: mkdir -p")
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".export.", delete=False) as target:
-        try:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
-            os.chmod(target.name, 0o644)
-            os.replace(target.name, path)
-        except BaseException:
-            os.unlink(target.name)
-            raise
+    with arriving(path) as descriptor, open(descriptor, "wb", closefd=False) as target:
+        yield target
+        target.flush()
+        os.fsync(descriptor)
 
 
 def _is_whole(file: IO[bytes]) -> bool:
