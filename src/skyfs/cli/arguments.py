@@ -89,6 +89,11 @@ def plain_path(value: str, session: Session | None) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
+def listed(given: Iterable[str]) -> list[str]:
+    """Give the names of an option that may be given several times, each time with several."""
+    return [name for names in given for name in names.split(",")]
+
+
 def pairs(arguments: Iterable[str]) -> dict[str, object]:
     """Read ``key=value`` arguments.
 

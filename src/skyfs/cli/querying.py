@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..model.timespan import Timespan
-from .arguments import pairs, together
+from .arguments import listed, pairs, together
 from .naming import COLLECTION, CONDITION, DATA_ID, DIMENSION, ELEMENT, TYPE
 from .printing import busy, cell, print_table, to_person
 from .session import Session
@@ -83,7 +83,7 @@ def query(
     repository = session.repository()
     found = repository.query(
         types.split(","),
-        collections=[name for given in collections for name in given.split(",")] or "*",
+        collections=listed(collections) or "*",
         find_first=not asked["everything"],
         exclude=asked["exclude"],
         **conditions_of(asked),

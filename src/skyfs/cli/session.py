@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from ..config import Environment
-from ..errors import NotFound
+from ..errors import IsDirectory, NotFound
 from ..model.paths import parse
 from ..model.selectors import split_selectors
 
@@ -111,6 +111,17 @@ class Session:
             selectors = split_selectors(path)[1]
             for node in self._matching(path):
                 yield self.tree().part(node, selectors) if selectors else node
+
+    def files(self, paths: Iterable[str], verb: str = "", *, recursive: bool = True) -> Iterator[Node]:
+        """Give the files that paths and globs name; of folders all that is below, or an error."""
+        for node in self.nodes(paths):
+            if not node.is_dir:
+                yield node
+            elif recursive or node.is_dataset:
+                yield from self.tree().files(parse(node.path))
+            else:
+                todo = f"{verb} all that is in it with -r"
+                raise IsDirectory(f"{verb} {node.path!r}", "it is a folder", todo)
 
     def expand(self, paths: Iterable[str]) -> Iterator[str]:
         """Give the paths as they are, and for each glob the paths that match it."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .arguments import together
+from .arguments import listed, together
 from .naming import COLLECTION, DATA_ID, TYPE
 from .printing import busy, print_json, print_table, progress
 from .querying import conditions_of, given_of, selecting
@@ -168,10 +168,5 @@ def print_applied(applied: Applied, *, as_json: bool) -> None:
 
 def _chosen(asked: dict[str, Any]) -> dict[str, Any]:
     """Give the arguments that choose datasets."""
-    types, collections = _split(asked["types"]), _split(asked["collections"])
-    found: dict[str, Any] = {"types": types or None, "collections": collections or None}
+    found: dict[str, Any] = {name: listed(asked[name]) or None for name in ("types", "collections")}
     return {**found, **conditions_of(asked), **given_of(asked["data_id"])}
-
-
-def _split(values: Iterable[str]) -> list[str]:
-    return [name for value in values for name in value.split(",")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from skyfs.errors import StoreError, WrongBytes
 from skyfs.model.ranges import LOCAL, REMOTE, Cost
 
 from ..ahead import Ahead, reading_ahead
-from .disk_cache import DiskCache, verify
+from ..checking import require_bytes
+from .disk_cache import DiskCache
 from .kept import KeptFile
 from .layout import parts_name
 from .parts import Parts, Range
@@ -119,7 +119,7 @@ class CachedSource(ByteSource):
         if local is not None:
             return local.read_all()
         data = self._open_remote().read_all()
-        verify(self._far.expected, len(data), hashlib.sha256(data).digest(), self._far.named)
+        require_bytes(data, self._far.expected, self._asked())
         return data
 
     def open(self) -> BinaryIO:
