@@ -168,14 +168,14 @@ def ingest_curated(session: Session, *, folder: str, of: str, collection: str | 
 
 def _summary(known: Definition) -> str:
     filters = f"{len(known.bands)} filters" if known.bands else "filters by pattern"
-    return f"{_count(len(known.detectors), 'detector')}, {filters}"
+    return f"{_detectors(len(known.detectors))}, {filters}"
 
 
 def _recorded(repository: Repository, name: str) -> str:
     detectors = sum(1 for _ in repository.records("detector", instrument=name))
     filters = sum(1 for _ in repository.records("physical_filter", instrument=name))
-    return f"{_count(detectors, 'detector')}, {filters} filters"
+    return f"{_detectors(detectors)}, {filters} filters"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def _detectors(number: int) -> str:
+    return f"{number} detector" + ("" if number == 1 else "s")

@@ -11,13 +11,11 @@ import click
 from ..config import Environment
 from ..errors import IsDirectory, NotFound
 from ..model.paths import parse
-from ..model.selectors import split_selectors
+from ..model.selectors import is_pattern, split_selectors
 
 if TYPE_CHECKING:
     from ..repository import Repository
     from ..tree import Node, Tree
-
-_WILD = frozenset("*?[")
 
 
 class Session:
@@ -105,7 +103,7 @@ class Session:
     def nodes(self, paths: Iterable[str]) -> Iterator[Node]:
         """Give the nodes that paths and globs name, in order; a glob that matches nothing is an error."""
         for path in paths:
-            if not is_glob(path):
+            if not is_pattern(path):
                 yield self.tree().lookup(parse(path))
                 continue
             selectors = split_selectors(path)[1]
@@ -126,7 +124,7 @@ class Session:
     def expand(self, paths: Iterable[str]) -> Iterator[str]:
         """Give the paths as they are, and for each glob the paths that match it."""
         for path in paths:
-            if is_glob(path):
+            if is_pattern(path):
                 selectors = "".join(map(str, split_selectors(path)[1]))
                 yield from (node.path + selectors for node in self._matching(path))
             else:
@@ -140,8 +138,3 @@ class Session:
         if not found:
             raise NotFound(f"nothing matches {pattern!r}")
         return [node for node in found if not (selectors and node.is_dir)]
-
-
-def is_glob(path: str) -> bool:
-    """Tell whether a path has wildcards; brackets of a selector are none."""
-    return bool(_WILD.intersection(split_selectors(path)[0]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -159,8 +158,3 @@ def _both(one: Writer, other: Writer) -> Iterator[None]:
     """Run the body as one change of both."""
     with other.transaction(), one.transaction():
         yield
-
-
-def matching(names: Iterable[str], pattern: str) -> list[str]:
-    """Give the names that match a glob, sorted."""
-    return sorted(name for name in names if fnmatchcase(name, pattern))

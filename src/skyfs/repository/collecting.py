@@ -9,7 +9,8 @@ from ..model.collection import Collection, CollectionKind
 from ..model.dataset import DatasetRef
 from ..model.quoting import shown
 from ..model.timespan import Timespan
-from .base import Base, matching
+from .base import Base
+from .naming import matching
 
 
 class Collecting(Base):

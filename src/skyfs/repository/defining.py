@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from ..model.capture import check_capture
 from ..model.dataset import DatasetType
-from .base import Base, matching
+from .base import Base
+from .naming import matching
 
 
 class Defining(Base):

@@ -204,7 +204,7 @@ class Tree:
         if apart is not None:
             found = list(apart)
         else:
-            found = list(self._children(self._registry.current(), address))
+            found = list(self._children(address))
             found += () if self.over is None else self._only_over(address, found)
         if not found:
             self._require_folder(address)
@@ -258,7 +258,7 @@ class Tree:
 
     def contents(self, address: Address) -> list[Node]:
         """List a folder of the tree of datasets; empty when there is none."""
-        return list(self._children(self._registry.current(), address))
+        return list(self._children(address))
 
     def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
         """Give all that is known of a dataset without opening it: ids, digest, values, records, captures.
@@ -492,7 +492,8 @@ class Tree:
         shown = self.collections(snapshot)
         return [one for one in shown if not head or is_below(one.collection.name, "/".join(head))]
 
-    def _children(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
+    def _children(self, address: Address) -> Iterator[Node]:
+        snapshot = self._registry.current()
         names, types = self._names(snapshot, address)
         for name in names:
             yield self._directory(replace(address, head=(*address.head, name)))
