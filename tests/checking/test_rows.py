@@ -25,6 +25,7 @@ def _do(*statements: str) -> Damage:
                 "metrics": place.member("metrics"),
                 "flat": place.member("flat"),
                 "valid": place.member("flat", "valid"),
+                "rubbish": "x'00ff'" if place.tables.startswith("SELECT name") else "'\\x00ff'::bytea",
             }
             sql(statement.format(**names))
 
@@ -130,6 +131,52 @@ DAMAGES = {
         {"missing-record", "orphan-record"},
         {"missing-record", "orphan-record"},
     ),
+    "listed under another data ID": (
+        _do(f"UPDATE {{metrics}} SET detector = 2 WHERE dataset_id = {_ONE} AND collection_id != {_TAGGED}"),
+        {"wrong-data-id"},
+        set(),
+    ),
+    "listed twice": (
+        _do(
+            "INSERT INTO {metrics} SELECT type_id, collection_id, stored, instrument, day_obs, visit, 2, "
+            f"dataset_id FROM {{metrics}} WHERE dataset_id = {_ONE}"
+        ),
+        {"wrong-data-id", "wrong-summary"},
+        set(),
+    ),
+    "listed in place of another": (
+        _do(
+            f"UPDATE {{metrics}} SET dataset_id = {_ONE} WHERE dataset_id = (SELECT max(dataset_id) FROM "
+            f"{{metrics}}) AND collection_id != {_TAGGED}"
+        ),
+        {"wrong-data-id", "dataset-without-membership"},
+        set(),
+    ),
+    "listed in another night": (
+        _do(f"UPDATE {{metrics}} SET day_obs = 20140101 WHERE dataset_id = {_ONE}"),
+        {"wrong-data-id", "missing-record"},
+        set(),
+    ),
+    "certified for another filter": (
+        _do("UPDATE {valid} SET detector = 1"),
+        {"wrong-data-id"},
+        set(),
+    ),
+    "a region that is none": (
+        _do(f"UPDATE record_visit SET region = {{rubbish}} WHERE visit = {VISITS[0]}"),
+        {"stale-region-index"},
+        {"stale-region-index"},
+    ),
+    "an id that is none": (
+        _do(f"UPDATE dataset SET uuid = {{rubbish}} WHERE id = {_ONE}"),
+        {"unreadable-row"},
+        {"unreadable-row"},
+    ),
+    "a data ID that is none": (
+        _do(f"UPDATE dataset SET data_id = 'rubbish' WHERE id = {_ONE}"),
+        {"dataset-unreadable"},
+        {"dataset-unreadable"},
+    ),
     "regions not indexed": (_do("DELETE FROM overlap_visit"), {"stale-region-index"}, set()),
     "regions indexed wrongly": (
         _do("UPDATE overlap_visit SET cell = cell + 1000000 WHERE own = 0"),
@@ -225,6 +272,32 @@ def test_chain_of_a_collection_that_is_gone(place: Place) -> None:
     with skyfs.open(place.root) as repo:
         assert [str(one.name) for one in repo.collections("outer")] == ["outer"]
         assert repo.query("flat", collections="outer").any()
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE dimension_group SET dimensions = '[' WHERE id = 1", "dimension_group 1"),
+        ("UPDATE dimension_group SET dimensions = '[\"nothing\"]' WHERE id = 1", "dimension_group 1"),
+        ("UPDATE dataset_type SET capture = '{' WHERE name = 'metrics'", "dataset_type 'metrics'"),
+        ("UPDATE dataset_type SET name = '../../x' WHERE name = 'metrics'", "dataset_type '../../x'"),
+        ("UPDATE collection SET kind = 'WHAT' WHERE name = 'cal'", "collection 'cal'"),
+        ("INSERT INTO attachment VALUES ('quality', '{}')", "attachment 'quality'"),
+    ],
+)
+def test_definitions_that_cannot_be_read(place: Place, statement: str, named: str) -> None:
+    """Nobody can open anything then: the check says which row it is, and changes nothing."""
+    with place.sql() as sql:
+        sql(statement)
+        sql("UPDATE meta SET value = '100' WHERE key = 'catalogue'")
+    files, rows = place.files(), place.dump()
+    with skyfs.open(place.root) as repo, pytest.raises(StoreError, match="skyfs check tells which"):
+        repo.get("metrics", collections="u/r", **at())
+    report = place.check(repair=True)
+    assert "unreadable-row" in codes(report)
+    assert named in [one.what for one in report.findings]
+    assert "all files" in report.skipped[-1]
+    assert (place.files(), place.dump()) == (files, rows)
 
 
 def test_chain_that_contains_itself(place: Place) -> None:

@@ -116,6 +116,20 @@ def test_long_work_shows_a_bar_and_short_work_none() -> None:
     assert errors_in_terminal(f"printing._PATIENCE_S = 3600\n{_BAR.format(waits=False)}") == ""
 
 
+def test_what_has_no_end_that_is_known_says_how_much_it_did() -> None:
+    code = """
+import threading
+printing._PATIENCE_S = 0
+with printing.progress("push", None) as done:
+    for one in threading.enumerate():
+        if isinstance(one, threading.Timer):
+            one.join()
+    done(2048)
+    done(1024)
+"""
+    assert "push: 3.0 KiB" in errors_in_terminal(code)
+
+
 @pytest.mark.usefixtures("sky")
 def test_quiet_shows_none() -> None:
     code = """

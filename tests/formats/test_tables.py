@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -169,6 +170,26 @@ def test_metadata_of_parquet_and_ecsv() -> None:
         )
         assert found.meta == {"survey": "test", "nested": {"deep": [1, 2]}}
         assert found["id"].description == "a number"
+
+
+@pytest.mark.parametrize("extension", [".parquet", ".ecsv", ".h5"])
+def test_what_is_done_to_one_table_does_not_show_in_the_next(extension: str) -> None:
+    made = Table({"a": [1, 2]}, meta={"notes": ["first"]})
+    made["a"].info.meta = {"of": ["column"]}
+    stored = MemorySource(dump(FORMATS, made, extension, "Table"))
+    one = load(FORMATS, stored, extension, "Table")
+    one.meta["notes"].append("mine")
+    one["a"].info.meta["of"].append("mine")
+    found = load(FORMATS, stored, extension, "Table")
+    assert (found.meta["notes"], found["a"].info.meta) == (["first"], {"of": ["column"]})
+
+
+@pytest.mark.parametrize("extension", [".parquet", ".ecsv"])
+def test_what_is_done_to_metadata_does_not_show_in_the_next(extension: str) -> None:
+    stored = MemorySource(dump(FORMATS, Table({"a": [1]}, meta={"notes": ["first"]}), extension, "Table"))
+    one: Any = FORMATS.header(stored, extension)
+    one["notes"].append("mine")
+    assert FORMATS.header(stored, extension)["notes"] == ["first"]
 
 
 def test_columns_that_arrow_has_not() -> None:

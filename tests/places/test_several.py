@@ -183,6 +183,7 @@ class TestTemplates:
         repo.put({"n": 1}, "metrics", run="r", **at())
         repo.register("rmetrics", ["detector"], "Dict")
         repo.register("etrics", ["detector"], "Dict")
-        with pytest.raises(Exists):
-            repo.put({"n": 2}, "etrics", run="rm", **at())
+        second = repo.put({"n": 2}, "etrics", run="rm", **at())
         assert repo.get("metrics", collections="r", **at()) == {"n": 1}
+        assert repo.get(second) == {"n": 2}
+        assert [path for path in (repo.root / "a").rglob("*.json") if second.id.hex in path.name]

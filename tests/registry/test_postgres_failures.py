@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +47,7 @@ from skyfs.testing.postgres_server import (
 from skyfs.testing.registry_rows import violations
 from skyfs.testing.registry_sky import RUNS, Sky, default_universe, location
 
+from ..stores.crash import killed, run_child
 from .conftest import create
 
 
@@ -190,6 +194,48 @@ def test_bytes_stay_until_it_is_known_what_a_commit_was(
         else:
             assert "u/two" not in {one.name for one in repo.collections()}
             assert files == ["u/one/note.txt"]
+
+
+def _wait_until(server: PostgresServer, event: str, over: Callable[[], bool] = lambda: False) -> None:
+    """Ask the server again and again until a session waits for something, or all is over."""
+    with server.connect() as raw:
+        while not over():
+            if raw.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = %s", [event]).fetchall():
+                return
+
+
+def test_recovery_waits_for_a_commit_whose_sender_is_dead(
+    own_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server goes on with it, and shows its rows only when it is done: here when a standby has it too."""
+    root = tmp_path / "sky"
+    with skyfs.create(root, registry=own_server.url()) as repo:
+        repo.register("note", [], "Text")
+
+    def die(own: session.PostgresSession, text: str) -> None:
+        if text.endswith("COMMIT"):
+            own.raw.pgconn.send_query(text.encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+        own.raw.execute(text)
+
+    def put() -> None:
+        with monkeypatch.context() as patch, skyfs.open(root, writable=True) as repo:
+            patch.setattr(session.PostgresSession, "command", die)
+            repo.put("one", "note", run="u/one")
+
+    with own_server.connect() as raw:
+        raw.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        raw.execute("SELECT pg_reload_conf()")
+        assert killed(run_child(put))
+        _wait_until(own_server, "SyncRep")
+        with ThreadPoolExecutor(1) as pool:
+            opened = pool.submit(lambda: skyfs.open(root, writable=True))
+            _wait_until(own_server, "advisory", opened.done)
+            raw.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            raw.execute("SELECT pg_reload_conf()")
+            with opened.result() as repo:
+                assert repo.recovered == 0
+                assert repo.get("note", collections="u/one") == "one"
 
 
 def test_a_server_that_stops_in_the_middle_of_a_transaction(own_server: PostgresServer) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+import skyfs
 from skyfs.errors import Locked, NotAllowed, NotFound
 from skyfs.model.collection import Collection, CollectionKind
 from skyfs.repository import Repository
 from skyfs.testing.snapshot import snapshot
+from skyfs.writing.ingester import IngestFile
 
+from ..stores.crash import killed, run_child
 from .conftest import data_id
 
 
@@ -27,6 +33,50 @@ def test_a_removed_dataset_is_gone_from_everywhere(repo: Repository) -> None:
     with pytest.raises(NotFound, match="gone already"):
         repo.remove([ref])
     repo.put({"n": 2}, "metrics", run="u/a", **data_id())
+
+
+def test_one_is_removed_and_another_put_in_one_transaction(repo: Repository, tmp_path: Path) -> None:
+    """The old bytes lie under their key until the commit: until then it may be taken back."""
+    (tmp_path / "given.json").write_text('{"n": 3}')
+    files = [IngestFile(tmp_path / "given.json", data_id(detector=1))]
+    old = [repo.put({"n": 1}, "metrics", run="u/a", **data_id(detector=number)) for number in range(2)]
+
+    def change(*, fails: bool) -> None:
+        repo.remove(old)
+        repo.put({"n": 2}, "metrics", run="u/a", **data_id())
+        repo.ingest(files, "metrics", run="u/a")
+        assert repo.get("metrics", collections="u/a", **data_id()) == {"n": 2}
+        if fails:
+            raise RuntimeError("stop")
+
+    before, path = snapshot(repo.root), repo.path(old[0])
+    with pytest.raises(RuntimeError, match="stop"), repo.transaction():
+        change(fails=True)
+    assert snapshot(repo.root) == before
+    assert repo.get(old[1]) == {"n": 1}
+    with repo.transaction():
+        change(fails=False)
+    assert repo.get("metrics", collections="u/a", **data_id()) == {"n": 2}
+    assert repo.get("metrics", collections="u/a", **data_id(detector=1)) == {"n": 3}
+    assert len(list((repo.root / "data").rglob("*.json"))) == 2
+    assert repo.path(repo.find("metrics", collections="u/a", **data_id())) == path
+
+
+def test_what_a_writer_left_who_died_is_in_nobodys_way(repo: Repository) -> None:
+    """Also when the repository is open all the time, so that nobody has looked after it."""
+
+    def die() -> None:
+        with skyfs.open(repo.root, writable=True) as other, other.transaction():
+            other.put({"n": 1}, "metrics", run="u/a", **data_id())
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert killed(run_child(die))
+    assert list((repo.root / "data").rglob("*.json"))
+    repo.put({"n": 2}, "metrics", run="u/a", **data_id())
+    assert repo.get("metrics", collections="u/a", **data_id()) == {"n": 2}
+    assert repo.recover() == 1
+    assert repo.get("metrics", collections="u/a", **data_id()) == {"n": 2}
+    assert len(list((repo.root / "data").rglob("*.json"))) == 1
 
 
 def test_untagging_leaves_the_dataset(repo: Repository) -> None:

@@ -95,3 +95,43 @@ def test_a_view_that_cannot_be_asked_stops_it(source: Repository, tmp_path: Path
     source.close()
     skyfs.destroy(source.root, force=True)
     assert not source.root.exists()
+
+
+def test_a_view_that_was_moved_stops_it(source: Repository, tmp_path: Path) -> None:
+    """Nobody knows where it is, or whether its disk comes back."""
+    skyfs.subset(source, tmp_path / "view", "metrics", view=True).close()
+    source.close()
+    (tmp_path / "view").rename(tmp_path / "moved")
+    before = _files(source.root)
+    with pytest.raises(NotAllowed, match=r"its view '.*view' is not there \(when it was moved, .*relocate"):
+        skyfs.destroy(source.root)
+    assert _files(source.root) == before
+    skyfs.relocate(tmp_path / "moved")
+    assert skyfs.destroy(source.root).referring == (tmp_path / "moved",)
+    with skyfs.open(tmp_path / "moved") as view:
+        assert len(contents(view)) == 3
+
+
+def test_a_view_that_was_moved_and_destroyed_keeps_nothing(source: Repository, tmp_path: Path) -> None:
+    skyfs.subset(source, tmp_path / "view", "metrics", view=True).close()
+    source.close()
+    (tmp_path / "view").rename(tmp_path / "moved")
+    skyfs.destroy(tmp_path / "moved")
+    assert referring.views_of(source.root) == []
+    assert skyfs.destroy(source.root).kept == 0
+
+
+@pytest.mark.parametrize("between_is_gone", [False, True])
+def test_files_that_a_view_of_a_view_shows_are_kept(
+    source: Repository, tmp_path: Path, *, between_is_gone: bool
+) -> None:
+    with skyfs.subset(source, tmp_path / "view", view=True) as view:
+        skyfs.subset(view, tmp_path / "second", "metrics", view=True).close()
+    source.close()
+    if between_is_gone:
+        skyfs.destroy(tmp_path / "view")
+    done = skyfs.destroy(source.root)
+    assert tmp_path / "second" in done.referring
+    assert done.kept >= 3
+    with skyfs.open(tmp_path / "second") as second:
+        assert len(contents(second)) == 3

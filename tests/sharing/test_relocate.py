@@ -75,9 +75,27 @@ def test_a_view_that_was_moved_is_found_by_its_origin(source: Repository, tmp_pa
     skyfs.subset(source, tmp_path / "view", view=True).close()
     (tmp_path / "view").rename(tmp_path / "elsewhere")
     skyfs.relocate(tmp_path / "elsewhere")
-    assert tmp_path / "elsewhere" in referring.views_of(source.root)
+    assert referring.views_of(source.root) == [tmp_path / "elsewhere"]
     source.close()
     assert skyfs.destroy(source.root).referring == (tmp_path / "elsewhere",)
+
+
+def test_a_view_of_a_view_is_told(source: Repository, tmp_path: Path) -> None:
+    inside = source.root / "note.txt"
+    inside.write_text("In place.")
+    source.register("note", [], "Text")
+    source.ingest([skyfs.IngestFile(inside, {})], "note", run="u/notes", mode="direct")
+    with skyfs.subset(source, tmp_path / "view", view=True) as view:
+        skyfs.subset(view, tmp_path / "second", view=True).close()
+    source.close()
+    moved = source.root.rename(tmp_path / "moved")
+    assert set(skyfs.relocate(moved).views) == {tmp_path / "view", tmp_path / "second"}
+    (tmp_path / "view").rename(tmp_path / "other")
+    skyfs.relocate(tmp_path / "other")
+    with skyfs.open(moved) as again, skyfs.open(tmp_path / "second") as second:
+        assert contents(second) == contents(again)
+        assert second.get("note", collections="u/notes") == "In place."
+    assert referring.origin_of(tmp_path / "second") == tmp_path / "other"
 
 
 def test_a_store_elsewhere(new: Empty, tmp_path: Path) -> None:

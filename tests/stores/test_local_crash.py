@@ -222,6 +222,24 @@ def test_a_dead_writers_key_that_another_wrote_is_spared(tmp_path: Path) -> None
     assert world.state()["root/a/new"] == b"another's"
 
 
+@pytest.mark.parametrize("fast", ["another", "itself"])
+def test_a_file_that_was_to_be_moved_stays_unless_its_bytes_are_those_of_the_key(
+    tmp_path: Path, fast: str
+) -> None:
+    """That the registry names the key may be another writer's doing, who came while this one died."""
+    world = World(tmp_path)
+    _die_before_settle(world, adopting(Adoption.MOVE))
+    if fast == "another":
+        (world.root / "a/two").unlink()
+        (world.root / "a/two").write_bytes(b"another's")
+    assert world.store().recover(lambda key: key.startswith("a/")) == 0
+    state = world.state()
+    assert "incoming/one" not in state
+    assert state.get("incoming/two") == (b"two" if fast == "another" else None)
+    assert state["root/a/two"] == (b"another's" if fast == "another" else b"two")
+    assert not (world.root / ".skyfs").exists()
+
+
 def test_a_live_writer_of_the_same_hard_link_is_spared(tmp_path: Path) -> None:
     """Both link one inode to one key: whose link it is, the inode cannot tell."""
     world = World(tmp_path)

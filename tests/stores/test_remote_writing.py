@@ -257,6 +257,22 @@ def test_death_at_every_request(
     assert not killed(status)
 
 
+def test_a_file_that_was_to_be_moved_stays_when_another_wrote_its_key(s3: S3Server, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    store = s3_store(s3, tmp_path / "w")
+
+    def move(batch: Batch) -> None:
+        batch.adopt("k", str(mine), Adoption.MOVE)
+
+    assert killed(run_child(lambda: put_and_die(store, 3, move, tmp_path / "committed")))
+    put(store, {"k": b"another's"})
+    assert store.recover(lambda key: key == "k") == 0
+    assert mine.read_bytes() == b"mine"
+    assert held(store) == {"k": b"another's"}
+    store.close()
+
+
 def test_recovery_asks_nothing_when_nobody_died(s3: S3Server, tmp_path: Path, wire: Wire) -> None:
     store = s3_store(s3, tmp_path / "w")
     assert store.recover(lambda _: True) == 0

@@ -30,6 +30,7 @@ _UNPLACED = {
     "dataset-without-type",
     "artifact-without-name",
     "location-without-artifact",
+    "unreadable-row",
 }
 """Codes of datasets of which it is not known where their files are."""
 

@@ -68,7 +68,7 @@ class Extras:
             return self._registry.lookup.holds(self._registry.current(), store, key)
         except BadArgument:
             return False  # no text: the registry cannot hold such a name
-        except (LookupError, NotFound):
+        except (LookupError, NotFound, ValueError, TypeError):
             return True  # its dataset's rows are damaged: that is reported as such
 
     def _extra(self, store: str, aside: SetsAside, key: str, identity: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import SkyfsError, StoreError
+from ..errors import SkyfsError
 from ..registry.audit import SHOWN, Broken, Rule
 from ..registry.database import Clash
 from ..registry.registry import Registry
@@ -13,6 +13,8 @@ from .state import State
 
 PHASE = "rows"
 DAMAGED = "database-damaged"
+# What comes of rows that hold what skyfs never writes.
+_UNREADABLE = (SkyfsError, LookupError, ValueError, TypeError, AttributeError)
 
 
 class Rows:
@@ -47,7 +49,7 @@ class Rows:
             for rule in self._registry.audit.rules():
                 self._apply(rule)
                 self._step()
-        except StoreError as error:
+        except _UNREADABLE as error:
             self.skipped.append(f"other rules, and all files: {error}")
             return False
         return True
@@ -55,7 +57,7 @@ class Rows:
     def _apply(self, rule: Rule) -> None:
         try:
             broken = rule.find()
-        except StoreError as error:
+        except _UNREADABLE as error:
             self.skipped.append(f"{rule.code}: {error}")
             return
         if not broken.count:

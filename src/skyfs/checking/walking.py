@@ -96,7 +96,7 @@ class Walk:
     def _fill(self, page: Page, rows: Sequence[StoredRow]) -> None:
         try:
             found = self._resolved([row.id for row in rows])
-        except (SkyfsError, LookupError) as error:
+        except (SkyfsError, LookupError, ValueError, TypeError) as error:
             if len(rows) == 1:
                 page.lost.append((rows[0].id, _told(error)))
                 return
@@ -124,4 +124,6 @@ def files_of(number: int, resolved: Resolved) -> list[StoredFile]:
 def _told(error: Exception) -> str:
     if isinstance(error, SkyfsError):
         return str(error)
-    return f"a row that it names is gone ({type(error).__name__}: {error})"
+    if isinstance(error, LookupError):
+        return f"a row that it names is gone ({type(error).__name__}: {error})"
+    return f"its row cannot be read ({type(error).__name__}: {error})"

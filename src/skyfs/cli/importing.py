@@ -72,7 +72,7 @@ def _refuse_given(*names: str) -> None:
 
 def _import_manifest(session: Session, export: str, on_conflict: str, *, as_json: bool) -> None:
     repository = session.repository(writable=True)
-    with progress("bytes", None) as done:
+    with progress("import", None) as done:
         file = sys.stdin.buffer if export == "-" else export
         applied = repository.import_manifest(file, on_conflict=on_conflict, done=done)  # type: ignore[arg-type]
     print_applied(applied, as_json=as_json)

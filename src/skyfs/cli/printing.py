@@ -75,7 +75,7 @@ def cell(value: object) -> str:
 
 @contextmanager
 def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error when it is a terminal; None: nobody knows how much will come.
+    """Show a bar on standard error when it is a terminal; None: nobody knows how many bytes will come.
 
     Nothing may be printed meanwhile.
     """
@@ -84,7 +84,13 @@ def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
             yield lambda _: None
             return
         task = shown.add_task(label, total=total)
-        yield lambda count: shown.advance(task, count)
+
+        def advance(count: int) -> None:
+            shown.advance(task, count)
+            if total is None:
+                shown.update(task, description=f"{label}: {human(int(shown.tasks[task].completed))}")
+
+        yield advance
 
 
 @contextmanager

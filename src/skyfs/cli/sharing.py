@@ -71,7 +71,7 @@ def export(session: Session, /, *, target: str, no_bytes: bool, form: str, **ask
         number = repository.export(sys.stdout.buffer, files=not no_bytes, **what)
         sys.stdout.buffer.flush()
     else:
-        with progress("bytes", None) as done:
+        with progress("export", None) as done:
             number = repository.export(target, files=False if no_bytes else None, done=done, **what)
     click.echo(f"{target}: {number} datasets", err=True)
 
@@ -100,7 +100,7 @@ def push(
     source = session.repository()
     with (
         skyfs.open(destination, writable=True, environment=session.environment) as target,
-        progress("bytes", None) as done,
+        progress("push", None) as done,
     ):
         applied = source.push(target, on_conflict=on_conflict, done=done, **_chosen(asked))
     print_applied(applied, as_json=as_json)
@@ -121,7 +121,7 @@ def subset(session: Session, /, *, folder: str, view: bool, name: str | None, **
     import skyfs
 
     source = session.repository()
-    with progress("bytes", None) as done:
+    with progress("subset", None) as done:
         how: dict[str, Any] = {"view": view, "name": name, "done": done, "environment": session.environment}
         made = skyfs.subset(source, folder, **{**_chosen(asked), **how})
     with made:
@@ -147,7 +147,7 @@ def merge(session: Session, *, sources: Sequence[str], into: str, on_conflict: s
     with ExitStack() as stack:
         opened = [stack.enter_context(skyfs.open(one, environment=session.environment)) for one in sources]
         target = stack.enter_context(skyfs.open(into, writable=True, environment=session.environment))
-        done = stack.enter_context(progress("bytes", None))
+        done = stack.enter_context(progress("merge", None))
         found = skyfs.merge(opened, target, on_conflict=on_conflict, done=done)
     if as_json:
         print_json([{"repository": name, **asdict(one)} for name, one in zip(sources, found, strict=True)])

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skyfs.errors import BadArgument
+
+from .table_meta import parse_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +103,8 @@ def arrow_to_table(arrow: pa.Table) -> Table:
         for key, value in (arrow.schema.metadata or {}).items()
         if key == META or key.startswith(_WIDTH.encode())
     }
-    header = parse_header(metadata.get(META.decode()))
+    told = metadata.get(META.decode())
+    header = {} if told is None else parse_header([told])
     attributes = {item["name"]: item for item in header.get("datatype", ())}
     table = Table(meta=header.get("meta"))
     for name, values in zip(arrow.column_names, arrow.columns, strict=True):
@@ -116,17 +119,6 @@ def arrow_to_table(arrow: pa.Table) -> Table:
 def arrow_values(values: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | None]:
     """Give the values of a column, and which of them are missing; what numpy has no type for, as objects."""
     return _from_arrow(_contiguous(values), None, None)
-
-
-def parse_header(text: str | None) -> Mapping[str, Any]:
-    """Read astropy's description of a table; empty when there is none."""
-    if text is None:
-        return {}
-    from astropy.table import meta
-
-    # astropy's loader is a safe one: it makes a fixed set of its own classes, nothing else.
-    header: dict[str, Any] = meta.get_header_from_yaml(text.split("\n"))
-    return header
 
 
 def _column(values: pa.ChunkedArray, width: int | None, attributes: Mapping[str, object]) -> Column:

@@ -16,6 +16,7 @@ from skyfs.errors import BadArgument, BadContent
 from .hdf5_file import load, members, read_dataset
 from .hdf5_layout import Layout
 from .hdf5_tree import escape, storable, unescape
+from .table_meta import parse_header
 
 if TYPE_CHECKING:
     import h5py
@@ -159,15 +160,14 @@ def _of_records(
 def _decoded(
     arrays: Mapping[str, np.ndarray], header: h5py.Dataset | None, units: Mapping[str, Any]
 ) -> Table:
-    from astropy.table import Column, Table, meta, serialize
+    from astropy.table import Column, Table, serialize
 
-    told: dict[str, Any] = {}
+    told: Mapping[str, Any] = {}
     if header is not None:
         lines = [
             line.decode("utf-8") if isinstance(line, bytes) else str(line) for line in read_dataset(header)
         ]
-        # astropy's loader is a safe one: it makes a fixed set of its own classes, nothing else.
-        told = meta.get_header_from_yaml(lines)
+        told = parse_header(lines)
     described = {item["name"]: item for item in told.get("datatype", ())}
     order = [name for name in described if name in arrays] + [n for n in arrays if n not in described]
     table = Table(meta=told.get("meta"))

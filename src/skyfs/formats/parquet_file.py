@@ -11,8 +11,9 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 from skyfs.model.ranges import Range
 
-from .arrow_table import META, parse_header
+from .arrow_table import META
 from .sparse import SparseFile
+from .table_meta import parse_header
 from .unpacking import check_size
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class ParquetFile:
         schema = self.schema
         metadata = dict(schema.metadata or {})
         if META in metadata:
-            metadata[META] = _only(parse_header(metadata[META].decode()), kept, self._mixins())
+            metadata[META] = _only(parse_header([metadata[META].decode()]), kept, self._mixins())
         import pyarrow as pa
 
         return pa.schema([schema.field(name) for name in kept], metadata=metadata)
@@ -112,7 +113,7 @@ class ParquetFile:
     def meta(self) -> Mapping[str, object]:
         """Give the table's own metadata."""
         text = (self.schema.metadata or {}).get(META)
-        found = parse_header(text.decode()).get("meta") if text is not None else None
+        found = parse_header([text.decode()]).get("meta") if text is not None else None
         return found if isinstance(found, Mapping) else {}
 
     def _mixins(self) -> dict[str, list[str]]:

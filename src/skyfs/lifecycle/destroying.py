@@ -10,7 +10,6 @@ from pathlib import Path
 from .. import storing
 from ..assemble import locate, registry_place
 from ..config import Config, Environment, index, referring
-from ..config.settings import CONFIG_NAME
 from ..config.stores import is_server
 from ..errors import NotAllowed, SkyfsError
 from ..registry.registry import Registry
@@ -41,8 +40,8 @@ def destroy(
 ) -> Destroyed:
     """Delete a repository's folder and registry, and take its name out of the index.
 
-    Files that another known repository refers to (one in the index, or a view made of this one) stay where
-    they are, and so does what lies in stores outside the folder.
+    Files that another known repository refers to (one in the index, a view made of this one, or a view of
+    that) stay where they are, and so does what lies in stores outside the folder.
 
     Parameters
     ----------
@@ -59,12 +58,10 @@ def destroy(
     config = Config.read(folder)
     users = {} if force else users_of(folder, environment)
     kept = {path for paths in users.values() for path in paths}
-    origin = referring.origin_of(folder)
     if is_server(config.registry):
         registry_place(folder, config).drop()
+    _hand_over(folder)
     _delete(folder, kept)
-    if origin is not None and origin.is_dir():
-        referring.forget(folder, origin)
     if index.all_names(environment).get(config.name) == str(folder):
         index.remove(environment, config.name)
     return Destroyed(folder, len(kept), tuple(users))
@@ -76,13 +73,16 @@ def users_of(folder: Path, environment: Environment) -> dict[Path, set[Path]]:
     Raises
     ------
     NotAllowed
-        When one of them cannot be asked.
+        When one of them cannot be asked, or a view is not where it was.
     """
-    known = [*referring.views_of(folder), *map(Path, index.all_names(environment).values())]
+    views = referring.all_views_of(folder)
+    named = map(Path, index.all_names(environment).values())
     found: dict[Path, set[Path]] = {}
-    for other in dict.fromkeys(known):
-        if other == folder or not (other / CONFIG_NAME).is_file():
+    for other in dict.fromkeys([*views, *filter(referring.is_there, named)]):
+        if other == folder:
             continue
+        if not referring.is_there(other):
+            raise _moved(folder, other)
         try:
             paths = set(_referred(other, folder))
         except SkyfsError as error:
@@ -93,6 +93,23 @@ def users_of(folder: Path, environment: Environment) -> dict[Path, set[Path]]:
         if paths:
             found[other] = paths
     return found
+
+
+def _moved(folder: Path, view: Path) -> NotAllowed:
+    todo = (
+        "when it was moved, tell where it is: skyfs relocate VIEW; when it is no more, take it out of "
+        ".skyfs/views.yaml of what it was made of; or delete all with --force"
+    )
+    return NotAllowed(f"destroy {str(folder)!r}", f"its view {str(view)!r} is not there", todo)
+
+
+def _hand_over(folder: Path) -> None:
+    """Take a view off the list of its origin, and put the views of it there."""
+    origin = referring.origin_of(folder)
+    if origin is not None and origin.is_dir():
+        referring.forget(folder, origin)
+        for view in filter(referring.is_there, referring.views_of(folder)):
+            referring.write_down(view, origin)
 
 
 def _referred(other: Path, folder: Path) -> Iterator[Path]:

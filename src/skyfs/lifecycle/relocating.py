@@ -74,15 +74,9 @@ def relocate(
         _change_store(folder, config, name, url, environment)
     with open_repository(folder, writable=True, environment=environment) as repository:
         _name(repository, environment)
-    views, lost = [], []
-    for view in referring.views_of(folder):
-        try:
-            _tell(view, folder, environment)
-            views.append(view)
-        except SkyfsError:
-            lost.append(view)
+    views, lost = _tell_views(folder, environment)
     origin = referring.origin_of(folder)
-    if origin is not None and origin.is_dir() and folder not in referring.views_of(origin):
+    if origin is not None and referring.is_there(origin):
         referring.write_down(folder, origin)
     return Relocated(folder, tuple(stores or ()), tuple(views), tuple(lost))
 
@@ -173,16 +167,31 @@ def _replace(path: Path, text: str) -> None:
 # -- views ---------------------------------------------------------------------------------------------
 
 
-def _tell(view: Path, folder: Path, environment: Environment) -> None:
+def _tell_views(folder: Path, environment: Environment) -> tuple[list[Path], list[Path]]:
+    """Tell all views, and views of these, where the files are; give who knows, and who could not be told."""
+    views, lost = [], []
+    for direct in referring.views_of(folder):
+        before = referring.origin_of(direct) if referring.is_there(direct) else None
+        for view in (direct, *referring.all_views_of(direct)):
+            try:
+                _tell(view, folder, before, environment)
+                views.append(view)
+            except SkyfsError:
+                lost.append(view)
+        if direct in views:
+            referring.write_down(direct, folder)
+    return views, lost
+
+
+def _tell(view: Path, folder: Path, before: Path | None, environment: Environment) -> None:
     """Tell a view where the files are that it shows."""
     origin, config = Config.read(folder), Config.read(view)
-    before = referring.origin_of(view)
     own = {f"{origin.name}.{store.name}": storing.absolute(folder, store)["url"] for store in origin.stores}
     for store in config.stores:
-        url = own.get(store.name)
+        # A view of a view has the names that this one has them by: VIEW.ORIGIN.STORE.
+        url = next((url for name, url in own.items() if f".{store.name}".endswith(f".{name}")), None)
         if url is not None and url != store.url:
             _write_config(view, store.name, str(url))
     if before is not None and before != folder:
         with open_repository(view, writable=True, environment=environment) as repository:
             repository.registry.files.rebase(IN_PLACE, str(before)[1:], os.path.realpath(folder)[1:])
-    referring.write_down(view, folder)

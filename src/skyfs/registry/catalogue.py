@@ -170,9 +170,10 @@ class Catalogue:
     def _read(self, version: int) -> Snapshot:
         try:
             return self._read_all(version)
-        except KeyError as error:
-            found = f"a chain names collection {error}, which is gone"
-            raise StoreError("read the collections", found, "skyfs check --repair") from None
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            found = f"a row cannot be read: {error!r}"
+            todo = "skyfs check tells which; restore the registry, or make it anew: skyfs rebuild"
+            raise StoreError("read collections and dataset types", found, todo) from None
 
     def _read_all(self, version: int) -> Snapshot:
         collections = {entry.collection.name: entry for entry in self._read_collections()}
@@ -192,6 +193,9 @@ class Catalogue:
         names = {row.id: row.name for row in rows}
         children: dict[int, list[str]] = {}
         for row in self._database.read(sa.select(chain).order_by(chain.c.parent_id, chain.c.position)):
+            if row.child_id not in names:
+                found = f"a chain names collection {row.child_id}, which is gone"
+                raise StoreError("read the collections", found, "skyfs check --repair")
             children.setdefault(row.parent_id, []).append(names[row.child_id])
         for row in rows:
             kind, below = CollectionKind(row.kind), tuple(children.get(row.id, ()))

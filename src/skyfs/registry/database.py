@@ -325,6 +325,9 @@ class Database(ABC):
             f"write to the registry {self.name!r}", "the connection is lost each time", "try again"
         )
 
+    def await_dead(self) -> None:  # noqa: B027 - what a process has locked in a file is free when it is dead
+        """Wait until what processes that are dead by now had asked of the database is done."""
+
     def _tell_failed(self, scratch: Mapping[str, object]) -> None:
         for watcher in self._watchers:
             watcher.failed(scratch)

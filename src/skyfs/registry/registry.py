@@ -192,6 +192,16 @@ class Registry:
         """Whether this thread is inside of a transaction."""
         return self._database.scratch is not None
 
+    def await_dead(self) -> None:
+        """Wait until what processes that are dead by now had committed can be seen.
+
+        Raises
+        ------
+        StoreError
+            When another process writes all the time.
+        """
+        self._database.await_dead()
+
     @property
     def writable(self) -> bool:
         """Whether it was opened for writing."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -98,10 +98,18 @@ class Base:
 
     def recover(self) -> int:
         """Undo what writers that died have left behind; give how many files were taken away."""
-        return sum(store.recover(partial(self._holds, name)) for name, store in self.stores.items())
+        return sum(store.recover(self._asking(name)) for name, store in self.stores.items())
 
-    def _holds(self, store: str, key: str) -> bool:
-        return self.registry.lookup.holds(self.registry.current(), store, key)
+    def _asking(self, store: str) -> Callable[[str], bool]:
+        """Give what tells of the keys of a store that dead writers wrote whether they were committed."""
+        # At the first question, when it is known who is dead.
+        settled = cache(self.registry.await_dead)
+
+        def holds(key: str) -> bool:
+            settled()
+            return self.registry.lookup.holds(self.registry.current(), store, key)
+
+        return holds
 
     def close(self) -> None:
         """Let go of connections and files."""

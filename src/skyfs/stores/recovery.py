@@ -116,13 +116,18 @@ class _Recovery:
             if key not in kept:
                 self._undo(staging, key, marks.get(key))
         for key, path, mark in intent.sources:
-            if key in kept and key not in self.live:
+            if key in kept and key not in self.live and self._lies_there(key, marks.get(key)):
                 drop_source(path, mark)
         for key, mark in intent.deletions:
             if key not in self.live and not self.committed(key):
                 self.folders.unlink_marked(key, mark)
                 self.touched.add(folder_of(key))
         return len(intent.files) - len(kept)
+
+    def _lies_there(self, key: str, mark: Mark | None) -> bool:
+        """Tell whether a key holds what this writer put there: another may have been faster."""
+        found = self.folders.lstat(key)
+        return found is not None and Mark.of(found) == mark
 
     def _undo(self, staging: str, key: str, mark: Mark | None) -> None:
         if self.folders.unlink_same(key, staging):

@@ -9,7 +9,7 @@ from typing import cast
 
 from .failure import failing
 from .folders import Folders, drop_source
-from .intent import Intent, keys_of, unfinished
+from .intent import Intent, Mark, keys_of, unfinished
 from .journal import JOURNALS, STAGING, SUFFIX
 from .keys import PRIVATE
 from .recovery import names, survey, sweep
@@ -41,6 +41,7 @@ def recover(folders: Folders, connection: Connection, committed: Callable[[str],
 
 def _settle(intent: Intent, connection: Connection, committed: Callable[[str], bool], live: set[str]) -> int:
     kept = {key for _, key in intent.files if key in live or committed(key)}
+    tokens = {key: token for token, key in intent.files}
     undone = [(token, key) for token, key in intent.files if key not in kept]
     uploads = cast("Uploads", connection.requests())
 
@@ -56,9 +57,15 @@ def _settle(intent: Intent, connection: Connection, committed: Callable[[str], b
         with connection.asking("delete", removal[0]):
             await uploads.remove(*removal)
 
-    run(each(undo, undone))
-    for key, path, mark in intent.sources:
-        if key in kept and key not in live:
+    async def drop(source: tuple[str, str, Mark]) -> None:
+        key, path, mark = source
+        with connection.asking("look at", key):
+            identity = await uploads.identify(key)
+        # Another writer may have been faster, and committed: the file's bytes are nowhere else then.
+        if identity.startswith(f"{tokens[key]} "):
             drop_source(path, mark)
+
+    run(each(undo, undone))
+    run(each(drop, [one for one in intent.sources if one[0] in kept and one[0] not in live]))
     run(each(remove, [one for one in intent.removals if one[0] not in live and not committed(one[0])]))
     return len(undone)

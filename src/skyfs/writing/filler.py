@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, Protocol, TypeVar
+from uuid import UUID
 
 from ..abc.source import ByteSource
 from ..abc.store import Adoption, Batch, Content, Store
-from ..errors import NotFound
+from ..errors import Exists, NotFound
 from ..formats.catalog import Formats
+from ..model.dataset import DatasetRef
 from ..registry.captured import Values
 from .capturing import capture
 from .planner import Plan
 from .routes import Route
 
 _COPY_BYTES = 1 << 22
+_T = TypeVar("_T")
 
 
 class Batches(Protocol):
@@ -48,14 +51,20 @@ class Filler:
         self._formats = formats
         self.unit = unit
         self._batches: dict[str, Batch] = {} if begun is None else begun._batches  # noqa: SLF001 - its own class
+        self._marked: dict[tuple[UUID, str, str], str] = {} if begun is None else begun._marked  # noqa: SLF001 - as above
 
     def undo(self) -> None:
         """Take all back."""
         self.unit.undo()
 
-    def create(self, route: Route, key: str) -> BinaryIO:
-        """Give the file of a route, to be written."""
-        return self._batch(route.store).create(key)
+    def create(self, route: Route, key: str, ref: DatasetRef | None = None) -> BinaryIO:
+        """Give the file of a route, to be written; that of the dataset ``ref`` under a free key."""
+        batch = self._batch(route.store)
+        return batch.create(key) if ref is None else self._begin(ref, route, key, batch.create)
+
+    def key(self, ref: DatasetRef, store: str, key: str) -> str:
+        """Give under which key a dataset's file was written that was to have ``key``."""
+        return self._marked.get((ref.id, store, key), key)
 
     def write(self, plan: Plan, value: object) -> Values:
         """Write an object to all files of a plan; give what is captured from the first that has it."""
@@ -70,17 +79,23 @@ class Filler:
                 content = parts[route.component][1]
             else:
                 continue
-            with self.create(route, key) as file:
+            with self.create(route, key, plan.ref) as file:
                 what = (route.extension, route.storage_class, _named(plan, route))
                 self._formats.write(content, file, *what, route.options)
                 found = capture(self._formats, plan.ref.type.capture, FileSource(file), route.extension)
             captured = {**dict(found), **captured}
         return list(captured.items())  # type: ignore[arg-type]
 
-    def copy(self, files: Sequence[tuple[Route, str]], source: ByteSource, extension: str) -> None:
-        """Write bytes to files, in the format of each."""
+    def copy(
+        self,
+        files: Sequence[tuple[Route, str]],
+        source: ByteSource,
+        extension: str,
+        ref: DatasetRef | None = None,
+    ) -> None:
+        """Write bytes to files, in the format of each; ``ref`` as `create` has it."""
         for route, key in files:
-            with self.create(route, key) as file:
+            with self.create(route, key, ref) as file:
                 if route.own_format:
                     to = (route.storage_class, route.extension)
                     self._formats.convert(source, extension, *to, file, route.options)
@@ -89,13 +104,12 @@ class Filler:
 
     def adopt(self, plan: Plan, path: str, how: Adoption) -> None:
         """Take a local file in as the first file of a plan; the others are copies of it, or made of it."""
-        (first, key), *others = plan.files
-        self._batch(first.store).adopt(key, path, how)
-        for route, own_key in others:
-            if not route.own_format:
-                self._batch(route.store).adopt(own_key, path, Adoption.COPY)
+        first = plan.files[0][0]
+        for route, key in plan.files:
+            if route is first or not route.own_format:
+                self._adopt(plan, route, key, path, how if route is first else Adoption.COPY)
                 continue
-            with open(path, "rb") as given, self.create(route, own_key) as file:
+            with open(path, "rb") as given, self.create(route, key, plan.ref) as file:
                 to = (route.storage_class, route.extension)
                 self._formats.convert(FileSource(given), first.extension, *to, file, route.options)
 
@@ -106,6 +120,28 @@ class Filler:
             for name, batch in self._batches.items()
             for key, content in batch.publish().items()
         }
+
+    def _adopt(self, plan: Plan, route: Route, key: str, path: str, how: Adoption) -> None:
+        batch = self._batch(route.store)
+        if plan.target.part is None:
+            self._begin(plan.ref, route, key, lambda free: batch.adopt(free, path, how))
+        else:
+            batch.adopt(key, path, how)
+
+    def _begin(self, ref: DatasetRef, route: Route, key: str, begin: Callable[[str], _T]) -> _T:
+        """Begin a file under its key; if that is taken, under one with the dataset's id in it.
+
+        The registry says what a data ID holds. Under a key may lie what this transaction removes when it
+        ends, or what a dead writer left.
+        """
+        try:
+            return begin(key)
+        except Exists:
+            marked = route.key(ref, unique=True)
+            if marked == key:
+                raise
+            self._marked[ref.id, route.store, key] = marked
+            return begin(marked)
 
     def _batch(self, name: str) -> Batch:
         batch = self._batches.get(name)

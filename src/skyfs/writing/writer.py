@@ -169,7 +169,7 @@ class Writer:
         plan = self._planner.plan(target, "given")
         filler = self._filler(Unit())
         try:
-            return Draft(self, plan, filler, filler.create(*plan.files[0]), check=check)
+            return Draft(self, plan, filler, filler.create(*plan.files[0], plan.ref), check=check)
         except BaseException:
             filler.undo()
             raise
@@ -185,7 +185,7 @@ class Writer:
             if plan.ref.type.capture:
                 plan = _with(plan, self.capture(plan.ref.type.name, written, extension))
             filler = self._filler(unit, draft.filler)
-            filler.copy(plan.files[1:], written, extension)
+            filler.copy(plan.files[1:], written, extension, plan.ref)
             draft.file.close()
             return self._commit(filler, [plan], draft.mtime_ns)[0]
 
@@ -285,7 +285,7 @@ class Writer:
         written = filler.publish()
         if mtime_ns is not None:
             written = {place: replace(content, mtime_ns=mtime_ns) for place, content in written.items()}
-        return self._register(plans, [_locations(plan, written) for plan in plans])
+        return self._register(plans, [_locations(plan, filler, written) for plan in plans])
 
     def _register(self, plans: Sequence[Plan], places: Sequence[tuple[Location, ...]]) -> list[DatasetRef]:
         with self._registry.transaction():
@@ -351,10 +351,13 @@ def _in_file(plan: Plan, key: str) -> Plan:
     return replace(plan, files=files)
 
 
-def _locations(plan: Plan, written: Mapping[tuple[str, str], Content]) -> tuple[Location, ...]:
+def _locations(
+    plan: Plan, filler: Filler, written: Mapping[tuple[str, str], Content]
+) -> tuple[Location, ...]:
     """Give where the files of a dataset lie; components that it has not were not written."""
     places = []
-    for route, key in plan.files:
+    for route, planned in plan.files:
+        key = filler.key(plan.ref, route.store, planned)
         found = written.get((route.store, key))
         if found is not None:
             places.append(_location(plan, route, key, found))

@@ -18,8 +18,10 @@ from ..schema import Schema
 from .catalogue import catalogue_rules
 from .datasets import MembershipRule, dataset_rules, detail_rules
 from .ground import Ground
+from .levels import LevelsRule
 from .members import SummaryRule, member_rules, stored_rules, unknown_summary_rule, validity_rule
 from .places import place_rules
+from .readable import ID_BYTES, id_rule, readable_rules
 from .records import RegionRule, parent_rules, recorded_rules
 from .rule import Broken, Rule
 
@@ -50,6 +52,8 @@ class Audit:
         """
         ground = Ground(self._database, self._schema)
         yield SoundRule(self._database)
+        yield from readable_rules(ground)
+        yield id_rule(ground)
         yield from catalogue_rules(ground, self._catalogue)
         yield from dataset_rules(ground)
         groups = list(ground.groups())
@@ -62,6 +66,7 @@ class Audit:
         yield from parent_rules(ground, sides.values(), self._records)
         for grouped in groups:
             yield from stored_rules(ground, grouped)
+            yield LevelsRule(ground, grouped, self._data_ids)
             yield MembershipRule(ground, grouped, self._catalogue, self._data_ids)
             yield validity_rule(ground, grouped)
             yield SummaryRule(ground, grouped)
@@ -107,6 +112,8 @@ def _stored_page(schema: Schema) -> sa.Select[Any]:
     dataset, location = schema["dataset"], schema["location"]
     placed = sa.exists().where(location.c.dataset_id == dataset.c.id)
     found = sa.select(dataset.c.id, dataset.c.uuid).where(dataset.c.id > sa.bindparam("after"), placed)
+    # `id_rule` tells of others.
+    found = found.where(sa.func.length(dataset.c.uuid) == ID_BYTES)
     return found.order_by(dataset.c.id).limit(sa.bindparam("most"))
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ...errors import BadArgument
 from ...model.dimensions import Element
+from ...model.region import decode
 from ..records import Records
 from ..regions import Regions
 from ..statement import AnyRow
@@ -102,6 +104,9 @@ class RegionRule(Rule):
         self._regions = Regions(ground.database, ground.schema)
 
     def find(self) -> Broken:
+        unreadable = self._unreadable()
+        if unreadable.count:
+            return unreadable
         for _ in range(_ATTEMPTS):
             before = self._ground.database.state()
             wanted, found = self._wanted(), self._found()
@@ -117,6 +122,17 @@ class RegionRule(Rule):
         self._ground.database.write(self._ground.schema.overlaps(self._element).delete())
         for page in self._records():
             self._regions.add(self._element, [row._asdict() for row in page])
+
+    def _unreadable(self) -> Broken:
+        broken = Broken()
+        for page in self._records():
+            for row in page:
+                try:
+                    decode(row.region)
+                except BadArgument as error:
+                    what = f"{self._element.name} {_named(row, self._element.identity)}"
+                    broken.add(1, [(what, f"its region cannot be read: {error.found}")])
+        return broken
 
     def _wanted(self) -> tuple[int, int]:
         """Give the number of cells, and the sum of what tells each from all others."""

@@ -148,6 +148,13 @@ class PostgresDatabase(Database):
                 self._fail("commit to", error)
             self._require_committed(session.xid, error)
 
+    def await_dead(self) -> None:
+        # The server goes on with a COMMIT whose sender is dead. It shows the rows, and frees the lock, when
+        # it is done.
+        if self._held() is None:
+            with self._begun() as session:
+                self._run(session, "ROLLBACK")
+
     def _require_committed(self, xid: int, lost: Exception) -> None:
         """Find out whether a transaction was committed whose connection was lost meanwhile."""
         asked, why = f"commit to the registry {self.name!r}", " ".join(str(lost).split())
