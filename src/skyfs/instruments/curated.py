@@ -15,7 +15,7 @@ from ..registry.levels import LevelFilter
 from ..repository import Repository
 from ..writing.ingester import IngestFile, extension_of
 from .comparing import same_bytes
-from .rows import first, matching
+from .rows import instrument_of, matching
 
 DataId = tuple[tuple[str, object], ...]
 
@@ -122,8 +122,7 @@ def _files(repository: Repository, directory: str, instrument: str) -> Iterator[
     """Give the dated files below a folder, in order of their paths."""
     if not os.path.isdir(directory):
         raise NotFound(f"no folder {directory!r}", todo="name the folder that has the folders of types")
-    if first(repository, "instrument", name=instrument) is None:
-        raise NotFound(f"no instrument {instrument!r}", todo=f"skyfs instrument add {instrument}")
+    instrument_of(repository, instrument)
     names = _Names(repository, instrument)
     count = 0
     for type_name in _entries(directory):
