@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Expected, Stat, Store
 from skyfs.errors import NotFound
 
 from .wrapped import WrappedStore
+
+_T = TypeVar("_T")
 
 
 class MovedStore(WrappedStore):
@@ -25,20 +30,15 @@ class MovedStore(WrappedStore):
         self._old, self._new = f"{old}/", f"{new}/"
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
-        if key.startswith(self._old):
-            try:
-                return self._store.open(self._moved(key), expected)
-            except NotFound:
-                pass
-        return self._store.open(key, expected)
+        return self._ask(key, lambda one: self._store.open(one, expected))
 
     def stat(self, key: str) -> Stat:
+        return self._ask(key, self._store.stat)
+
+    def _ask(self, key: str, ask: Callable[[str], _T]) -> _T:
         if key.startswith(self._old):
             try:
-                return self._store.stat(self._moved(key))
+                return ask(self._new + key[len(self._old) :])
             except NotFound:
                 pass
-        return self._store.stat(key)
-
-    def _moved(self, key: str) -> str:
-        return self._new + key[len(self._old) :]
+        return ask(key)
