@@ -9,8 +9,8 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .arrow_table import arrow_to_table, table_to_arrow
+from .cuts_whole import CutsWhole
 from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
-from .table_cut import CutsWhole
 from .text import check_text
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
+from .cuts_whole import CutsWhole
 from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 from .masks import with_masks
-from .table_cut import CutsWhole
 from .table_meta import meta_of
 from .text import check_text, decode_text
 

@@ -13,7 +13,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
 from skyfs.model.selectors import Selector
 
-from . import fits_cut, fits_read, fits_slices, fits_write
+from . import fits_read, fits_write
 from .fits_layout import check_layout
 from .guards import Tolerance, reading, require_class, writing
 from .headers import main_header
@@ -69,14 +69,18 @@ class Fits(Format):
 
     def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
         """Write the selected HDU, section, sky region, columns or rows as an uncompressed FITS file."""
+        from .fits_cut import cut
+
         with Tolerance(), reading("FITS"):
-            fits_cut.cut(self._plain(source), selectors, file)
+            cut(self._plain(source), selectors, file)
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read a part of what `read` gives as Image or Array."""
-        reader = fits_slices.READERS.get(storage_class)
+        from .fits_slices import READERS
+
+        reader = READERS.get(storage_class)
         if reader is None:
-            todo = f"read it as {' or '.join(fits_slices.READERS)}"
+            todo = f"read it as {' or '.join(READERS)}"
             raise BadArgument(f"slices of {storage_class}", "only one image can be sliced", todo)
         with Tolerance(), reading("FITS"):
             return reader(self._plain(source), slices)

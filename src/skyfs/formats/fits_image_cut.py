@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
 from skyfs.model.selectors import Section, Selector
@@ -19,7 +21,6 @@ from .fits_wcs_cut import cut_header, refuse_tables
 from .fits_window import Window, section_windows
 
 if TYPE_CHECKING:
-    import numpy as np
     from astropy.io import fits
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported
 from skyfs.model.ranges import joined
@@ -23,7 +25,6 @@ from .row_evaluation import select
 from .row_values import Value
 
 if TYPE_CHECKING:
-    import numpy as np
     from astropy.io import fits
 
 # Rows are read so many bytes at a time, in ranges that a store with latency fetches at once.
@@ -116,8 +117,6 @@ class _Table:
         return self.extent.data_start + start, self.extent.data_start + self.extent.data_size
 
     def nothing(self) -> np.ndarray:
-        import numpy as np
-
         return np.zeros((0, self.row_bytes), np.uint8)
 
     def rows(self, data: np.ndarray, first: int) -> _Rows:
@@ -134,8 +133,6 @@ class _Table:
             yield first + 1, self._some(first, last, runs) if narrow else self._all(first, last)
 
     def _all(self, first: int, last: int) -> np.ndarray:
-        import numpy as np
-
         start = self.extent.data_start + first * self.row_bytes
         stop = self.extent.data_start + last * self.row_bytes
         ranges = [(one, min(one + _RANGE_BYTES, stop)) for one in range(start, stop, _RANGE_BYTES)]
@@ -145,8 +142,6 @@ class _Table:
         return np.frombuffer(data, np.uint8).reshape(last - first, self.row_bytes)
 
     def _some(self, first: int, last: int, runs: Sequence[tuple[int, int]]) -> np.ndarray:
-        import numpy as np
-
         found = np.zeros((last - first, self.row_bytes), np.uint8)
         base = [self.extent.data_start + row * self.row_bytes for row in range(first, last)]
         wanted = [(at + start, at + stop) for at in base for start, stop in runs]
@@ -194,8 +189,6 @@ class _Written:
 def _write_rows(
     table: _Table, kept: Sequence[Column], expression: Expression | None, file: BinaryIO
 ) -> _Written:
-    import numpy as np
-
     written = _Written()
     asked = names(expression) if expression is not None else frozenset()
     needed = [one for one in table.columns if one in kept or one.name.lower() in asked]
@@ -221,8 +214,6 @@ def _write_rows(
 
 def _joined_ascii(cells: Sequence[np.ndarray], gap: int) -> np.ndarray:
     """Put the fields of an ASCII table side by side, with or without a blank between."""
-    import numpy as np
-
     rows = len(cells[0]) if cells else 0
     blank = np.full((rows, gap), ord(" "), np.uint8)
     spaced = [part for cell in cells for part in (cell, blank)][:-1]
@@ -231,8 +222,6 @@ def _joined_ascii(cells: Sequence[np.ndarray], gap: int) -> np.ndarray:
 
 def _moved(table: _Table, column: Column, cells: np.ndarray, written: _Written) -> np.ndarray:
     """Give descriptors (length, offset) of where values will be in the new heap; note where they are."""
-    import numpy as np
-
     heap_start, heap_stop = table.heap
     kind = ">i4" if column.code == "P" else ">i8"
     if not column.repeat:
@@ -255,8 +244,6 @@ def _moved(table: _Table, column: Column, cells: np.ndarray, written: _Written) 
 
 def _write_heap(source: ByteSource, starts: np.ndarray, sizes: np.ndarray, file: BinaryIO) -> int:
     """Write values of one column and chunk, some MiB at a time."""
-    import numpy as np
-
     written = 0
     bounds = np.searchsorted(
         np.cumsum(sizes), np.arange(_CHUNK_BYTES, int(sizes.sum()) + _CHUNK_BYTES, _CHUNK_BYTES)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported
@@ -25,7 +27,6 @@ from .pieced import bytes_between
 from .planned import read_planned
 
 if TYPE_CHECKING:
-    import numpy as np
     from astropy.io import fits
 
 _EMPTY_PRIMARY = b"".join(
@@ -67,8 +68,6 @@ class CompressedImage:
 
     def read(self, source: ByteSource, windows: Sequence[Window]) -> np.ndarray:
         """Give the pixels of the windows (x first), integers as they are stored; two fetches."""
-        import numpy as np
-
         blocks = [list(_blocks(*one)) for one in zip(reversed(windows), self._tile, strict=True)]
         # astropy keeps the table once it has seen it, so that each reading has a file of its own.
         hdu = _open(self._fetch(source, [sorted({n for one in axis for n in one.tiles}) for axis in blocks]))
@@ -82,8 +81,6 @@ class CompressedImage:
 
     def _fetch(self, source: ByteSource, tiles: Sequence[Sequence[int]]) -> _SparseFile:
         """Read the rows of the tiles, numbered on each axis, then what these rows point to."""
-        import numpy as np
-
         counts = [-(-size // tile) for size, tile in zip(self.shape, self._tile, strict=True)]
         rows = np.ravel_multi_index(np.meshgrid(*tiles, indexing="ij"), counts).ravel()
         if int(rows[-1]) >= self._extent.axes[1]:

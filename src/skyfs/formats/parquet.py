@@ -10,7 +10,6 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 from skyfs.model.selectors import Selector
 
-from . import parquet_cut
 from .arrow_table import META, arrow_to_table, table_to_arrow
 from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 from .parquet_file import refuse_bomb
@@ -63,13 +62,17 @@ class Parquet(Format):
         """Read rows; only the row groups that hold them are fetched."""
         require_class("parquet", storage_class, self.storage_classes)
         self.check(source)
+        from .parquet_cut import read_rows
+
         with Tolerance(), reading("parquet"):
-            return parquet_cut.read_rows(source, slices)
+            return read_rows(source, slices)
 
     def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
         """Write rows and columns; only the column chunks that are needed are fetched."""
+        from .parquet_cut import cut_parquet
+
         with Tolerance(), reading("parquet"):
-            parquet_cut.cut_parquet(source, selectors, file)
+            cut_parquet(source, selectors, file)
 
     def check(self, source: ByteSource) -> None:
         """Check both magic numbers, and that the footer's length fits into the file."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
 from skyfs.model.row_filter import Apply, Constant, Expression, Name, Row, conjuncts, names
@@ -18,7 +20,6 @@ from .row_values import Value, array, constant
 from .slicing import row_slice
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
     from astropy.table import Table
 

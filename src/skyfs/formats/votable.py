@@ -10,8 +10,8 @@ from xml.parsers import expat
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
+from .cuts_whole import CutsWhole
 from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
-from .table_cut import CutsWhole
 
 _HEAD = 1 << 16
 _TAIL = 4096
