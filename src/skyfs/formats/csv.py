@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
-from .arrow_table import arrow_to_table, table_to_arrow
 from .cuts_whole import CutsWhole
 from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 from .text import check_text
@@ -35,6 +34,8 @@ class Csv(CutsWhole):
         """Read as astropy Table."""
         require_class("CSV", storage_class, self.storage_classes)
         self.check(source)
+        from .arrow_table import arrow_to_table
+
         with Tolerance(), reading("CSV"):
             arrow = _read_arrow(source.read_all())
             if len(set(arrow.column_names)) < arrow.num_columns:
@@ -46,6 +47,8 @@ class Csv(CutsWhole):
         refuse_options("CSV", options, ("delimiter",))
         from astropy.table import Table
         from pyarrow import csv
+
+        from .arrow_table import table_to_arrow
 
         if not isinstance(value, Table):
             raise refuse_value("CSV", value, "astropy Table")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported
@@ -23,9 +24,6 @@ from .fits_table_header import renumbered
 from .planned import read_planned
 from .row_evaluation import select
 from .row_values import Value
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 # Rows are read so many bytes at a time, in ranges that a store with latency fetches at once.
 _CHUNK_BYTES = 32 << 20
@@ -83,8 +81,6 @@ class _Table:
 
     @classmethod
     def read(cls, source: ByteSource, extent: Extent) -> _Table:
-        from astropy.io import fits
-
         header = fits.Header.fromstring(extent.cards)
         columns = binary_columns(header) if extent.kind == "BINTABLE" else ascii_columns(header)
         return cls(source, extent, header, columns)

@@ -11,9 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
@@ -25,9 +25,6 @@ from .fits_tiles import TILE_COLUMNS
 from .fits_window import Window
 from .pieced import bytes_between
 from .planned import read_planned
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 _EMPTY_PRIMARY = b"".join(
     f"{key:8}= {value:>20}".encode().ljust(80)
@@ -46,8 +43,6 @@ class CompressedImage:
     """One compressed image of a source; attributes ``header`` (the image's) and ``shape`` (numpy's order)."""
 
     def __init__(self, extent: Extent) -> None:
-        from astropy.io import fits
-
         self._extent = extent
         with fits.open(_SparseFile(extent), memmap=False, disable_image_compression=True) as hdus:
             table, columns = hdus[1].header, hdus[1].columns
@@ -126,8 +121,6 @@ class CompressedImage:
 
 
 def _open(file: _SparseFile) -> fits.CompImageHDU:
-    from astropy.io import fits
-
     file.seek(0)
     return fits.open(file, memmap=False, do_not_scale_image_data=True)[1]
 

@@ -10,10 +10,8 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 from skyfs.model.selectors import Selector
 
-from .arrow_table import META, arrow_to_table, table_to_arrow
 from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
-from .parquet_file import refuse_bomb
-from .table_meta import meta_of
+from .table_meta import META, meta_of
 
 _MAGIC = b"PAR1"
 # A file of so many bytes is read by one thread.
@@ -39,6 +37,9 @@ class Parquet(Format):
         import pyarrow as pa
         from pyarrow import parquet
 
+        from .arrow_table import arrow_to_table
+        from .parquet_file import refuse_bomb
+
         with Tolerance(), reading("parquet"):
             file = parquet.ParquetFile(pa.BufferReader(source.read_all()))
             refuse_bomb(file.metadata, source.size)
@@ -50,6 +51,8 @@ class Parquet(Format):
         refuse_options("parquet", options, _OPTIONS)
         from astropy.table import Table
         from pyarrow import parquet
+
+        from .arrow_table import table_to_arrow
 
         if not isinstance(value, Table):
             raise refuse_value("parquet", value, "astropy Table")
