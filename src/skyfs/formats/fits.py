@@ -13,7 +13,6 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
 from skyfs.model.selectors import Selector
 
-from . import fits_read, fits_write
 from .fits_layout import check_layout
 from .guards import Tolerance, reading, require_class, writing
 from .headers import main_header
@@ -46,17 +45,21 @@ class Fits(Format):
 
         Images are in native byte order.
         """
-        require_class("FITS", storage_class, tuple(fits_read.READERS))
+        from .fits_read import READERS
+
+        require_class("FITS", storage_class, tuple(READERS))
         plain = self._plain(source)
         check_layout(plain)
         with Tolerance(), reading("FITS"):
-            return fits_read.READERS[storage_class](plain)
+            return READERS[storage_class](plain)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write an HDUList, CCDData, Table, array, Exposure, Mask, Header or WCS."""
-        chosen = fits_write.parse_options(options)
+        from .fits_write import parse_options, write_hdus
+
+        chosen = parse_options(options)
         with Tolerance(), writing("FITS"):
-            fits_write.write_hdus(value, file, chosen)
+            write_hdus(value, file, chosen)
 
     def check(self, source: ByteSource) -> None:
         """Check that every HDU is complete; reads headers only, of compressed files everything."""

@@ -11,7 +11,6 @@ from skyfs.errors import BadContent
 
 from .buffer import Buffer
 from .guards import refuse_options, refuse_value, require_class, writing
-from .preview import write_preview
 
 
 class Picture(Format):
@@ -48,6 +47,8 @@ class Picture(Format):
     def export(self, value: object, file: BinaryIO) -> None:
         """Write a preview of an array of two axes."""
         import numpy as np
+
+        from .preview import write_preview
 
         if not isinstance(value, np.ndarray):
             raise refuse_value(self.name, value, "numpy array")
