@@ -10,7 +10,10 @@ import math
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
@@ -21,10 +24,6 @@ from .fits_chunks import edited, image_cards, pixels_of, small_file
 from .fits_layout import Extent
 from .guards import Tolerance, reading
 from .pieced import bytes_between
-
-if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
 
 _DESCRIPTOR = re.compile(r"\d*([PQ])([LXBIJKAEDCM])")
 _ITEM_BYTES = dict(zip("LXBIJKAEDCM", (1, 1, 1, 2, 4, 8, 1, 4, 8, 8, 16), strict=True))
@@ -66,8 +65,6 @@ class Tiles:
 
     def read(self, source: ByteSource, index: Sequence[int]) -> np.ndarray:
         """Decode a block, given its place; at the end of an axis it is smaller than others."""
-        import numpy as np
-
         blocks = list(zip(self.shape, self.block_shape, index, strict=True))
         part = tuple(slice(place * block, min((place + 1) * block, size)) for size, block, place in blocks)
         tiles = list(zip(part, self._tile_shape, strict=True))
@@ -84,8 +81,6 @@ class Tiles:
             return decoded
 
     def _read_header(self) -> None:
-        from astropy.io import fits
-
         table = fits.Header.fromstring(self._extent.cards)
         axes = self._extent.image_axes[::-1]
         default = [1] * (len(axes) - 1) + [axes[-1]]
@@ -107,9 +102,6 @@ class Tiles:
         )
 
     def _read_columns(self) -> None:
-        import numpy as np
-        from astropy.io import fits
-
         layout = _SparseFile(self._cards, self._extent)
         with fits.open(layout, memmap=False, disable_image_compression=True) as hdus:
             columns = hdus[1].columns
@@ -142,8 +134,6 @@ class Tiles:
 
     def _rows(self, source: ByteSource, first: int, count: int) -> np.ndarray:
         """Give rows of the table; they are read once, with some rows about them."""
-        import numpy as np
-
         size, total = self._extent.axes[:2]
         together = max(_ROWS_BYTES // size, 1)
         begin = first - first % together
