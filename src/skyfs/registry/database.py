@@ -148,7 +148,7 @@ class Database(ABC):
         statement: sa.Executable,
         values: Iterable[object],
         params: Params = _NO_PARAMS,
-        at_once: int = 500,
+        at_once: int = _VALUES_PER_READ,
     ) -> Iterator[AnyRow]:
         """Run a SELECT with a condition of `statement.among` for all of these values, some at a time."""
         for some in batches(values, at_once):
