@@ -289,7 +289,15 @@ def _open_folder(
     place = registry_place(folder, config)
     logs = Logs(folder, config.name)
     registry = Registry.open(place, writable=writable, durability=config.durability, logs=logs)
-    opening = storing.Opening(folder, config, environment, writable=writable)
+    try:
+        return _assembled(folder, config, environment, registry)
+    except BaseException:
+        registry.close()
+        raise
+
+
+def _assembled(folder: Path, config: Config, environment: Environment, registry: Registry) -> Repository:
+    opening = storing.Opening(folder, config, environment, writable=registry.writable)
     stores = {store.name: opening.open(store) for store in config.stores}
     stores[IN_PLACE] = _in_place(folder, registry)
     repository = Repository(folder, config, registry, stores, Formats.load(config.formats), environment.user)
@@ -297,7 +305,7 @@ def _open_folder(
     if opening.cache is not None:
         settings = repr((version("skyfs"), config.formats, [store.formats for store in config.stores]))
         repository.kept.use(opening.cache, settings)
-    if writable:
+    if registry.writable:
         repository.recovered = repository.recover()
     return repository
 

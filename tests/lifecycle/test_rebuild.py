@@ -246,3 +246,58 @@ def test_what_cannot_be_done_again_is_told(root: Path, dropped: Drop) -> None:
     # The file is there: its path tells what it is.
     with skyfs.open(root) as repo:
         assert repo.get("/u/b/summary.json") == {"all": 3}
+
+
+def _change_at(data: bytes, mark: bytes) -> bytes:
+    """Flip a bit right after the first such mark."""
+    at = data.index(mark) + len(mark)
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def test_damage_to_the_log_is_told(root: Path, dropped: Drop) -> None:
+    """A tag that is lost is missed by no other change: without a word nobody would know."""
+    (log,) = (root / FOLDER).glob("*.jsonl")
+    text = log.read_bytes()
+    log.write_bytes(_change_at(text, b'{"tag":{"collection":"'))
+    torn = text.rindex(b'\n{"transaction"', 0, text.index(b'{"tag"')) + 1
+    dropped(root)
+    found = rebuild(root)
+    assert found.unknown[0].startswith(f"{log.name}, byte {torn}: ")
+    with skyfs.open(root) as repo:
+        assert "best" not in [one.name for one in repo.collections()]
+        assert repo.query("summary", collections="u/b").count() == 1
+
+
+def test_lines_of_the_log_without_their_head_are_told(root: Path, dropped: Drop) -> None:
+    (log,) = (root / FOLDER).glob("*.jsonl")
+    log.write_bytes(log.read_bytes() + b"\0" * 100 + b"\n")
+    dropped(root)
+    assert len(rebuild(root).unknown) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda data: data[:-9], "it is cut"),
+        (lambda data: _change_at(data, b'{"t'), "of the unknown kind"),
+        (lambda data: data.replace(b'"best"', b'"bust"'), "lines are missing or changed"),
+        (lambda data: b"".join(data.splitlines(keepends=True)[:-3]), "lines are missing or changed"),
+        (lambda data: b"?" + data[1:], "line 1: not JSON"),
+    ],
+    ids=["cut", "no such line", "other text", "lines lost", "head"],
+)
+def test_a_damaged_description_gives_what_it_can(
+    root: Path, dropped: Drop, damage: Callable[[bytes], bytes], told: str
+) -> None:
+    rebuild(root)
+    whole = root / FOLDER / WHOLE
+    data = whole.read_bytes()
+    whole.write_bytes(damage(data))
+    dropped(root)
+    found = rebuild(root)
+    assert told in " ".join([*found.unknown, *found.refused])
+    assert found.lost == []
+    with skyfs.open(root) as repo:
+        assert repo.get("metrics", collections="u/b", **data_id()) == {"seeing": 1.5}
+        assert repo.query("*", collections=["u/*", "raw/*", "calib/*"], find_first=False).count() >= 12
+    assert damage(data) in [path.read_bytes() for path in (root / FOLDER).glob(f"old_*/{WHOLE}")]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from skyfs.errors import NotFound
+from skyfs.errors import NotFound, ReadOnly
 from skyfs.model.collection import Collection, CollectionKind
 from skyfs.registry import connection
 from skyfs.registry.registry import Registry
@@ -196,9 +196,19 @@ def test_on_a_medium_that_cannot_be_written(path: Path, writer: Writer, log: str
         reader = Registry.open(path, writable=False, durability="power")
         assert _read_all(reader) == _names(*(["u/one"] if log == "a log" else []))
         reader.close()
+        with pytest.raises(ReadOnly, match=r"open it for reading|readonly"):
+            _put_one(path)
         assert _bytes_of(folder) == before
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def _put_one(path: Path) -> None:
+    registry = Registry.open(path, writable=True, durability="power")
+    try:
+        registry.collections.create(Collection("u/two", CollectionKind.RUN))
+    finally:
+        registry.close()
 
 
 def test_a_registry_that_goes_away(sky: Sky, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,6 +191,22 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, small_disk: Path) -> None:
             small.put(fits.HDUList([fits.PrimaryHDU(np.zeros((600, 600), "f8"))]), "image", run="r")
         assert snapshot(small.root) == before
     assert source.exists()
+
+
+def test_a_repository_is_made_as_a_whole_or_not_at_all(small_disk: Path) -> None:
+    refusals = []
+    for free_kib in range(96, 2048, 24):
+        (small_disk / "filler").write_bytes(bytes((2048 - free_kib) << 10))
+        try:
+            skyfs.create(small_disk / "sky").close()
+            break
+        except StoreError as error:
+            refusals.append(str(error))
+            assert [path.name for path in small_disk.iterdir()] == ["filler"]
+    assert refusals
+    assert all(re.search("full|space", text) for text in refusals)
+    with skyfs.open(small_disk / "sky") as repo:
+        assert list(repo.collections()) == []
 
 
 def test_real_images_come_back_byte_for_byte(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -240,6 +241,34 @@ def test_archives_that_are_not_what_they_say(
     assert _files(target) == set()
     with pytest.raises((BadContent, WrongBytes)):
         target.import_manifest(stream(hostile))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"remove": ["ID"]},
+        {"drop": "HSC/defaults"},
+        {"clear": "u/best"},
+        {"untag": {"collection": "u/best", "ids": ["ID"]}},
+        {"decertify": {"collection": "HSC/calib", "type": "flat", "begin": None, "end": None, "levels": {}}},
+        {"detach": "quality"},
+        {"retime": [["ID", 5]]},
+        {"rebase": {"store": "in-place", "old": "a", "new": "etc"}},
+    ],
+    ids=lambda line: next(iter(line)),
+)
+@pytest.mark.parametrize("choice", ["fail", "replace"])
+def test_what_comes_takes_nothing_away(source: Repository, line: dict[str, Any], choice: OnConflict) -> None:
+    """A change log has such lines; in a manifest of somebody else they would delete what is here."""
+    one = source.find("metrics", collections="HSC/runs/a", **CAMERA, visit=1, detector=0)
+    lines = io.BytesIO()
+    source.export(lines, files=False)
+    head = b"".join(lines.getvalue().splitlines(keepends=True)[:2])
+    text = json.dumps(line).replace("ID", str(one.id))
+    before = (state(source), contents(source))
+    with pytest.raises(BadContent):
+        source.import_manifest(io.BytesIO(head + text.encode() + b"\n"), on_conflict=choice)
+    assert (state(source), contents(source)) == before
 
 
 def test_archives_that_are_cut_anywhere(source: Repository, new: Empty, stream: Stream) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import skyfs
-from skyfs.errors import BadArgument, SkyfsError
+from skyfs.errors import BadArgument, Locked, SkyfsError
 from skyfs.repository import Repository
 
 from .conftest import CAMERA, Empty, contents, define, state
@@ -65,6 +65,18 @@ def test_what_wins(
         path for path in (empty.root / "data").rglob("*") if path.is_file() and ".skyfs" not in path.parts
     ]
     assert len(files) == 10
+
+
+def test_runs_that_are_locked(source: Repository, other: Repository, empty: Repository) -> None:
+    """The first brings its RUN locked, and the second more of it."""
+    source.lock("HSC/runs/a")
+    skyfs.merge([source, other], empty, on_conflict="newest")
+    assert empty.get("summary", collections="HSC/runs/a") == "Another story."
+    assert [one.name for one in empty.collections() if one.locked] == ["HSC/runs/a"]
+    before = contents(empty)
+    with pytest.raises(Locked, match=r"'HSC/runs/a': it is locked"):
+        skyfs.merge([source], empty, on_conflict="prefer=source")
+    assert contents(empty) == before
 
 
 def test_a_choice_that_there_is_not(source: Repository, other: Repository, empty: Repository) -> None:

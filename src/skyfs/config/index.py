@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import Conflict, NotAllowed, NotFound, nearest
+from ..errors import Conflict, NotAllowed, NotFound, SkyfsError, nearest
 from . import Environment
 from .settings import CONFIG_NAME
 from .yamlfile import read_yaml, write_yaml
@@ -53,7 +53,8 @@ def add(environment: Environment, name: str, location: str, *, shared: bool) -> 
         try:
             write_yaml(path, {**_read(path), name: location}, mode=0o644 if shared else 0o600)
         except OSError as error:
-            failures.append(f"{path}: {error.strerror}")
+            reason = error.found if isinstance(error, SkyfsError) else error.strerror
+            failures.append(f"{path}: {reason}")
         else:
             return path
     raise NotAllowed(

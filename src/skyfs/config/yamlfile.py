@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import mkstemp
 
 import yaml
 
-from ..errors import BadConfig, NotFound, look_for
+from ..errors import BadConfig, NotAllowed, NotFound, StoreError, look_for
 
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML's safe loader, the fast one where it is built in."""
@@ -74,14 +75,45 @@ def read_yaml(path: Path) -> Mapping[str, object]:
 
 
 def write_yaml(path: Path, value: Mapping[str, object], *, mode: int = 0o600) -> None:
-    """Write a YAML file so that a reader sees the old or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", suffix=".tmp") as file:
-        yaml.safe_dump(dict(value), file, sort_keys=False, allow_unicode=True)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(mode)
-    Path(file.name).replace(path)
+    """Write a YAML file so that a reader sees the old or the new one, whole; it survives a loss of power.
+
+    Raises
+    ------
+    NotAllowed, StoreError
+        When it cannot be written; the old one is as it was then.
+    """
+    text = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _put_in_place(path, text.encode(), mode)
+        _sync(path.parent)
+    except OSError as error:
+        kind = NotAllowed if isinstance(error, PermissionError) else StoreError
+        todo = "free the disk, or check the permissions of its folder"
+        raise kind(f"write {str(path)!r}", error.strerror or str(error), todo) from error
+
+
+def _put_in_place(path: Path, data: bytes, mode: int) -> None:
+    descriptor, name = mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _Sizes:

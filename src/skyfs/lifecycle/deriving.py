@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +136,24 @@ def merge(
     """
     ordered = _ordered(repositories, on_conflict)
     found: dict[Path, Applied] = {}
+    there, locked = {one.name for one in into.collections()}, set[str]()
     with into.transaction():
         for one, choice in ordered:
+            # What one brings locked may get more of the next.
+            locked |= _unlocked(into, there)
             lines = one.described(Selection(), keys=True)
             found[one.root] = into.intake(choice).bring(lines, FromStores(one.stores), done)
+        for run in sorted(locked):
+            into.registry.collections.set_locked(run, locked=True)
     return [found[one.root] for one in repositories]
+
+
+def _unlocked(repository: Repository, but: Collection[str]) -> set[str]:
+    """Unlock all RUNs but those of these names; give which were locked."""
+    locked = {one.name for one in repository.collections() if one.locked and one.name not in but}
+    for run in locked:
+        repository.registry.collections.set_locked(run, locked=False)
+    return locked
 
 
 def _ordered(repositories: Sequence[Repository], on_conflict: str) -> list[tuple[Repository, OnConflict]]:

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import StoreError
-from ..model.manifest import write_lines
 from ..registry.changelog import FOLDER, SUFFIX, sync_folder
-from ..registry.manifest.blocks import WHOLE
+from ..registry.manifest.blocks import WHOLE, write_whole
 from ..registry.manifest.describing import Description
 from ..registry.registry import Registry
 
@@ -60,7 +59,7 @@ def describe_whole(root: Path, registry: Registry, repository: str, replaces: li
     try:
         with path.open("wb") as file:
             os.fchmod(file.fileno(), os.stat(root).st_mode & 0o666)
-            write_lines(description.everything(), file)
+            write_whole(description.everything(), file)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

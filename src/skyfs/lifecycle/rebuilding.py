@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..model.dataset import DatasetRef, Location
 from ..model.manifest_line import Line, RemoveLine
 from ..registry.changelog import FOLDER
 from ..registry.manifest.applying import Applier
-from ..registry.manifest.blocks import Past
+from ..registry.manifest.blocks import WHOLE, Past
 from ..registry.place import Place
 from ..registry.registry import Registry
 from ..registry.sqlite import SqliteFile
@@ -168,16 +168,24 @@ class _Rebuilding:
 
     def _replay(self, registry: Registry, applier: Applier, judge: _Judge) -> None:
         for line in self._past.described():
-            applier.apply(line)
+            self._again(WHOLE, registry, [line], applier.apply)
         for block in self._past.blocks():
             judge.in_doubt = block.in_doubt
-            try:
-                with registry.transaction():
-                    for line in block.lines():
-                        applier.apply(judge.judged(line))
-            except SkyfsError as error:
-                self._report.refused.append(f"{block.path.name}, transaction {block.id}: {error}")
+            what = f"{block.path.name}, transaction {block.id}"
+            self._again(what, registry, block.lines(), lambda line: applier.apply(judge.judged(line)))
         judge.in_doubt = False
+        self._report.unknown += self._past.damaged
+
+    def _again(
+        self, what: str, registry: Registry, lines: Iterable[Line], apply: Callable[[Line], None]
+    ) -> None:
+        """Do a change again, all of it or nothing."""
+        try:
+            with registry.transaction():
+                for line in lines:
+                    apply(line)
+        except SkyfsError as error:
+            self._report.refused.append(f"{what}: {error}")
 
     def _take(self, registry: Registry, files: Files) -> None:
         """Take all files that datasets have off the list."""

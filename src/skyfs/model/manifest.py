@@ -102,12 +102,16 @@ def read_lines(file: Lines, origin: str) -> Iterator[Line]:
     number = 0
     while text := file.readline(MAX_LINE_BYTES + 1):
         number += 1
-        where = f"{origin}, line {number}"
-        if len(text) > MAX_LINE_BYTES:
-            raise BadContent(where, f"over {MAX_LINE_BYTES} bytes", "the manifest is damaged, or is none")
-        if not text.endswith(b"\n"):
-            raise BadContent(where, "it is cut", "the manifest is incomplete: get all of it")
-        yield parse(text, where)
+        yield whole_line(text, f"{origin}, line {number}")
+
+
+def whole_line(text: bytes, where: str) -> Line:
+    """Read a line with its end; raises as `parse`, also when it has none."""
+    if len(text) > MAX_LINE_BYTES:
+        raise BadContent(where, f"over {MAX_LINE_BYTES} bytes", "the manifest is damaged, or is none")
+    if not text.endswith(b"\n"):
+        raise BadContent(where, "it is cut", "the manifest is incomplete: get all of it")
+    return parse(text, where)
 
 
 def write(line: Line) -> bytes:

@@ -68,9 +68,11 @@ class ChangeLog:
 
     def begin(self) -> None:
         """Make the file of a registry that is new: this log tells all that it will ever hold."""
-        with self._current(whole=True):
-            pass
-        self._close()
+        try:
+            with self._current(whole=True):
+                pass
+        finally:
+            self._close()
 
     def append(self, body: IO[bytes], size: int, lines: int) -> str:
         """Append a block: the first bytes of a file; give the transaction's id.

@@ -173,13 +173,17 @@ class SqliteDatabase(Database):
             return BadArgument(
                 asked, f"a value cannot be stored: {error}", "text is UTF-8, numbers are of 64 bits"
             )
-        if code == _READONLY:
-            return ReadOnly(asked, str(error), "check the permissions of its file and folder")
+        if code == _READONLY or (code == sqlite3.SQLITE_CANTOPEN and not self._may_write()):
+            todo = "check the permissions of its file and folder, or open it for reading"
+            return ReadOnly(asked, str(error), todo)
         if code == _BUSY:
             return StoreError(asked, str(error), "another process is writing; try again")
         if code == _FULL:
             return StoreError(asked, str(error), "free the disk")
         return StoreError(asked, str(error), "try again, and check disk and file")
+
+    def _may_write(self) -> bool:
+        return all(os.access(path, os.W_OK) for path in (self.path, self.path.parent))
 
 
 class SqliteFile:

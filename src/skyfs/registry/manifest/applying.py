@@ -37,6 +37,9 @@ from ..record_lines import from_line
 from ..registry import Registry
 from .arriving import Applied, Arrivals, Carried, Judge, OnConflict, Remove
 
+_CHANGES = (UntagLine, DecertifyLine, DetachLine, RemoveLine, ClearLine, DropLine, RetimeLine, RebaseLine)
+"""What a change log tells, and no description of datasets that come."""
+
 
 class Applier:
     """Puts lines in, inside of the caller's transaction; `finish` ends it.
@@ -46,7 +49,8 @@ class Applier:
     conflict
         What wins when something else is there.
     owner
-        Whom new RUNs belong to; None: to whom the lines say.
+        Whom new RUNs belong to: lines that come from others then add, and take nothing away. None: to whom
+        the lines say, which are the repository's own.
     remove
         Removes datasets that others take the place of; None: their rows, and no file.
     carried
@@ -103,7 +107,7 @@ class Applier:
             When the line names what neither the lines before nor the registry have, or does not fit here.
         """
         applier = self._appliers.get(type(line))
-        if applier is None:
+        if applier is None or (self._owner is not None and isinstance(line, _CHANGES)):
             found = f"a {type(line).__name__} is of a change log"
             raise BadContent("a manifest", found, "rebuild reads change logs")
         try:

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import IO
 
 from ...errors import BadContent
-from ...model.manifest import MAX_LINE_BYTES, parse, read_lines
+from ...model.manifest import MAX_LINE_BYTES, parse, whole_line, write
 from ...model.manifest_line import Header, Line, UniverseLine
 from ..changelog import FOLDER, SUFFIX
 
 WHOLE = f"whole{SUFFIX}"
 """A description of all that the registry held when it was written; logs go on from there."""
 
+_HEAD = (b'{"skyfs":', b'{"universe":')
+_ROOM = b" " * 48
 _MARKS = (b'{"transaction":', b'{"undone":', b'{"closed":')
 _PIECE_BYTES = 2**20
 
@@ -66,6 +68,53 @@ class _Mark:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Torn:
+    """What is neither a whole block nor a mark."""
+
+    start: int
+    what: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """What all lines after the first are together: so that none is lost, or changed, unseen."""
+
+    lines: int = 0
+    crc: int = 0
+
+    def add(self, text: bytes) -> None:
+        """Take one line more."""
+        self.lines += 1
+        if self.lines > 1:
+            self.crc = zlib.crc32(text, self.crc)
+
+    @property
+    def told(self) -> list[int]:
+        """What the first line says of the others."""
+        return [self.lines, self.crc]
+
+    def agrees(self, told: object) -> bool:
+        """Tell whether this is what the first line, if it says anything, says."""
+        return told is None or told == self.told
+
+
+def write_whole(lines: Iterable[Line], file: IO[bytes]) -> None:
+    """Write a description whose first line says what all others are together."""
+    seen, first = Seen(), None
+    for line in lines:
+        text = write(line)
+        if first is None and isinstance(line, Header):
+            first, text = line, text[:-1] + _ROOM + b"\n"
+        file.write(text)
+        seen.add(text)
+    if first is not None:
+        size = len(write(first)) + len(_ROOM) - 1
+        told = write(replace(first, more={**first.more, "content": seen.told}))[:-1]
+        file.seek(0)
+        file.write(told.ljust(size) + b"\n")
+
+
 @dataclass(slots=True)
 class Past:
     """All that the manifests of a repository tell.
@@ -80,14 +129,18 @@ class Past:
         The dimensions; None when no file could be read.
     complete
         Whether it tells of all that the registry ever held.
+    damaged
+        Files, and what of them cannot be read.
     """
 
     whole: Path | None = None
     logs: list[Path] = field(default_factory=list)
     universe: Mapping[str, object] | None = None
     complete: bool = False
+    damaged: list[str] = field(default_factory=list)
     _undone: set[str] = field(default_factory=set)
     _last: dict[str, str] = field(default_factory=dict)
+    _ending: object = None
 
     @classmethod
     def of(cls, root: Path) -> Past:
@@ -98,6 +151,7 @@ class Past:
         if whole.is_file():
             past.whole, past.complete = whole, True
             more = past._begin(whole)
+            past._ending = more.get("content")
             replaced = set(_texts(more.get("replaces")))
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             if path != whole and path.name not in replaced:
@@ -111,10 +165,21 @@ class Past:
         yield from heapq.merge(*map(self._blocks, self.logs), key=attrgetter("at_ns"))
 
     def described(self) -> Iterator[Line]:
-        """Give the lines of the description."""
-        if self.whole is not None:
-            with self.whole.open("rb") as file:
-                yield from read_lines(file, self.whole.name)
+        """Give the lines of the description, but for those that are damaged."""
+        if self.whole is None:
+            return
+        seen = Seen()
+        with self.whole.open("rb") as file:
+            while text := file.readline(MAX_LINE_BYTES + 1):
+                seen.add(text)
+                try:
+                    yield whole_line(text, f"{self.whole.name}, line {seen.lines}")
+                except BadContent as error:
+                    self.damaged.append(f"{error}; all other lines are taken")
+        if not seen.agrees(self._ending):
+            self.damaged.append(
+                f"{self.whole.name}: it is not what was written: lines are missing or changed"
+            )
 
     def _begin(self, path: Path) -> Mapping[str, object]:
         """Read what a file begins with; give what its header says."""
@@ -128,9 +193,11 @@ class Past:
         for found in _events(path):
             if isinstance(found, Block):
                 self._last[found.by] = found.id
-            elif found is not None and found.kind == "undone":
+            elif isinstance(found, _Torn):
+                self.damaged.append(f"{path.name}, byte {found.start}: {found.what}")
+            elif found.kind == "undone":
                 self._undone.add(found.name)
-            elif found is not None:
+            else:
                 self._last.pop(found.name, None)
 
     def _blocks(self, path: Path) -> Iterator[Block]:
@@ -148,18 +215,32 @@ def _head_line(file: IO[bytes], path: Path) -> Line | None:
         return None
 
 
-def _events(path: Path) -> Iterator[Block | _Mark | None]:
-    """Give the whole blocks and the marks of a log, and None for each torn block."""
+def _events(path: Path) -> Iterator[Block | _Mark | _Torn]:
+    """Give the whole blocks and the marks of a log, and where something else stands."""
     with path.open("rb") as file:
+        torn = False
         while text := file.readline(_PIECE_BYTES):
-            if text.startswith(_MARKS):
-                start = file.tell()
-                found = _read(text, path, start)
-                if isinstance(found, Block) and not _is_whole(file, found):
-                    found = None
-                # What follows a torn head may be the next block.
-                file.seek(found.start + found.size if isinstance(found, Block) else start)
+            start = file.tell() - len(text)
+            found = _event(text, file, path)
+            # What follows a torn head may be the next block; of its lines the first is told.
+            if found is not None:
                 yield found
+            elif not torn and text.strip() and not text.startswith(_HEAD):
+                yield _Torn(start, "what stands there is no whole change: it was not committed, or is lost")
+            torn = found is None and (torn or bool(text.strip()))
+            if isinstance(found, Block):
+                file.seek(found.start + found.size)
+
+
+def _event(text: bytes, file: IO[bytes], path: Path) -> Block | _Mark | None:
+    if not text.startswith(_MARKS):
+        return None
+    start = file.tell()
+    found = _read(text, path, start)
+    if isinstance(found, Block) and not _is_whole(file, found):
+        file.seek(start)
+        return None
+    return found
 
 
 def _read(text: bytes, path: Path, start: int) -> Block | _Mark | None:
