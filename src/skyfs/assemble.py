@@ -286,8 +286,7 @@ def _file_name(text: str) -> str:
 def _open_folder(
     folder: Path, environment: Environment, *, writable: bool, overrides: Mapping[str, object] = _NONE
 ) -> Repository:
-    path = folder / CONFIG_NAME
-    config = Config.from_mapping(read_yaml(path), str(path)).overriding(overrides, f"opening {str(folder)!r}")
+    config = Config.read(folder).overriding(overrides, f"opening {str(folder)!r}")
     place = registry_place(folder, config)
     logs = Logs(folder, config.name)
     registry = Registry.open(place, writable=writable, durability=config.durability, logs=logs)

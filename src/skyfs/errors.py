@@ -35,10 +35,15 @@ A message says what was asked, what was found, and what to do. ``code`` never ch
 from __future__ import annotations
 
 import errno
+import os
+import shlex
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 # Of each of the three parts of a message: names come from files, and may be as long as these.
 _MOST_SHOWN = 1000
 _END_SHOWN = 100
+_MOST_NAMED = 20
 
 
 class SkyfsError(Exception):
@@ -84,6 +89,27 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Suggest the names that are most like one that nobody knows, else say ``otherwise`` or what there is."""
+    names = sorted(known)
+    near = get_close_matches(name, names, 3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return some_of(names) if otherwise is None else otherwise
+
+
+def some_of(names: Iterable[str]) -> str:
+    """Name some of those that there are; nothing when there are none."""
+    first = sorted(names)
+    shown = first[:_MOST_NAMED] + ["..."] * (len(first) > _MOST_NAMED)
+    return f"there are {', '.join(shown)}" if shown else ""
+
+
+def look_for(path: str | os.PathLike[str]) -> str:
+    """Say what to do about a file of this machine that is not there."""
+    return f"see what there is: ls {shlex.quote(os.path.dirname(os.fspath(path)) or '.')}"
 
 
 class BadPath(SkyfsError, ValueError):

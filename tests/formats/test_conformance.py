@@ -23,11 +23,10 @@ from skyfs.formats.exposure import Exposure, Mask
 from skyfs.formats.fits import Bzip2Fits, Fits, GzipFits, PackedFits
 from skyfs.formats.fits_layout import extents
 from skyfs.formats.hdf5 import Hdf5
-from skyfs.formats.jpeg import Jpeg
 from skyfs.formats.json import Json
 from skyfs.formats.npy import Npy
 from skyfs.formats.parquet import Parquet
-from skyfs.formats.png import Png
+from skyfs.formats.pictures import Jpeg, Png
 from skyfs.formats.preview import write_preview
 from skyfs.formats.raw import Raw
 from skyfs.formats.text import Text

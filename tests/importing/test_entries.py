@@ -198,7 +198,7 @@ def content(repo: Repository) -> object:
     for name, collection in snapshot_now.collections.items():
         for entry in snapshot_now.types.values() if not collection.collection.children else ():
             everything = repo.registry.lookup.datasets(
-                snapshot_now, [entry], [collection], LevelFilter({}, {}), declared=True
+                snapshot_now, [entry], [collection], LevelFilter(), declared=True
             )
             held[name, entry.type.name] = [one.resolved for one in everything]
     records = {name: list(repo.records(name)) for name in repo.registry.universe.elements}

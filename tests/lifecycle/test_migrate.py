@@ -54,7 +54,7 @@ def check(repo: Repository) -> None:
     second = repo.find("metrics", collections="all", instrument="Cam", visit=1, detector=1)
     assert [repo.get(one) for one in (first, second)] == [{"seeing": 0.5}, {"seeing": 1.5}]
     assert repo.get("/u/a/note.txt") == "hello"
-    assert list(repo.registry.provenance.inputs([second.id])) == [(second.id, first.id)]
+    assert list(repo.registry.details.inputs([second.id])) == [(second.id, first.id)]
     assert [one.id for one in repo.query("metrics", collections="best")] == [first.id]
     seen = repo.query("metrics", collections="all", where="seeing > 1 AND quality.q < 1")
     assert [one.id for one in seen] == [second.id]

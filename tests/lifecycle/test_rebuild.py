@@ -117,7 +117,7 @@ def test_files_that_are_gone_leave_datasets_declared(root: Path, dropped: Drop) 
         # The second store has the one; nobody has the other.
         assert repo.get(one) == {"seeing": 0.6, "n": 0}
         assert repo.resolve("summary", collections="u/b").locations == ()
-        inputs = dict.fromkeys(made for made, _ in repo.registry.provenance.inputs([summary.id]))
+        inputs = dict.fromkeys(made for made, _ in repo.registry.details.inputs([summary.id]))
         assert list(inputs) == [summary.id]
 
 

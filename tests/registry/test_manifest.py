@@ -110,7 +110,7 @@ def test_chosen_datasets_come_with_what_belongs_to_them(full: Sky, target: Regis
     }
     assert set(target.current().collections) == {"u/a", "c/a", "chain/inner", "chain/a-outer"}
     assert target.current().collection("chain/inner").collection.children == ("u/a",)
-    inputs = dict(target.provenance.inputs([src.resolved.ref.id]))
+    inputs = dict(target.details.inputs([src.resolved.ref.id]))
     assert set(inputs) == {src.resolved.ref.id}
     assert not target.current().sides
     assert violations(spot.read, Universe.from_mapping(universe())) == []

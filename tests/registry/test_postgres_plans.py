@@ -81,7 +81,7 @@ _NIGHT: dict[str, int | str] = {"instrument": CAMERA, "day_obs": DAYS[0]}
 def test_a_question_costs_its_answer(
     sky: Sky, depth: int | None, exact: dict[str, int | str], count: int
 ) -> None:
-    filters = LevelFilter(exact, {})
+    filters = LevelFilter(exact)
 
     def ask() -> None:
         snapshot, lookup = sky.registry.current(), sky.registry.lookup

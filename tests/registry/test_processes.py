@@ -139,7 +139,7 @@ def _watch(spot: Spot, seeds: Sequence[int], pipe: Connection) -> None:
         try:
             snapshot = sky.registry.current()
             where = [entry for name, entry in snapshot.collections.items() if name.startswith("pair/")]
-            types, everything = [snapshot.type("bias")], LevelFilter({}, {})
+            types, everything = [snapshot.type("bias")], LevelFilter()
             found = sky.registry.lookup.datasets(snapshot, types, where, everything)
             counts: dict[str, int] = {}
             for one in found:

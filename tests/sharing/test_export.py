@@ -107,7 +107,7 @@ def test_what_is_chosen_comes_with_its_calibrations(source: Repository, empty: R
         ref.data_id["visit"] for ref in empty.query("metrics", collections="*", where="quality.airmass > 1.9")
     ] == [3]
     (made,) = empty.query("metrics", collections="HSC/runs/a")
-    inputs = {one for _, one in empty.registry.provenance.inputs([made.id])}
+    inputs = {one for _, one in empty.registry.details.inputs([made.id])}
     assert inputs == {ref.id for ref in empty.query("raw", collections="HSC/raw")}
 
 

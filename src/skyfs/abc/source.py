@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, Self
 
 from skyfs.abc.raw_file import RawFile
@@ -53,7 +53,7 @@ class ByteSource(ABC):
 
     def open(self) -> BinaryIO:
         """Give a seekable, buffered, read-only file; the caller closes it."""
-        return io.BufferedReader(_SourceFile(self), buffer_size=1 << 17)
+        return io.BufferedReader(SourceFile(self), buffer_size=1 << 17)
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing
         """Let go of descriptors; the source cannot be read after."""
@@ -65,22 +65,28 @@ class ByteSource(ABC):
         self.close()
 
 
-class _SourceFile(RawFile):
-    """A raw file over a source."""
+class SourceFile(RawFile):
+    """A raw file over a source; `read_all` gives what is read from the beginning to the end at once.
 
-    def __init__(self, source: ByteSource) -> None:
+    Parameters
+    ----------
+    source
+        What is read.
+    read
+        Gives other bytes of it, in place of `ByteSource.read`.
+    """
+
+    def __init__(self, source: ByteSource, read: Callable[[int, int], bytes] | None = None) -> None:
         super().__init__(source.size)
         self._source = source
+        self._read = read or source.read
+
+    def _bytes(self, start: int, stop: int) -> bytes:
+        return self._read(start, stop)
 
     def readall(self) -> bytes:
-        """Read the rest at once: the base class would ask for 8 KiB at a time."""
-        source, start = self._source, self._position
-        data = source.read(start, source.size) if start else source.read_all()
-        self._position += len(data)
+        if self._position:
+            return self.read()
+        data = self._source.read_all()
+        self._position = len(data)
         return data
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._source.read(self._position, self._position + len(buffer))
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)

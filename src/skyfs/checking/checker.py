@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ..abc.store import FetchesMany, Store
 from ..config import Config
@@ -35,11 +34,8 @@ _UNPLACED = {
 """Codes of datasets of which it is not known where their files are."""
 
 
-class Watch(Protocol):
-    """Is told how far a check has come."""
-
-    def __call__(self, stage: str, done: int, total: int, /) -> None:
-        """So many of so many are done; a total of 0 is not known."""
+Watch = Callable[[str, int, int], None]
+"""Is told how far a stage of a check has come: so many of so many are done; a total of 0 is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ..errors import SkyfsError
 from ..registry.registry import Registry
 from ..stores.many import copy_many
 from .places import Places
-from .walking import StoredFile, whole
+from .walking import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Restorer:
         """Give (store, key) of the places of a dataset that have the same bytes."""
         found = registry.lookup.by_id(registry.current(), [file.ref.id]).get(file.ref.id)
         places = () if found is None else found.locations
-        return [(one.store, one.key) for one in places if whole(one) == (file.size, file.sha256)]
+        return [(one.store, one.key) for one in places if one.whole == (file.size, file.sha256)]
 
     def _replace(
         self, file: StoredFile, aside: SetsAside, identity: str, path: str, where: str

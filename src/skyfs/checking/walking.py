@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from ..errors import SkyfsError
-from ..model.dataset import DatasetRef, Location, Resolved
+from ..model.dataset import DatasetRef, Resolved
 from ..registry.audit import StoredRow
 from ..registry.registry import Registry
 from .options import Options, mark
@@ -116,16 +116,9 @@ def files_of(number: int, resolved: Resolved) -> list[StoredFile]:
     """Give the files of a dataset."""
     ref = resolved.ref
     return [
-        StoredFile(place.store, place.key, *whole(place), place.owned, ref, number)
+        StoredFile(place.store, place.key, *place.whole, place.owned, ref, number)
         for place in resolved.locations
     ]
-
-
-def whole(place: Location) -> tuple[int, bytes | None]:
-    """Give size and digest of the file, not of a part of it."""
-    if place.part is None:
-        return place.size, place.sha256
-    return place.part.file_size, place.part.file_sha256
 
 
 def _told(error: Exception) -> str:

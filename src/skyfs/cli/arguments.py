@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,6 +13,20 @@ from .session import Session
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def together(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Make one decorator of several options and arguments, in the order in which help shows them."""
+
+    def decorate(command: _Command) -> _Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
 
 
 class PathType(click.ParamType):  # type: ignore[type-arg] # generic in new versions only
@@ -55,6 +69,14 @@ class CopyType(click.ParamType):  # type: ignore[type-arg] # generic in new vers
 COPY = CopyType()
 PATH = PathType()
 
+taking = click.option(
+    "--mode",
+    type=click.Choice(("auto", "copy", "move", "link", "symlink", "direct")),
+    default="auto",
+    show_default=True,
+    help="How files are taken in.",
+)
+
 
 def plain_path(value: str, session: Session | None) -> str:
     """Take the scheme off a path in a repository."""
@@ -65,6 +87,11 @@ def plain_path(value: str, session: Session | None) -> str:
         return slash + rest or "/"
     path = value.removeprefix("skyfs:").removeprefix(":")
     return path if path.startswith("/") else f"/{path}"
+
+
+def listed(given: Iterable[str]) -> list[str]:
+    """Give the names of an option that may be given several times, each time with several."""
+    return [name for names in given for name in names.split(",")]
 
 
 def pairs(arguments: Iterable[str]) -> dict[str, object]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from ..abc.store import Expected
-from ..errors import IsDirectory, NotFound
-from ..model.paths import parse
+from ..errors import NotFound
 from .arguments import PATH
 from .exits import FAILED
 from .printing import busy, human, print_json, print_table, to_person, utc
@@ -94,7 +93,7 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_obj
 def pin(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
     """Bring datasets here, and keep them until they are unpinned. Wildcards: quote them."""
-    for path, store, place in _far(session, paths, recursive=recursive):
+    for path, store, place in _far(session, session.files(paths, "pin", recursive=recursive)):
         store.pin(place.key, _expected(place))
         click.echo(path)
 
@@ -105,7 +104,7 @@ def pin(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
 @click.pass_obj
 def unpin(session: Session, *, paths: Sequence[str], recursive: bool) -> None:
     """Let datasets be evicted again."""
-    for path, store, place in _far(session, paths, recursive=recursive):
+    for path, store, place in _far(session, session.files(paths, "unpin", recursive=recursive)):
         if store.unpin(place.key, _expected(place)):
             click.echo(path)
 
@@ -121,12 +120,10 @@ def _cache(session: Session) -> DiskCache:
     return open_cache(repository.config.cache, repository.root, session.environment)
 
 
-def _far(
-    session: Session, paths: Sequence[str], *, recursive: bool
-) -> Iterator[tuple[str, CachedStore, Location]]:
+def _far(session: Session, nodes: Iterable[Node]) -> Iterator[tuple[str, CachedStore, Location]]:
     """Give the files that datasets are read from, where that is through the cache."""
     repository = session.tree().repository
-    for node in [*_files(session, paths, recursive=recursive)]:
+    for node in list(nodes):
         places = _places(repository, node)
         if places is None:
             raise NotFound(
@@ -134,16 +131,6 @@ def _far(
             )
         for store, place in places:
             yield node.path, store, place
-
-
-def _files(session: Session, paths: Sequence[str], *, recursive: bool) -> Iterator[Node]:
-    for node in session.nodes(paths):
-        if not node.is_dir:
-            yield node
-        elif recursive:
-            yield from session.tree().files(parse(node.path))
-        else:
-            raise IsDirectory(f"pin {node.path!r}", "it is a folder", "take all that is in it with -r")
 
 
 def _places(repository: Repository, node: Node) -> list[tuple[CachedStore, Location]] | None:

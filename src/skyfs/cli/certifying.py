@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
 from ..errors import IsDirectory, NotAllowed
-from .arguments import PATH, pairs
+from .arguments import PATH, pairs, together
 from .session import Session
 
-
-def _span(command: Callable[..., Any]) -> Callable[..., Any]:
-    begin = click.option("--begin", metavar="TIME", help="First moment (ISO 8601, TAI). Default: no bound.")
-    end = click.option("--end", metavar="TIME", help="First moment after it. Default: no bound.")
-    return begin(end(command))
+_span = together(
+    click.option("--begin", metavar="TIME", help="First moment (ISO 8601, TAI). Default: no bound."),
+    click.option("--end", metavar="TIME", help="First moment after it. Default: no bound."),
+)
 
 
 @click.command()

@@ -8,7 +8,6 @@ import click
 
 from ..errors import BadPath, IsDirectory, NotAllowed
 from ..model.paths import parse
-from ..tree import Node
 from .arguments import PATH
 from .printing import busy
 from .session import Session
@@ -49,12 +48,7 @@ def ln(session: Session, *, arguments: Sequence[str], recursive: bool) -> None:
     address = parse(target)
     if address.keys or address.service or not address.head:
         raise BadPath(f"tag into {target!r}", "it is no collection", "/COLLECTION/")
-    tree = session.tree()
-    files: list[Node] = []
-    for node in session.nodes(paths):
-        if node.is_dir and not (recursive or node.is_dataset):
-            raise IsDirectory(f"tag {node.path!r}", "it is a folder", "tag all that is in it with -r")
-        files += list(tree.files(parse(node.path))) if node.is_dir else [node]
+    files = list(session.files(paths, "tag", recursive=recursive))
     refs = [file.named.resolved.ref for file in files if file.named is not None and not file.inner]
     if len(refs) < len(files):
         raise NotAllowed("tag", "some of these are no datasets")

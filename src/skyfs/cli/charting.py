@@ -9,6 +9,7 @@ import click
 
 from ..errors import NotFound
 from ..looks.footprints import chart as draw
+from .arguments import listed
 from .naming import DATA_ID, TYPE
 from .pictures import deliver, local_file, out_option, replace_option
 from .printing import busy, to_person
@@ -76,7 +77,7 @@ def _queries(
     elements = [name for name in names if _is_element(repository, name)]
     types = [name for name in names if name not in elements]
     if types:
-        searched = [name for given in collections for name in given.split(",")] or "*"
+        searched = listed(collections) or "*"
         yield repository.query(types, collections=searched, **conditions)
     for name in elements:
         yield repository.records(name, **conditions)

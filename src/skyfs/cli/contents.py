@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import BinaryIO
 
 import click
 
@@ -20,13 +20,6 @@ from .printing import progress
 from .session import Session
 
 _CHUNK_BYTES = 1 << 20
-
-
-class Writable(Protocol):
-    """What bytes can be written to."""
-
-    def writelines(self, lines: Iterable[bytes], /) -> object:
-        """Write pieces one after the other."""
 
 
 @click.command()
@@ -116,7 +109,7 @@ def _refuse_folder(node: Node) -> None:
         raise IsDirectory(f"read {node.path!r}", "it is a folder", todo)
 
 
-def pour(source: ByteSource, out: Writable) -> None:
+def pour(source: ByteSource, out: BinaryIO) -> None:
     """Copy all bytes of a source."""
     out.writelines(source.read(start, start + _CHUNK_BYTES) for start in range(0, source.size, _CHUNK_BYTES))
 

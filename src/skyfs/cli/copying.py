@@ -16,7 +16,7 @@ from enum import Enum
 
 import click
 
-from ..errors import Ambiguous, IsDirectory, NotDirectory, NotFound, SkyfsError
+from ..errors import Ambiguous, IsDirectory, NotDirectory, NotFound, SkyfsError, look_for
 from ..model.paths import parse
 from ..tree import Node, Tree
 from ..tree.bulk import copy_nodes, copy_within, take_in
@@ -109,7 +109,8 @@ def _by_existence(session: Session, source: str) -> Side:
         what = f"{source!r} is a local file and a path in the repository"
         raise Ambiguous(what, todo=f"write :{source} for the repository, file:{source} for the file")
     if not (here or there):
-        raise NotFound(f"no {source!r}", "neither on this machine nor in the repository")
+        todo = f"{look_for(source)}; or skyfs ls"
+        raise NotFound(f"no {source!r}", "neither on this machine nor in the repository", todo)
     return Side.LOCAL if here else Side.REPOSITORY
 
 

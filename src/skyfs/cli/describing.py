@@ -75,17 +75,9 @@ def _of_repository(repository: Repository) -> dict[str, object]:
 
 def _count(repository: Repository) -> tuple[int, int, bool]:
     """Count the datasets of all RUNs and their bytes, up to a limit; tell whether there are more."""
-    from ..model.collection import CollectionKind
-    from ..registry.levels import LevelFilter
-    from ..registry.lookup import by_group
-
-    snapshot = repository.registry.current()
-    runs = [one for one in snapshot.collections.values() if one.collection.kind is CollectionKind.RUN]
-    lookup = repository.registry.lookup
-    groups = by_group(snapshot.types.values()).values()
-    found = (one for types in groups for one in lookup.datasets(snapshot, types, runs, LevelFilter({}, {})))
+    found = repository.registry.lookup.everything(repository.registry.current())
     number = size = 0
     for one in islice(found, MAX_COUNTED):
         number += 1
-        size += one.resolved.locations[0].size if one.resolved.locations else 0
+        size += one.locations[0].size if one.locations else 0
     return number, size, next(found, None) is not None

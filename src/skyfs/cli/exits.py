@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import click
 
-from ..errors import SkyfsError, printable
+from ..errors import SkyfsError, look_for, printable
 
 DEBUG_VARIABLE = "SKYFS_DEBUG"
 FAILED, MISUSED, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -62,7 +62,9 @@ def explain(error: Exception) -> tuple[str, int]:
         return _one_line(str(error)), STATUS.get(error.code, FAILED)
     if isinstance(error, OSError):
         named = f": {error.filename}" if error.filename else ""
-        return _one_line(f"{error.strerror or error}{named}"), FAILED
+        missing = isinstance(error, FileNotFoundError) and isinstance(error.filename, str)
+        todo = f" ({look_for(error.filename)})" if missing else ""
+        return _one_line(f"{error.strerror or error}{named}{todo}"), FAILED
     if isinstance(error, MemoryError):
         return "out of memory", FAILED
     todo = f"a mistake in skyfs; {DEBUG_VARIABLE}=1 shows where"

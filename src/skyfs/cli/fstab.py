@@ -12,12 +12,11 @@ import pwd
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from ..errors import BadArgument
+from ..errors import BadArgument, nearest
 from ..mount.serving import ENGINES
 from .exits import explain
 
@@ -96,9 +95,7 @@ def parse_options(given: list[str], *, sloppy: bool = False) -> dict[str, object
         elif option in _FLAGS:
             found |= _FLAGS[option]
         elif not (sloppy or option in _IGNORED or option.startswith(_IGNORED_BEGINNINGS)):
-            known = (*_FLAGS, *_WITH_VALUE)
-            near = get_close_matches(name, known, 1)
-            todo = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            todo = nearest(name, (*_FLAGS, *_WITH_VALUE))
             raise BadArgument(f"mount option {option!r}", "it is unknown, or has no value", todo)
     return found
 

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..errors import printable
+from .arguments import taking
 from .printing import busy, print_json, print_table, progress
 from .session import Session
 from .sharing import on_conflict, print_applied
@@ -17,7 +18,6 @@ from .sharing import on_conflict, print_applied
 if TYPE_CHECKING:
     from ..importing.result import Imported
 
-_MODES = ("auto", "copy", "move", "link", "symlink", "direct")
 _FILES = ("auto", "need", "ignore")
 _COUNTS = (
     "records",
@@ -34,9 +34,7 @@ _COUNTS = (
 @click.command("import")
 @click.argument("export", metavar="FILE")
 @click.option("--dir", "directory", metavar="DIR", help="Where paths of files start. Default: FILE's folder.")
-@click.option(
-    "--mode", type=click.Choice(_MODES), default="auto", show_default=True, help="How files are taken in."
-)
+@taking
 @click.option(
     "--files",
     type=click.Choice(_FILES),

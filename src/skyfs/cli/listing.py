@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import click
@@ -47,21 +47,13 @@ def ls(session: Session, *, paths: Sequence[str], long: bool, itself: bool, as_j
 @click.pass_obj
 def find(session: Session, *, paths: Sequence[str], pattern: str | None, as_json: bool) -> None:
     """Print the full paths of all datasets below PATH, one on a line. The default is /."""
-    found = _below(session, paths or ["/"])
+    found = session.files(paths or ["/"])
     wanted = (node for node in found if pattern is None or fnmatchcase(node.name, pattern))
     if as_json:
         print_json([_row(node) for node in wanted])
         return
     for node in wanted:
         click.echo(node.path)
-
-
-def _below(session: Session, paths: Sequence[str]) -> Iterator[Node]:
-    for node in session.nodes(paths):
-        if node.is_dir:
-            yield from session.tree().files(parse(node.path))
-        else:
-            yield node
 
 
 def _print(nodes: Sequence[Node], *, long: bool, full: bool) -> None:

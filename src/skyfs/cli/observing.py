@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ..errors import printable
-from .arguments import pairs
+from .arguments import pairs, taking
 from .printing import busy, print_json, print_table
 from .session import Session
 
 if TYPE_CHECKING:
     from ..instruments import Definition
     from ..repository import Repository
-
-_MODES = ("auto", "copy", "move", "link", "symlink", "direct")
 
 
 @click.group()
@@ -76,7 +74,7 @@ def show(session: Session, *, what: str, as_json: bool) -> None:
 @click.command("ingest-raws")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option("-r", "--run", help="The RUN. Default: INSTRUMENT/raw/all.")
-@click.option("--mode", type=click.Choice(_MODES), default="auto", show_default=True, help="As for ingest.")
+@taking
 @click.option("-i", "--instrument", "of", metavar="NAME|FILE", help="Default: what each header says.")
 @click.option("--skip-bad", is_flag=True, help="Go on without files that cannot be taken, and name them.")
 @click.pass_obj
@@ -170,14 +168,14 @@ def ingest_curated(session: Session, *, folder: str, of: str, collection: str | 
 
 def _summary(known: Definition) -> str:
     filters = f"{len(known.bands)} filters" if known.bands else "filters by pattern"
-    return f"{_count(len(known.detectors), 'detector')}, {filters}"
+    return f"{_detectors(len(known.detectors))}, {filters}"
 
 
 def _recorded(repository: Repository, name: str) -> str:
     detectors = sum(1 for _ in repository.records("detector", instrument=name))
     filters = sum(1 for _ in repository.records("physical_filter", instrument=name))
-    return f"{_count(detectors, 'detector')}, {filters} filters"
+    return f"{_detectors(detectors)}, {filters} filters"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+def _detectors(number: int) -> str:
+    return f"{number} detector" + ("" if number == 1 else "s")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..model.timespan import Timespan
-from .arguments import pairs
+from .arguments import listed, pairs, together
 from .naming import COLLECTION, CONDITION, DATA_ID, DIMENSION, ELEMENT, TYPE
 from .printing import busy, cell, print_table, to_person
 from .session import Session
@@ -21,7 +21,6 @@ from .session import Session
 if TYPE_CHECKING:
     from ..querying import Query
 
-_Command = TypeVar("_Command", bound=Callable[..., None])
 _Query = TypeVar("_Query", bound="Query[Any]")
 
 # Not all that Python takes for one: 1_0 is the name of a detector, nan that of nothing.
@@ -29,7 +28,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORE
 # A table cannot be drawn before its widest cell is known; what is longer is better asked with --limit.
 _TABLE_ROWS = 1_000
 
-_CONDITIONS = (
+# Which answers are meant.
+selecting = together(
     click.option("--where", metavar="EXPR", help='Only what matches: "visit.exposure_time > 30".'),
     click.option(
         "--bind",
@@ -39,22 +39,15 @@ _CONDITIONS = (
         help="A value of :NAME in EXPR. Repeat; one NAME twice: a list.",
     ),
 )
-_ANSWERS = (
+# What all questions can be asked.
+answering = together(
+    selecting,
     click.option("--order-by", "order", metavar="NAME[,NAME]...", help="Sort; -NAME: descending."),
     click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most so many rows."),
     click.option("--count", "counting", is_flag=True, help="Print how many there are."),
     click.option("--explain", "explaining", is_flag=True, help="Say why there is no answer."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line."),
 )
-
-
-def answering(command: _Command) -> _Command:
-    """Give a command the options of all questions."""
-    for option in reversed((*_CONDITIONS, *_ANSWERS)):
-        command = option(command)
-    return command
-
-
 searching = click.option(
     "-c",
     "--collections",
@@ -63,13 +56,6 @@ searching = click.option(
     type=COLLECTION,
     help="Names or globs to search, in this order. Repeat. Default: *.",
 )
-
-
-def selecting(command: _Command) -> _Command:
-    """Give a command the options that say which answers are meant."""
-    for option in reversed(_CONDITIONS):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -97,7 +83,7 @@ def query(
     repository = session.repository()
     found = repository.query(
         types.split(","),
-        collections=[name for given in collections for name in given.split(",")] or "*",
+        collections=listed(collections) or "*",
         find_first=not asked["everything"],
         exclude=asked["exclude"],
         **conditions_of(asked),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -128,7 +128,7 @@ def relocate(session: Session, *, location: str, stores: tuple[str, ...]) -> Non
     """
     import skyfs
 
-    given = dict(_pair(text) for text in stores)
+    given = _urls(stores)
     done = skyfs.relocate(location, given, environment=session.environment)
     click.echo(f"{done.folder}: relocated")
     for name in done.stores:
@@ -139,21 +139,24 @@ def relocate(session: Session, *, location: str, stores: tuple[str, ...]) -> Non
         click.echo(f"{view}: a view that is gone, or cannot be changed", err=True)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, found, url = text.partition("=")
-    if not (name and found and url):
-        raise click.BadParameter(f"{text!r} is not NAME=URL", param_hint="--store")
-    return name, url
+def _urls(texts: tuple[str, ...]) -> dict[str, str]:
+    """Read ``--store NAME=URL``, each NAME once."""
+    given: dict[str, str] = {}
+    for text in texts:
+        name, _, url = text.partition("=")
+        if not (name and url) or name in given:
+            hint = f"{text!r} is not NAME=URL, or the name is there twice"
+            raise click.BadParameter(hint, param_hint="--store")
+        given[name] = url
+    return given
 
 
 def _what(folder: Path) -> str:
     """Name what is deleted: a folder, and the schema of a database with the registry."""
     from ..config import Config
-    from ..config.settings import CONFIG_NAME
     from ..config.stores import is_server, with_hidden_password
-    from ..config.yamlfile import read_yaml
 
-    config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
+    config = Config.read(folder)
     if not is_server(config.registry):
         return str(folder)
     return f"{folder} and the schema {config.schema!r} of {with_hidden_password(config.registry)}"
@@ -161,14 +164,9 @@ def _what(folder: Path) -> str:
 
 def _stores(stores: tuple[str, ...], options: tuple[str, ...]) -> list[dict[str, object]] | None:
     """Give the section ``stores:`` that the options spell."""
-    given: dict[str, dict[str, object]] = {}
-    for text in stores:
-        name, found, url = text.partition("=")
-        if not found or not name or not url or name in given:
-            raise click.BadParameter(
-                f"{text!r} is not NAME=URL, or the name is there twice", param_hint="--store"
-            )
-        given[name] = {"name": name, "url": url, "options": {}}
+    given: dict[str, dict[str, Any]] = {
+        name: {"name": name, "url": url, "options": {}} for name, url in _urls(stores).items()
+    }
     for text in options:
         place, found, value = text.partition("=")
         name, dot, key = place.partition(".")
@@ -178,7 +176,7 @@ def _stores(stores: tuple[str, ...], options: tuple[str, ...]) -> list[dict[str,
             hint = f"{place!r} is not NAME.KEY=VALUE with the NAME of a --store"
             raise click.BadParameter(hint, param_hint="--store-option")
         *above, last = key.split(".")
-        inner = cast("dict[str, Any]", chosen["options"])
+        inner = chosen["options"]
         for part in above:
             inner = inner.setdefault(part, {})
         inner[last] = value

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from ..config import Environment
-from ..errors import NotFound
+from ..errors import IsDirectory, NotFound
 from ..model.paths import parse
-from ..model.selectors import split_selectors
+from ..model.selectors import is_pattern, split_selectors
 
 if TYPE_CHECKING:
     from ..repository import Repository
     from ..tree import Node, Tree
-
-_WILD = frozenset("*?[")
 
 
 class Session:
@@ -105,17 +103,28 @@ class Session:
     def nodes(self, paths: Iterable[str]) -> Iterator[Node]:
         """Give the nodes that paths and globs name, in order; a glob that matches nothing is an error."""
         for path in paths:
-            if not is_glob(path):
+            if not is_pattern(path):
                 yield self.tree().lookup(parse(path))
                 continue
             selectors = split_selectors(path)[1]
             for node in self._matching(path):
                 yield self.tree().part(node, selectors) if selectors else node
 
+    def files(self, paths: Iterable[str], verb: str = "", *, recursive: bool = True) -> Iterator[Node]:
+        """Give the files that paths and globs name; of folders all that is below, or an error."""
+        for node in self.nodes(paths):
+            if not node.is_dir:
+                yield node
+            elif recursive or node.is_dataset:
+                yield from self.tree().files(parse(node.path))
+            else:
+                todo = f"{verb} all that is in it with -r"
+                raise IsDirectory(f"{verb} {node.path!r}", "it is a folder", todo)
+
     def expand(self, paths: Iterable[str]) -> Iterator[str]:
         """Give the paths as they are, and for each glob the paths that match it."""
         for path in paths:
-            if is_glob(path):
+            if is_pattern(path):
                 selectors = "".join(map(str, split_selectors(path)[1]))
                 yield from (node.path + selectors for node in self._matching(path))
             else:
@@ -129,8 +138,3 @@ class Session:
         if not found:
             raise NotFound(f"nothing matches {pattern!r}")
         return [node for node in found if not (selectors and node.is_dir)]
-
-
-def is_glob(path: str) -> bool:
-    """Tell whether a path has wildcards; brackets of a selector are none."""
-    return bool(_WILD.intersection(split_selectors(path)[0]))

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from .arguments import listed, together
 from .naming import COLLECTION, DATA_ID, TYPE
 from .printing import busy, print_json, print_table, progress
-from .querying import conditions_of, given_of
+from .querying import conditions_of, given_of, selecting
 from .session import Session
 
 if TYPE_CHECKING:
     from ..registry.manifest.arriving import Applied, OnConflict
 
-_Command = TypeVar("_Command", bound=Callable[..., None])
-
 CONFLICTS = ("fail", "skip", "replace", "newest")
 
-_CHOICE = (
+# Which datasets are meant.
+choosing = together(
     click.argument("data_id", nargs=-1, metavar="[DIM=VALUE]...", type=DATA_ID),
     click.option("--types", multiple=True, metavar="TYPE[,TYPE]...", type=TYPE, help="Default: all."),
     click.option(
         "-c", "--collections", multiple=True, metavar="NAME[,NAME]...", type=COLLECTION, help="Default: all."
     ),
-    click.option("--where", metavar="EXPR", help='Only what matches: "visit.exposure_time > 30".'),
-    click.option(
-        "--bind", "bound", multiple=True, metavar="NAME=VALUE", help="A value of :NAME in EXPR. Repeat."
-    ),
+    selecting,
 )
 on_conflict = click.option(
     "--on-conflict",
@@ -40,13 +37,6 @@ on_conflict = click.option(
     show_default=True,
     help="When something else is there: keep it (skip), or take what comes.",
 )
-
-
-def choosing(command: _Command) -> _Command:
-    """Give a command the options that choose datasets."""
-    for option in reversed(_CHOICE):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -178,10 +168,5 @@ def print_applied(applied: Applied, *, as_json: bool) -> None:
 
 def _chosen(asked: dict[str, Any]) -> dict[str, Any]:
     """Give the arguments that choose datasets."""
-    types, collections = _split(asked["types"]), _split(asked["collections"])
-    found: dict[str, Any] = {"types": types or None, "collections": collections or None}
+    found: dict[str, Any] = {name: listed(asked[name]) or None for name in ("types", "collections")}
     return {**found, **conditions_of(asked), **given_of(asked["data_id"])}
-
-
-def _split(values: Iterable[str]) -> list[str]:
-    return [name for value in values for name in value.split(",")]

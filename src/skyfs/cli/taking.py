@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Conflict, printable
-from .arguments import pairs
+from ..model.batches import batches
+from .arguments import pairs, taking
 from .printing import busy, progress
 from .session import Session
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..repository import Repository
     from .identifying import Identified, Identifier
 
-_MODES = ("auto", "copy", "move", "link", "symlink", "direct")
 # Files are synced once for each batch, and the progress bar moves once.
 _BATCH = 200
 
@@ -53,9 +53,7 @@ def put(
     "--id", "rules", multiple=True, metavar="KEY=RULE", help="Value of a dimension; see above. Repeat."
 )
 @click.option("--define", is_flag=True, help="Insert the dimension records that are missing.")
-@click.option(
-    "--mode", type=click.Choice(_MODES), default="auto", show_default=True, help="How files are taken in."
-)
+@taking
 @click.option("--storage-class", metavar="NAME", help="Of a new type. Default: by the files' extension.")
 @click.option(
     "--replace", "replacing", is_flag=True, help="Put them in the place of datasets that are there."
@@ -106,8 +104,7 @@ def _take(
                 repository.insert(element, records)
         else:
             require_recorded(repository, group, files)
-        for start in range(0, len(files), _BATCH):
-            some = [to_ingest(file) for file in files[start : start + _BATCH]]
+        for some in batches(map(to_ingest, files), _BATCH):
             mode, replacing = str(options["mode"]), bool(options["replacing"])
             refs += repository.ingest(some, type_name, run=run, mode=mode, replace=replacing)
             advance(len(some))

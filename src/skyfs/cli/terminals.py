@@ -20,11 +20,11 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from ..errors import BadConfig, Unsupported
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image, Resampling
 
@@ -148,8 +148,6 @@ def iterm(image: Image, space: Room) -> str:
 
 def sixel(image: Image, space: Room) -> str:
     """Give the picture as sixels: bands of six rows, drawn once for each of their colours (DEC STD 070)."""
-    import numpy as np
-
     small = _shrunk(image, space).quantize(_SIXEL_COLOURS)
     pixels = np.asarray(small)
     palette = np.array(small.getpalette(), int).reshape(-1, 3) * 100 // 255
@@ -160,8 +158,6 @@ def sixel(image: Image, space: Room) -> str:
 
 
 def _band(rows: NDArray[np.uint8]) -> str:
-    import numpy as np
-
     weights = (1 << np.arange(len(rows)))[:, None]
     drawn = []
     for colour in np.unique(rows).tolist():
@@ -181,7 +177,6 @@ def _runs(codes: list[int]) -> Iterator[str]:
 
 def _print_blocks(image: Image, space: Room) -> None:
     """Print half blocks: two pixels a character, the upper one in its colour, the lower one behind it."""
-    import numpy as np
     from rich.color import Color
     from rich.console import Console
     from rich.segment import Segment, Segments

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
-from ..errors import Conflict, NotAllowed, NotFound, SkyfsError
+from ..errors import Conflict, NotAllowed, NotFound, SkyfsError, nearest
 from . import Environment
 from .settings import CONFIG_NAME
 from .stores import shown_location
@@ -31,12 +30,7 @@ def find(environment: Environment, name: str) -> str:
     """
     names = all_names(environment)
     if name not in names:
-        near = get_close_matches(name, names, 3)
-        todo = (
-            f"did you mean {', '.join(near)}?"
-            if near
-            else "give its folder, or create it: skyfs init DIR --name NAME"
-        )
+        todo = nearest(name, names, "give its folder, or create it: skyfs init DIR --name NAME")
         raise NotFound(f"no repository named {shown_location(name)!r} in the index", todo=todo)
     return names[name]
 

@@ -6,13 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 import yaml
 
-from ..errors import BadConfig
+from ..errors import BadConfig, nearest
 from .stores import (
     CacheConfig,
     StoreConfig,
@@ -20,6 +19,7 @@ from .stores import (
     parse_stores,
     with_hidden_password,
 )
+from .yamlfile import read_yaml
 
 CONFIG_NAME = "skyfs.yaml"
 REGISTRY_NAME = "registry.sqlite3"
@@ -91,6 +91,20 @@ class Config:
     formats: Mapping[str, object] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     overridden: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, folder: Path) -> Config:
+        """Read the configuration of the repository in a folder.
+
+        Raises
+        ------
+        NotFound
+            When it has none.
+        BadConfig
+            As `from_mapping`.
+        """
+        path = folder / CONFIG_NAME
+        return cls.from_mapping(read_yaml(path), str(path))
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object], origin: str) -> Config:
@@ -174,10 +188,7 @@ class Config:
 
 def _check(key: str, value: object, known: set[str], origin: str) -> None:
     if key not in known:
-        near = get_close_matches(key, known, 1)
-        raise BadConfig(
-            f"configuration {origin}", f"unknown key {key!r}", f"did you mean {near[0]}?" if near else ""
-        )
+        raise BadConfig(f"configuration {origin}", f"unknown key {key!r}", nearest(key, known))
     kinds = {"shared": bool, "formats": Mapping, "stores": list, "admins": list, "cache": Mapping}
     kinds["allow_network_filesystem"] = bool
     kind = kinds.get(key, str)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
-from ..errors import BadConfig
+from ..errors import BadConfig, nearest
 
 _BYTES = re.compile(r"(\d{1,18}(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
@@ -209,6 +208,4 @@ def _is(value: object, kind: type) -> bool:
 def _require_known(value: Mapping[str, object], known: tuple[str, ...], where: str) -> None:
     for key in value:
         if key not in known:
-            near = get_close_matches(str(key), known, 1)
-            todo = f"did you mean {near[0]}?" if near else f"keys are: {', '.join(known)}"
-            raise BadConfig(where, f"unknown key {key!r}", todo)
+            raise BadConfig(where, f"unknown key {key!r}", nearest(str(key), known))

@@ -11,7 +11,7 @@ from tempfile import mkstemp
 
 import yaml
 
-from ..errors import BadConfig, NotAllowed, NotFound, StoreError
+from ..errors import BadConfig, NotAllowed, NotFound, StoreError, look_for
 
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML's safe loader, the fast one where it is built in."""
@@ -68,7 +68,7 @@ def read_yaml(path: Path) -> Mapping[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise NotFound(f"no file {str(path)!r}") from None
+        raise NotFound(f"no file {str(path)!r}", todo=look_for(path)) from None
     except (OSError, ValueError) as error:  # not UTF-8; a NUL in the name
         raise BadConfig(f"cannot read {str(path)!r}", str(error)) from None
     return load_yaml(text, str(path))

@@ -54,8 +54,9 @@ class Camera:
         return next(each for each in self.filters if each.band == band)
 
 
-def _grid(names: tuple[str, ...], columns: int, gap: float) -> tuple[Detector, ...]:
-    """Lay detectors out row by row around the boresight, in one raft."""
+def _grid(*names: str) -> tuple[Detector, ...]:
+    """Lay detectors out in rows of two around the boresight, in one raft."""
+    columns, gap = 2, 12.0
     rows = len(names) // columns
     pitch = SIDE + gap
     left, bottom = (gap - columns * pitch) / 2, (gap - rows * pitch) / 2
@@ -76,7 +77,7 @@ SKYCAM = Camera(
     visit_system=0,
     id_max=10_000_000,
     filters=(Filter("g.SC03", "g"), Filter("r.SC02", "r"), Filter("i.SC01", "i")),
-    detectors=_grid(("S00", "S01", "S10", "S11"), columns=2, gap=12.0),
+    detectors=_grid("S00", "S01", "S10", "S11"),
 )
 WIDECAM = Camera(
     name="WideCam",
@@ -90,7 +91,7 @@ WIDECAM = Camera(
     # Its exposures are numbered day_obs and five digits: more than 32 bits.
     id_max=10_000_000_000_000,
     filters=(Filter("r DECam-like 6200.0 1400.0", "r"), Filter("i DECam-like 7800.0 1500.0", "i")),
-    detectors=_grid(("W1", "W2"), columns=2, gap=12.0),
+    detectors=_grid("W1", "W2"),
 )
 CAMERAS = (SKYCAM, WIDECAM)
 

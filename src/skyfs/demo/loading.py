@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BadContent, NotFound, StoreError, UnknownFormat
+from ..errors import BadContent, NotFound, StoreError, UnknownFormat, look_for
 from ..model.dataset import DatasetRef
 from ..repository import Repository
 from ..writing.ingester import IngestFile, extension_of
@@ -62,7 +62,7 @@ def load_files(repository: Repository, folder: Path) -> OwnFiles:
         When there is no FITS file below the folder, or none that can be read.
     """
     if not folder.is_dir():
-        raise NotFound(f"no folder {str(folder)!r}")
+        raise NotFound(f"no folder {str(folder)!r}", todo=look_for(folder))
     taken: list[tuple[Path, str]] = []
     skipped: list[tuple[Path, str]] = []
     names: set[str] = set()

@@ -11,17 +11,17 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
 from skyfs.errors import BadArgument
 
-from .table_meta import parse_header
+from .table_meta import META, parse_header
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    import pyarrow as pa
     from astropy.table import Column, Table
 
-META = b"table_meta_yaml"
 _WIDTH = "table::len::"
 
 
@@ -33,7 +33,6 @@ def table_to_arrow(table: Table) -> pa.Table:
     BadArgument
         When a column has values that arrow has not (complex, mixed objects).
     """
-    import pyarrow as pa
     from astropy.table import MaskedColumn, meta, serialize
     from astropy.utils.data_info import serialize_context_as
 
@@ -50,9 +49,6 @@ def table_to_arrow(table: Table) -> pa.Table:
 
 
 def _to_arrow(name: str, column: Column) -> pa.Array:
-    import numpy as np
-    import pyarrow as pa
-
     mask = np.ma.getmaskarray(column) if hasattr(column, "mask") else None
     data = np.ma.getdata(column) if mask is not None else np.asarray(column)
     data = np.asarray(data)
@@ -73,8 +69,6 @@ def _to_arrow(name: str, column: Column) -> pa.Array:
 
 
 def _flat(data: np.ndarray, mask: np.ndarray | None) -> pa.Array:
-    import pyarrow as pa
-
     kind = data.dtype.kind
     if kind == "O":
         hidden = [False] * len(data) if mask is None else mask.tolist()
@@ -122,7 +116,6 @@ def arrow_values(values: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray | None
 
 
 def _column(values: pa.ChunkedArray, width: int | None, attributes: Mapping[str, object]) -> Column:
-    import numpy as np
     from astropy.table import Column, MaskedColumn
 
     data, mask = _from_arrow(_contiguous(values), width, _cell_shape(attributes))
@@ -133,8 +126,6 @@ def _column(values: pa.ChunkedArray, width: int | None, attributes: Mapping[str,
 
 
 def _contiguous(values: pa.ChunkedArray) -> pa.Array:
-    import pyarrow as pa
-
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
@@ -151,9 +142,6 @@ def _from_arrow(
     values: pa.Array, width: int | None, shape: tuple[int, ...] | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Give values, which belong to the caller, and which of them are missing."""
-    import numpy as np
-    import pyarrow as pa
-
     kind = values.type
     if pa.types.is_fixed_size_list(kind) and values.null_count == 0:
         data, mask = _from_arrow(values.flatten(), width, None)
@@ -172,14 +160,10 @@ def _from_arrow(
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
     return bool(
         pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
@@ -189,8 +173,6 @@ def _is_binary(kind: pa.DataType) -> bool:
 
 
 def _text(values: pa.Array, width: int | None) -> np.ndarray:
-    import numpy as np
-
     letter, empty = ("U", "") if _is_text(values.type) else ("S", b"")
     listed = [empty if item is None else item for item in values.to_pylist()]
     longest = max(map(len, listed), default=0)
@@ -199,9 +181,6 @@ def _text(values: pa.Array, width: int | None) -> np.ndarray:
 
 def _objects(values: pa.Array) -> np.ndarray:
     """Give Python objects; lists of numbers become arrays."""
-    import numpy as np
-    import pyarrow as pa
-
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         return np.array(values.to_numpy(zero_copy_only=False))
     objects = np.empty(len(values), dtype=object)
@@ -211,8 +190,6 @@ def _objects(values: pa.Array) -> np.ndarray:
 
 def frame_to_arrow(frame: pd.DataFrame) -> pa.Table:
     """Make an arrow table; an index becomes columns, unless it only counts rows."""
-    import pyarrow as pa
-
     counts_rows = frame.index.name is None and frame.index.nlevels == 1 and frame.index.dtype.kind in "iu"
     kept = frame if counts_rows else frame.reset_index()
     return pa.Table.from_pandas(kept, preserve_index=False)

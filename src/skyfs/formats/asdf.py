@@ -16,7 +16,7 @@ from skyfs.model.selectors import Selector
 
 from .array_part import section_slices
 from .asdf_file import check_asdf
-from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +45,7 @@ class Asdf(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as dict (nested, with arrays), Table, array, CCDData or Exposure."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("ASDF", storage_class, self.storage_classes)
+        require_class("ASDF", storage_class, self.storage_classes)
         with _opened(source) as tree:
             return _of_class(tree, storage_class)
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import BinaryIO, Self
 
 from skyfs.abc.contents import Contents
 from skyfs.abc.format import Cuts, Format, HasHeader, ReadsComponents, ReadsSlices, ShowsContents
 from skyfs.abc.source import ByteSource
-from skyfs.errors import BadArgument, BadConfig, BadContent, BadDefinition, UnknownFormat, Unsupported
+from skyfs.errors import (
+    BadArgument,
+    BadConfig,
+    BadContent,
+    BadDefinition,
+    UnknownFormat,
+    Unsupported,
+    nearest,
+)
 from skyfs.model.selectors import Selector
 from skyfs.model.storage import StorageClass
 
@@ -104,7 +111,7 @@ class Formats:
             return self._settings.storage_classes[name]
         except KeyError:
             raise BadDefinition(
-                f"storage class {name!r}", "unknown", _nearest(name, self.storage_classes)
+                f"storage class {name!r}", "unknown", nearest(repr(name), map(repr, self.storage_classes))
             ) from None
 
     def extension_for(self, storage_class: str, type_name: str | None = None) -> str:
@@ -526,9 +533,8 @@ class Formats:
 
     def _known(self, extension: str) -> None:
         if not self.knows(extension):
-            raise UnknownFormat(
-                f"extension {extension!r}", "no format has it", _nearest(extension, self.extensions)
-            )
+            todo = nearest(repr(extension), map(repr, self.extensions))
+            raise UnknownFormat(f"extension {extension!r}", "no format has it", todo)
 
     def _build(self, extension: str) -> Format:
         self._known(extension)
@@ -554,19 +560,12 @@ class Formats:
         rules = {**self._settings.class_rules, **self._settings.types}
         for name, rule in rules.items():
             if rule.extension is not None and not self.knows(rule.extension):
-                hint = _nearest(rule.extension, self.extensions)
+                hint = nearest(repr(rule.extension), map(repr, self.extensions))
                 raise BadConfig(f"formats: {name}: extension", f"no format has {rule.extension!r}", hint)
         for storage_class in self._settings.storage_classes.values():
             for part in storage_class.components.values():
                 if part not in self._settings.storage_classes:
-                    hint = _nearest(part, self.storage_classes)
+                    hint = nearest(repr(part), map(repr, self.storage_classes))
                     raise BadConfig(
                         f"formats: storage class {storage_class.name}", f"no storage class {part!r}", hint
                     )
-
-
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(name, known, n=3, cutoff=0.4)
-    if near:
-        return f"did you mean {', '.join(map(repr, near))}?"
-    return f"known are: {', '.join(map(repr, known))}"

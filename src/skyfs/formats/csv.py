@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
-from .arrow_table import arrow_to_table, table_to_arrow
-from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
-from .table_cut import CutsWhole
+from .cuts_whole import CutsWhole
+from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 from .text import check_text
 
 if TYPE_CHECKING:
@@ -33,9 +32,10 @@ class Csv(CutsWhole):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as astropy Table."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("CSV", storage_class, self.storage_classes)
+        require_class("CSV", storage_class, self.storage_classes)
         self.check(source)
+        from .arrow_table import arrow_to_table
+
         with Tolerance(), reading("CSV"):
             arrow = _read_arrow(source.read_all())
             if len(set(arrow.column_names)) < arrow.num_columns:
@@ -47,6 +47,8 @@ class Csv(CutsWhole):
         refuse_options("CSV", options, ("delimiter",))
         from astropy.table import Table
         from pyarrow import csv
+
+        from .arrow_table import table_to_arrow
 
         if not isinstance(value, Table):
             raise refuse_value("CSV", value, "astropy Table")

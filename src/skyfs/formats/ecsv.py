@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
-from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
+from .cuts_whole import CutsWhole
+from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 from .masks import with_masks
-from .table_cut import CutsWhole
 from .table_meta import meta_of
 from .text import check_text, decode_text
 
@@ -36,8 +36,7 @@ class Ecsv(CutsWhole):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as astropy Table."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("ECSV", storage_class, self.storage_classes)
+        require_class("ECSV", storage_class, self.storage_classes)
         _check_magic(source)
         from astropy.table import Table
 

@@ -13,9 +13,8 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
 from skyfs.model.selectors import Selector
 
-from . import fits_cut, fits_read, fits_slices, fits_write
 from .fits_layout import check_layout
-from .guards import Tolerance, reading, refuse_class, writing
+from .guards import Tolerance, reading, require_class, writing
 from .headers import main_header
 from .unpacking import bunzip2, gunzip
 
@@ -46,19 +45,21 @@ class Fits(Format):
 
         Images are in native byte order.
         """
-        reader = fits_read.READERS.get(storage_class)
-        if reader is None:
-            raise refuse_class("FITS", storage_class, self.storage_classes)
+        from .fits_read import READERS
+
+        require_class("FITS", storage_class, tuple(READERS))
         plain = self._plain(source)
         check_layout(plain)
         with Tolerance(), reading("FITS"):
-            return reader(plain)
+            return READERS[storage_class](plain)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write an HDUList, CCDData, Table, array, Exposure, Mask, Header or WCS."""
-        chosen = fits_write.parse_options(options)
+        from .fits_write import parse_options, write_hdus
+
+        chosen = parse_options(options)
         with Tolerance(), writing("FITS"):
-            fits_write.write_hdus(value, file, chosen)
+            write_hdus(value, file, chosen)
 
     def check(self, source: ByteSource) -> None:
         """Check that every HDU is complete; reads headers only, of compressed files everything."""
@@ -71,14 +72,18 @@ class Fits(Format):
 
     def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
         """Write the selected HDU, section, sky region, columns or rows as an uncompressed FITS file."""
+        from .fits_cut import cut
+
         with Tolerance(), reading("FITS"):
-            fits_cut.cut(self._plain(source), selectors, file)
+            cut(self._plain(source), selectors, file)
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read a part of what `read` gives as Image or Array."""
-        reader = fits_slices.READERS.get(storage_class)
+        from .fits_slices import READERS
+
+        reader = READERS.get(storage_class)
         if reader is None:
-            todo = f"read it as {' or '.join(fits_slices.READERS)}"
+            todo = f"read it as {' or '.join(READERS)}"
             raise BadArgument(f"slices of {storage_class}", "only one image can be sliced", todo)
         with Tolerance(), reading("FITS"):
             return reader(self._plain(source), slices)

@@ -10,20 +10,20 @@ import math
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
+from skyfs.model.ranges import joined
 
 from .fits_chunks import edited, image_cards, pixels_of, small_file
 from .fits_layout import Extent
 from .guards import Tolerance, reading
-from .pieced import fill
-
-if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
+from .pieced import bytes_between
 
 _DESCRIPTOR = re.compile(r"\d*([PQ])([LXBIJKAEDCM])")
 _ITEM_BYTES = dict(zip("LXBIJKAEDCM", (1, 1, 1, 2, 4, 8, 1, 4, 8, 8, 16), strict=True))
@@ -65,8 +65,6 @@ class Tiles:
 
     def read(self, source: ByteSource, index: Sequence[int]) -> np.ndarray:
         """Decode a block, given its place; at the end of an axis it is smaller than others."""
-        import numpy as np
-
         blocks = list(zip(self.shape, self.block_shape, index, strict=True))
         part = tuple(slice(place * block, min((place + 1) * block, size)) for size, block, place in blocks)
         tiles = list(zip(part, self._tile_shape, strict=True))
@@ -83,8 +81,6 @@ class Tiles:
             return decoded
 
     def _read_header(self) -> None:
-        from astropy.io import fits
-
         table = fits.Header.fromstring(self._extent.cards)
         axes = self._extent.image_axes[::-1]
         default = [1] * (len(axes) - 1) + [axes[-1]]
@@ -106,9 +102,6 @@ class Tiles:
         )
 
     def _read_columns(self) -> None:
-        import numpy as np
-        from astropy.io import fits
-
         layout = _SparseFile(self._cards, self._extent)
         with fits.open(layout, memmap=False, disable_image_compression=True) as hdus:
             columns = hdus[1].columns
@@ -141,8 +134,6 @@ class Tiles:
 
     def _rows(self, source: ByteSource, first: int, count: int) -> np.ndarray:
         """Give rows of the table; they are read once, with some rows about them."""
-        import numpy as np
-
         size, total = self._extent.axes[:2]
         together = max(_ROWS_BYTES // size, 1)
         begin = first - first % together
@@ -175,17 +166,6 @@ class Tiles:
         return BadContent(f"the compressed image in FITS HDU {self._extent.index} is damaged", found)
 
 
-def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Make one of ranges that follow on one another, as tiles mostly do."""
-    found: list[tuple[int, int]] = []
-    for start, stop in ranges:
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], stop)
-        else:
-            found.append((start, stop))
-    return found
-
-
 class _SparseFile(RawFile):
     """A FITS file of one extension, whose data are zero but for the pieces that were filled in last."""
 
@@ -199,7 +179,5 @@ class _SparseFile(RawFile):
         """Hold these bytes of the original, given with their places there, and no others."""
         self._pieces = [(start + self._shift, data) for start, data in pieces]
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        count = fill(buffer, self._position, self._size, [(0, self._head), *self._pieces])
-        self._position += count
-        return count
+    def _bytes(self, start: int, stop: int) -> bytes:
+        return bytes_between(start, stop, [(0, self._head), *self._pieces])

@@ -8,16 +8,14 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.io import fits
 
 from skyfs.errors import BadContent
 
 from .fits_layout import BLOCK, Extent
 from .guards import Tolerance, reading
-
-if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
 
 CARD = 80
 EMPTY_PRIMARY = b"".join(
@@ -60,8 +58,6 @@ class Plain:
 
 def plain_pixels(extent: Extent) -> Plain:
     """Find out how to decode an uncompressed image."""
-    from astropy.io import fits
-
     cards = edited(extent.cards, {"PCOUNT": 0, "GCOUNT": 1} if extent.index else {})
     with Tolerance(), reading("FITS"):
         header = fits.Header.fromstring(extent.cards)
@@ -75,8 +71,6 @@ def plain_pixels(extent: Extent) -> Plain:
 
 def pixels_of(cards: bytes, data: bytes) -> np.ndarray:
     """Give the pixels of an image, of its header's cards and its data."""
-    from astropy.io import fits
-
     with Tolerance(), reading("FITS"):
         with fits.open(io.BytesIO(small_file(cards, data)), memmap=False) as hdus:
             found: np.ndarray = hdus[-1].data
@@ -117,8 +111,6 @@ def _card(key: str, value: int) -> bytes:
 
 def image_cards(header: fits.Header, axes: int) -> bytes:
     """Give a header for one pixel that is scaled as the image is."""
-    from astropy.io import fits
-
     kept = fits.Header([("XTENSION", "IMAGE"), ("BITPIX", header["BITPIX"]), ("NAXIS", axes)])
     for number in range(1, axes + 1):
         kept[f"NAXIS{number}"] = 1

@@ -7,12 +7,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skyfs.errors import BadArgument, BadContent
 
 from .row_values import Value, array, constant
 
 if TYPE_CHECKING:
-    import numpy as np
     from astropy.io import fits
 
 _BINARY = re.compile(r"\s*(\d*)([LXBIJKAEDCMPQ])(.*)", re.DOTALL)
@@ -115,8 +116,6 @@ def binary_value(column: Column, rows: np.ndarray) -> Value:
     BadArgument
         When no expression can have such values (complex, of variable length).
     """
-    import numpy as np
-
     field = np.ascontiguousarray(rows[:, column.offset : column.offset + column.width])
     count = len(field)
     if column.code == "X":
@@ -137,8 +136,6 @@ def binary_value(column: Column, rows: np.ndarray) -> Value:
 
 def ascii_value(column: Column, rows: np.ndarray) -> Value:
     """Give the values of a column of an ASCII table; ``rows`` are bytes of shape (rows, NAXIS1)."""
-    import numpy as np
-
     field = np.ascontiguousarray(rows[:, column.offset : column.offset + column.width])
     if column.code == "A":
         return _text(field, None if column.null is None else str(column.null))
@@ -171,8 +168,6 @@ def _shaped(
 
 
 def _scaled(column: Column, raw: np.ndarray, null: np.ndarray | None) -> Value:
-    import numpy as np
-
     if column.code in "ED":
         data = (
             raw.astype(np.float64) * column.scale + column.zero
@@ -196,8 +191,6 @@ def _is_scaled(column: Column) -> bool:
 
 
 def _text(field: np.ndarray, null: str | None = None) -> Value:
-    import numpy as np
-
     if not field.shape[1]:
         return Value("text", np.full(len(field), "", dtype="U1"))
     ended = np.logical_or.accumulate(field == 0, axis=1)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
@@ -17,10 +20,6 @@ from .fits_sky import sky_windows
 from .fits_tiles_cut import CompressedImage
 from .fits_wcs_cut import cut_header, refuse_tables
 from .fits_window import Window, section_windows
-
-if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
 
 
 def cut_image(
@@ -61,8 +60,6 @@ class ImagePixels:
     """
 
     def __init__(self, source: ByteSource, extent: Extent) -> None:
-        from astropy.io import fits
-
         self._source, self._extent = source, extent
         self._compressed = CompressedImage(extent) if extent.compressed else None
         if self._compressed is None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+from astropy.io import fits
 
 from skyfs.abc.source import ByteSource
 
 from .fits_layout import BLOCK, Extent
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 _CARD = 80
 # Read at once of a large HDU, in ranges that a store with latency fetches concurrently.
@@ -45,8 +44,6 @@ def write_primary(primary: Extent, file: BinaryIO) -> None:
     if not primary.axes:
         write_cards(primary.cards, file)
         return
-    from astropy.io import fits
-
     header = fits.Header.fromstring(primary.cards)
     for key in (*_OF_DATA, *(f"NAXIS{n}" for n in range(1, len(primary.axes) + 1))):
         header.remove(key, ignore_missing=True, remove_all=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from skyfs.abc.source import ByteSource
 from skyfs.model.ranges import Range
@@ -12,9 +13,6 @@ from skyfs.model.ranges import Range
 from .fits_layout import Extent
 from .fits_window import Window
 from .planned import read_planned
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 # Pixels that are nearer than this are read with those between: a request costs as much.
@@ -26,8 +24,6 @@ _BATCH_RANGES = 1 << 16
 
 def read_pixels(source: ByteSource, extent: Extent, windows: Sequence[Window]) -> np.ndarray:
     """Give the pixels of the windows (x first) as they are stored, big-endian, in one fetch."""
-    import numpy as np
-
     dtype = np.dtype(_DTYPES[extent.bitpix])
     shape = tuple(window.count for window in reversed(windows))
     if not prod(shape):
@@ -55,8 +51,6 @@ def _runs(
     extent: Extent, windows: Sequence[Window], itemsize: int
 ) -> tuple[list[Range], list[tuple[int, int]]]:
     """Give the byte ranges in the order of the part, and the pixels that each has of the fastest axes."""
-    import numpy as np
-
     size, dense = itemsize, []
     for window, length in zip(windows, extent.axes, strict=True):
         if abs(window.step) > 1 and abs(window.step) * size > _DENSE:

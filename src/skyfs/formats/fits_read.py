@@ -6,6 +6,9 @@ import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+from astropy.io import fits
+
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 
@@ -14,8 +17,6 @@ from .fits_layout import Extent, extents, main_image
 from .images import hdu_to_array, image_unit, native
 
 if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
     from astropy.nddata import CCDData
     from astropy.table import Table
 
@@ -27,14 +28,11 @@ def read_hdus(source: ByteSource) -> fits.HDUList:
     tile-compressed images that nobody touches are written again bit for bit. Images scaled by BSCALE are
     written as floating point of the same values (astropy's way).
     """
-    from astropy.io import fits
-
     return fits.open(io.BytesIO(source.read_all()), memmap=False, lazy_load_hdus=False)
 
 
 def read_image(source: ByteSource) -> CCDData:
     """Read the first 2-d image, or else the first of any dimension, with what belongs to it."""
-    from astropy.io import fits
     from astropy.nddata import fits_ccddata_reader
 
     found = list(extents(source))
@@ -54,8 +52,6 @@ def read_image(source: ByteSource) -> CCDData:
 
 def read_array(source: ByteSource) -> np.ndarray:
     """Read the pixels of the image that `read_image` takes."""
-    from astropy.io import fits
-
     main = main_image(list(extents(source)))
     with open_whole(source) as file, fits.open(file, memmap=False) as hdus:
         return native(hdus[main.index].data)
@@ -75,8 +71,6 @@ def read_table(source: ByteSource) -> Table:
 
 def hdu_to_image(hdu: fits.PrimaryHDU | fits.ImageHDU) -> CCDData:
     """Make an image of one image HDU."""
-    from astropy.io import fits
-
     return hdus_to_image(fits.HDUList([fits.PrimaryHDU(hdu_to_array(hdu), hdu.header.copy())]))
 
 
@@ -89,8 +83,6 @@ def hdus_to_image(hdus: fits.HDUList) -> CCDData:
 
 def hdus_to_table(hdus: fits.HDUList) -> Table:
     """Give the first table of an HDUList."""
-    from astropy.io import fits
-
     for hdu in hdus:
         if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
             return _table(hdus, hdus.index_of(hdu))
@@ -136,7 +128,6 @@ def refuse_double_solution(extent: Extent) -> None:
 
 def _table(file: object, index: int, *, astropy_native: bool = False) -> Table:
     """Read one table; ``astropy_native`` makes `Time` of columns that are declared as times."""
-    from astropy.io import fits
     from astropy.table import Table
 
     # mask_invalid would turn every NaN and every empty text into a missing value.
@@ -160,8 +151,6 @@ def _table(file: object, index: int, *, astropy_native: bool = False) -> Table:
 
 
 def _decode(table: Table, name: str) -> None:
-    import numpy as np
-
     column = table[name]
     try:
         text = np.char.decode(np.asarray(column), "utf-8")

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skyfs.errors import BadArgument
 from skyfs.model.selectors import Box, Circle, Selector
 
@@ -19,7 +21,6 @@ from .fits_window import Window
 from .wcs_cards import refuse_axes
 
 if TYPE_CHECKING:
-    import numpy as np
     from astropy.io import fits
     from numpy.typing import NDArray
 
@@ -80,8 +81,6 @@ class _SkyImage:
 
     def pixels(self, ra: Numbers, dec: Numbers) -> Pair:
         """Give the pixels of positions; those that cannot be found are left out."""
-        import numpy as np
-
         world = self._from_icrs(ra, dec)
         with np.errstate(all="ignore"):
             x, y = self._wcs.all_world2pix(*self._ordered(*world), 0, quiet=True)
@@ -91,8 +90,6 @@ class _SkyImage:
 
     def _native(self, x: Numbers, y: Numbers) -> Pair:
         """Give longitude and latitude in the image's own frame."""
-        import numpy as np
-
         with np.errstate(all="ignore"):
             return self._ordered(*self._wcs.all_pix2world(x, y, 0))
 
@@ -134,8 +131,6 @@ class _SkyImage:
 
 def _bounds(image: _SkyImage, shape: Shape) -> list[tuple[int, int]] | None:
     """Give lowest and highest pixel on both axes; None when the image does not touch the shape."""
-    import numpy as np
-
     x, y = image.pixels(*shape.samples())
     inside = (x >= -0.5) & (x <= image.sizes[0] - 0.5) & (y >= -0.5) & (y <= image.sizes[1] - 0.5)
     found = [np.rint(x[inside]), np.rint(y[inside])]
@@ -157,8 +152,6 @@ def _bounds(image: _SkyImage, shape: Shape) -> list[tuple[int, int]] | None:
 
 def _grid(sizes: Sequence[int]) -> Pair:
     """Give pixels spread over the image."""
-    import numpy as np
-
     lines = [np.unique(np.rint(np.linspace(0, size - 1, _GRID))) for size in sizes]
     x, y = np.meshgrid(*lines)
     return x.ravel(), y.ravel()
@@ -166,8 +159,6 @@ def _grid(sizes: Sequence[int]) -> Pair:
 
 def _frame_of(box: Sequence[tuple[int, int]], sizes: Sequence[int]) -> Pair:
     """Give the pixels on the four edges of a box, as far as they are in the image."""
-    import numpy as np
-
     (left, right), (bottom, top) = box
     x, y = np.arange(left, right + 1.0), np.arange(bottom, top + 1.0)
     xs = np.concatenate([x, x, np.full(y.size, left), np.full(y.size, right)])
@@ -177,6 +168,4 @@ def _frame_of(box: Sequence[tuple[int, int]], sizes: Sequence[int]) -> Pair:
 
 
 def _numbers(values: Sequence[float]) -> Numbers:
-    import numpy as np
-
     return np.array(values, dtype=float)

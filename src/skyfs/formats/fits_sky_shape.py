@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skyfs.model.selectors import Box, Circle
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
@@ -26,8 +27,6 @@ class Shape:
 
     def holds(self, ra: Numbers, dec: Numbers) -> NDArray[np.bool_]:
         """Tell which positions are inside or on the border."""
-        import numpy as np
-
         one = self._selector
         with np.errstate(invalid="ignore"):
             if isinstance(one, Circle):
@@ -46,8 +45,6 @@ class Shape:
 
     @staticmethod
     def _circle(one: Circle) -> Pair:
-        import numpy as np
-
         angles = np.linspace(0, 2 * np.pi, _BORDER, endpoint=False)
         radii = np.radians(min(one.radius_deg, 180.0)) * np.linspace(1, 0, _INSIDE)
         # Around the pole, then turned to where the centre is.
@@ -62,8 +59,6 @@ class Shape:
 
     @staticmethod
     def _box(one: Box) -> Pair:
-        import numpy as np
-
         side = np.linspace(-0.5, 0.5, _BORDER // 4)
         inside = np.linspace(-0.5, 0.5, _INSIDE)
         ends = np.repeat([-0.5, 0.5], side.size)
@@ -75,7 +70,5 @@ class Shape:
 
 def unit_vectors(longitude: Numbers, latitude: Numbers) -> Numbers:
     """Give x, y, z of positions in degrees."""
-    import numpy as np
-
     lon, lat = np.radians(longitude), np.radians(latitude)
     return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])

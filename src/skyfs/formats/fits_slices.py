@@ -10,6 +10,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent, Unsupported
 
@@ -22,7 +24,6 @@ from .fits_wcs_cut import cut_header
 from .fits_window import Window, slice_windows
 
 if TYPE_CHECKING:
-    import numpy as np
     from astropy.nddata import CCDData
 
 # As CCDData.to_hdu names them. A slice of a CCDData has no PSF.

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent, Unsupported
+from skyfs.model.ranges import joined
 from skyfs.model.row_filter import Expression, names
 from skyfs.model.selectors import Selector
 
@@ -20,10 +24,6 @@ from .fits_table_header import renumbered
 from .planned import read_planned
 from .row_evaluation import select
 from .row_values import Value
-
-if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
 
 # Rows are read so many bytes at a time, in ranges that a store with latency fetches at once.
 _CHUNK_BYTES = 32 << 20
@@ -81,8 +81,6 @@ class _Table:
 
     @classmethod
     def read(cls, source: ByteSource, extent: Extent) -> _Table:
-        from astropy.io import fits
-
         header = fits.Header.fromstring(extent.cards)
         columns = binary_columns(header) if extent.kind == "BINTABLE" else ascii_columns(header)
         return cls(source, extent, header, columns)
@@ -115,8 +113,6 @@ class _Table:
         return self.extent.data_start + start, self.extent.data_start + self.extent.data_size
 
     def nothing(self) -> np.ndarray:
-        import numpy as np
-
         return np.zeros((0, self.row_bytes), np.uint8)
 
     def rows(self, data: np.ndarray, first: int) -> _Rows:
@@ -125,7 +121,7 @@ class _Table:
     def chunks(self, needed: Sequence[Column]) -> Iterator[tuple[int, np.ndarray]]:
         """Give the number of the first row, from 1, and rows; bytes of columns not needed may be zeros."""
         step = max(_CHUNK_BYTES // max(self.row_bytes, 1), 1)
-        runs = _runs(needed)
+        runs = joined((one.offset, one.offset + one.width) for one in needed)
         some = sum(stop - start for start, stop in runs)
         narrow = self.row_bytes > _LONG_ROW_BYTES and 2 * some < self.row_bytes
         for first in range(0, self.count, step):
@@ -133,8 +129,6 @@ class _Table:
             yield first + 1, self._some(first, last, runs) if narrow else self._all(first, last)
 
     def _all(self, first: int, last: int) -> np.ndarray:
-        import numpy as np
-
         start = self.extent.data_start + first * self.row_bytes
         stop = self.extent.data_start + last * self.row_bytes
         ranges = [(one, min(one + _RANGE_BYTES, stop)) for one in range(start, stop, _RANGE_BYTES)]
@@ -144,8 +138,6 @@ class _Table:
         return np.frombuffer(data, np.uint8).reshape(last - first, self.row_bytes)
 
     def _some(self, first: int, last: int, runs: Sequence[tuple[int, int]]) -> np.ndarray:
-        import numpy as np
-
         found = np.zeros((last - first, self.row_bytes), np.uint8)
         base = [self.extent.data_start + row * self.row_bytes for row in range(first, last)]
         wanted = [(at + start, at + stop) for at in base for start, stop in runs]
@@ -154,16 +146,6 @@ class _Table:
             for start, stop in runs:
                 found[row, start:stop] = np.frombuffer(next(pieces), np.uint8)
         return found
-
-
-def _runs(columns: Sequence[Column]) -> list[tuple[int, int]]:
-    runs: list[tuple[int, int]] = []
-    for start, stop in sorted((one.offset, one.offset + one.width) for one in columns):
-        if runs and start <= runs[-1][1]:
-            runs[-1] = (runs[-1][0], max(stop, runs[-1][1]))
-        else:
-            runs.append((start, stop))
-    return runs
 
 
 class _Rows:
@@ -203,8 +185,6 @@ class _Written:
 def _write_rows(
     table: _Table, kept: Sequence[Column], expression: Expression | None, file: BinaryIO
 ) -> _Written:
-    import numpy as np
-
     written = _Written()
     asked = names(expression) if expression is not None else frozenset()
     needed = [one for one in table.columns if one in kept or one.name.lower() in asked]
@@ -230,8 +210,6 @@ def _write_rows(
 
 def _joined_ascii(cells: Sequence[np.ndarray], gap: int) -> np.ndarray:
     """Put the fields of an ASCII table side by side, with or without a blank between."""
-    import numpy as np
-
     rows = len(cells[0]) if cells else 0
     blank = np.full((rows, gap), ord(" "), np.uint8)
     spaced = [part for cell in cells for part in (cell, blank)][:-1]
@@ -240,8 +218,6 @@ def _joined_ascii(cells: Sequence[np.ndarray], gap: int) -> np.ndarray:
 
 def _moved(table: _Table, column: Column, cells: np.ndarray, written: _Written) -> np.ndarray:
     """Give descriptors (length, offset) of where values will be in the new heap; note where they are."""
-    import numpy as np
-
     heap_start, heap_stop = table.heap
     kind = ">i4" if column.code == "P" else ">i8"
     if not column.repeat:
@@ -264,8 +240,6 @@ def _moved(table: _Table, column: Column, cells: np.ndarray, written: _Written) 
 
 def _write_heap(source: ByteSource, starts: np.ndarray, sizes: np.ndarray, file: BinaryIO) -> int:
     """Write values of one column and chunk, some MiB at a time."""
-    import numpy as np
-
     written = 0
     bounds = np.searchsorted(
         np.cumsum(sizes), np.arange(_CHUNK_BYTES, int(sizes.sum()) + _CHUNK_BYTES, _CHUNK_BYTES)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.io import fits
 
 from .buffer import Buffer
 from .fits_layout import extents
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 _GZIP = b"\x1f\x8b\x08"
 _TIME = slice(4, 8)
@@ -23,8 +22,6 @@ def without_times(hdus: fits.HDUList) -> fits.HDUList:
     astropy stamps the current time into each (RFC 1952, MTIME), so that one image would have other bytes and
     another digest every second.
     """
-    from astropy.io import fits
-
     file = io.BytesIO()
     hdus.writeto(file, output_verify="fix+warn")
     data = bytearray(file.getvalue())
@@ -36,9 +33,6 @@ def without_times(hdus: fits.HDUList) -> fits.HDUList:
 
 def _tiles(data: bytes) -> Iterator[int]:
     """Give where each tile begins: descriptors in the rows hold its size, and its offset in the heap."""
-    import numpy as np
-    from astropy.io import fits
-
     with fits.open(io.BytesIO(data), memmap=False, disable_image_compression=True) as hdus:
         for extent in extents(Buffer(data)):
             if not extent.compressed:

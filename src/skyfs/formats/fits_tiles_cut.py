@@ -11,7 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.raw_file import RawFile
 from skyfs.abc.source import ByteSource
@@ -21,12 +23,8 @@ from skyfs.model.ranges import Range
 from .fits_layout import BLOCK, Extent
 from .fits_tiles import TILE_COLUMNS
 from .fits_window import Window
-from .pieced import fill
+from .pieced import bytes_between
 from .planned import read_planned
-
-if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
 
 _EMPTY_PRIMARY = b"".join(
     f"{key:8}= {value:>20}".encode().ljust(80)
@@ -45,8 +43,6 @@ class CompressedImage:
     """One compressed image of a source; attributes ``header`` (the image's) and ``shape`` (numpy's order)."""
 
     def __init__(self, extent: Extent) -> None:
-        from astropy.io import fits
-
         self._extent = extent
         with fits.open(_SparseFile(extent), memmap=False, disable_image_compression=True) as hdus:
             table, columns = hdus[1].header, hdus[1].columns
@@ -67,8 +63,6 @@ class CompressedImage:
 
     def read(self, source: ByteSource, windows: Sequence[Window]) -> np.ndarray:
         """Give the pixels of the windows (x first), integers as they are stored; two fetches."""
-        import numpy as np
-
         blocks = [list(_blocks(*one)) for one in zip(reversed(windows), self._tile, strict=True)]
         # astropy keeps the table once it has seen it, so that each reading has a file of its own.
         hdu = _open(self._fetch(source, [sorted({n for one in axis for n in one.tiles}) for axis in blocks]))
@@ -82,8 +76,6 @@ class CompressedImage:
 
     def _fetch(self, source: ByteSource, tiles: Sequence[Sequence[int]]) -> _SparseFile:
         """Read the rows of the tiles, numbered on each axis, then what these rows point to."""
-        import numpy as np
-
         counts = [-(-size // tile) for size, tile in zip(self.shape, self._tile, strict=True)]
         rows = np.ravel_multi_index(np.meshgrid(*tiles, indexing="ij"), counts).ravel()
         if int(rows[-1]) >= self._extent.axes[1]:
@@ -129,8 +121,6 @@ class CompressedImage:
 
 
 def _open(file: _SparseFile) -> fits.CompImageHDU:
-    from astropy.io import fits
-
     file.seek(0)
     return fits.open(file, memmap=False, do_not_scale_image_data=True)[1]
 
@@ -186,13 +176,11 @@ class _SparseFile(RawFile):
         self.seek(start + self._shift)
         return self.read(size) or b""
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def _bytes(self, start: int, stop: int) -> bytes:
         # Pieces are disjoint, but for tiles that share their bytes: then each gives the same.
-        first = max(bisect_right(self._pieces, self._position, key=_start) - 1, 0)
-        last = bisect_left(self._pieces, self._position + len(buffer), key=_start)
-        count = fill(buffer, self._position, self._size, self._pieces[first:last])
-        self._position += count
-        return count
+        first = max(bisect_right(self._pieces, start, key=_start) - 1, 0)
+        last = bisect_left(self._pieces, stop, key=_start)
+        return bytes_between(start, stop, self._pieces[first:last])
 
 
 def _start(piece: tuple[int, memoryview]) -> int:

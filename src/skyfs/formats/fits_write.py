@@ -6,6 +6,9 @@ import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+from astropy.io import fits
+
 from skyfs.errors import BadArgument
 
 from .fits_tiles import without_times
@@ -14,8 +17,6 @@ from .masks import with_masks
 from .wcs_cards import drop_plate_constants
 
 if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
     from astropy.nddata import CCDData
     from astropy.table import Column, Table
 
@@ -74,8 +75,6 @@ class _Sink:
 
 
 def _to_hdus(value: object) -> fits.HDUList:
-    import numpy as np
-    from astropy.io import fits
     from astropy.nddata import CCDData
     from astropy.table import Table
     from astropy.wcs import WCS
@@ -103,8 +102,6 @@ def _to_hdus(value: object) -> fits.HDUList:
 
 def hdu_to_hdus(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> fits.HDUList:
     """Put one HDU into a list, after an empty primary HDU when it is an extension."""
-    from astropy.io import fits
-
     return fits.HDUList([hdu]) if isinstance(hdu, fits.PrimaryHDU) else fits.HDUList([fits.PrimaryHDU(), hdu])
 
 
@@ -124,8 +121,6 @@ def image_to_hdus(image: CCDData) -> fits.HDUList:
 
 def table_to_hdus(table: Table) -> fits.HDUList:
     """Write a table to the first extension."""
-    from astropy.io import fits
-
     file = io.BytesIO()
     # Only Table.write encodes times and coordinates; table_to_hdu refuses them.
     with_masks(table, "fits", _needs_mask).write(file, format="fits")
@@ -140,9 +135,6 @@ def _needs_mask(column: Column) -> bool:
 
 def array_to_hdus(array: np.ndarray) -> fits.HDUList:
     """Write an array to the primary HDU."""
-    import numpy as np
-    from astropy.io import fits
-
     if isinstance(array, np.ma.MaskedArray):
         raise BadArgument("a masked array", "FITS images have no masks", "make it a CCDData, or fill it")
     if array.dtype.names is not None:
@@ -159,8 +151,6 @@ def array_to_hdus(array: np.ndarray) -> fits.HDUList:
 
 def _compress(hdus: fits.HDUList, options: Mapping[str, object]) -> fits.HDUList:
     """Give a list whose images are tile-compressed; a primary image becomes the first extension."""
-    from astropy.io import fits
-
     packed = [fits.PrimaryHDU()]
     for index, hdu in enumerate(hdus):
         if isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU) and _is_image(hdu):
@@ -177,8 +167,6 @@ def _is_image(hdu: fits.PrimaryHDU | fits.ImageHDU) -> bool:
 
 
 def _compressed(hdu: fits.PrimaryHDU | fits.ImageHDU, options: Mapping[str, object]) -> fits.CompImageHDU:
-    from astropy.io import fits
-
     chosen = {key: options[key] for key in _TILING if key in options}
     kind = options["compression"]
     if kind == "auto":

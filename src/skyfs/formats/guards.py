@@ -108,6 +108,7 @@ def refuse_value(what: str, value: object, accepted: str) -> BadArgument:
     return BadArgument(f"cannot write {given} as {what}", todo=f"it takes {accepted}")
 
 
-def refuse_class(what: str, storage_class: str, known: tuple[str, ...]) -> BadArgument:
-    """Make the error for a storage class that the format cannot give."""
-    return BadArgument(f"{what} cannot be read as {storage_class}", todo=f"it gives {', '.join(known)}")
+def require_class(what: str, storage_class: str, known: tuple[str, ...]) -> None:
+    """Raise BadArgument when the format cannot give a storage class."""
+    if storage_class not in known:
+        raise BadArgument(f"{what} cannot be read as {storage_class}", todo=f"it gives {', '.join(known)}")

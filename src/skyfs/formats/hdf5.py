@@ -10,7 +10,7 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, Unsupported
 from skyfs.model.selectors import Selector
 
-from .guards import Tolerance, refuse_class, refuse_value, writing
+from .guards import Tolerance, refuse_value, require_class, writing
 from .hdf5_file import open_file, read_dataset, write_file
 from .hdf5_layout import Layout
 
@@ -36,8 +36,7 @@ class Hdf5(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as dict (nested, with arrays), Table, array, CCDData or Exposure."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("HDF5", storage_class, self.storage_classes)
+        require_class("HDF5", storage_class, self.storage_classes)
         with Tolerance(), open_file(source) as file:
             return _read(file, storage_class)
 

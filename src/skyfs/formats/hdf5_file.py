@@ -228,14 +228,9 @@ class _Pages(RawFile):
         self._source = source
         self._pages: dict[int, bytes] = {}
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        start, stop = self._position, min(self._position + len(buffer), self._source.size)
-        data = self._source.read(start, stop) if stop - start >= _PAGE else self._from_pages(start, stop)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def _from_pages(self, start: int, stop: int) -> bytes:
+    def _bytes(self, start: int, stop: int) -> bytes:
+        if stop - start >= _PAGE:
+            return self._source.read(start, stop)
         first = start // _PAGE
         pages = b"".join(self._page(number) for number in range(first, -(-stop // _PAGE)))
         return pages[start - first * _PAGE : stop - first * _PAGE]

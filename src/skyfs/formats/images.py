@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from astropy import units
+from astropy.io import fits
+from astropy.nddata import CCDData
+
 from skyfs.errors import BadArgument
 
 if TYPE_CHECKING:
-    import numpy as np
-    from astropy.io import fits
-    from astropy.nddata import CCDData, NDUncertainty
+    from astropy.nddata import NDUncertainty
     from astropy.units import UnitBase
 
 
@@ -24,8 +27,6 @@ def native(array: np.ndarray) -> np.ndarray:
 
 def image_unit(header: fits.Header) -> UnitBase | None:
     """Give the unit that astropy's reader would not find by itself; None when BUNIT says it well."""
-    from astropy import units
-
     text = header.get("BUNIT")
     unit = exact_unit(header)
     known = isinstance(text, str) and text.strip() and not isinstance(unit, units.UnrecognizedUnit)
@@ -37,9 +38,6 @@ def exact_unit(header: fits.Header) -> UnitBase:
 
     Images without BUNIT are in adu. A unit that astropy does not know is kept by its name.
     """
-    from astropy import units
-    from astropy.nddata import CCDData
-
     text = header.get("BUNIT")
     if not isinstance(text, str):
         return units.adu
@@ -50,9 +48,6 @@ def exact_unit(header: fits.Header) -> UnitBase:
 
 def array_to_image(array: np.ndarray) -> CCDData:
     """Make an image in adu of an array; a masked array gives its mask."""
-    import numpy as np
-    from astropy.nddata import CCDData
-
     if array.dtype.kind not in "iufb" or array.ndim == 0:
         raise BadArgument(f"an array of {array.dtype} of shape {array.shape}", "is no image")
     mask = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None

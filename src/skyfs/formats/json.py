@@ -6,21 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
-from .guards import reading, refuse_class, refuse_options, writing
+from .documents import Document
+from .guards import refuse_options, writing
 from .headers import all_cards
 from .plain import plain
-from .text import decode_text
 
 # Documents up to this size are parsed by check; of larger ones only the two ends are looked at (10 ms here).
 _SMALL = 1 << 20
 _END = 4096
 
 
-class Json(Format):
+class Json(Document):
     """JSON objects and lists.
 
     Written: numpy scalars and arrays as numbers and lists, keys in their order, no NaN or infinity (JSON has
@@ -28,15 +27,13 @@ class Json(Format):
     (default 2; None puts all on one line).
     """
 
+    name = "JSON"
     extensions = (".json",)
-    storage_classes = ("Dict", "List")
     exports = ("Hdus",)
 
-    def read(self, source: ByteSource, storage_class: str) -> object:
-        """Read as dict or list."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("JSON", storage_class, self.storage_classes)
-        return of_class(_parse(source.read_all()), storage_class, "JSON")
+    def parse(self, text: str) -> object:
+        """Give the value of a text."""
+        return json.loads(text)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write a dict or list."""
@@ -55,40 +52,9 @@ class Json(Format):
     def check(self, source: ByteSource) -> None:
         """Parse a document of up to 1 MiB; of larger ones, check that the brackets at both ends match."""
         if source.size <= _SMALL:
-            _parse(source.read_all())
+            self.value(source)
             return
         head = source.read(0, _END).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
         tail = source.read(source.size - _END, source.size).rstrip()[-1:]
         if head + tail not in (b"{}", b"[]"):
             raise BadContent("cannot read as JSON", f"it begins with {head!r} and ends with {tail!r}")
-
-    def header(self, source: ByteSource) -> Mapping[str, object]:
-        """Give the object itself."""
-        found = of_class(_parse(source.read_all()), "Dict", "JSON")
-        return found if isinstance(found, dict) else {}
-
-
-def of_class(value: object, storage_class: str, what: str) -> object:
-    """Give a document's value when it is of the storage class's type.
-
-    Raises
-    ------
-    BadContent
-        When it is of another.
-    """
-    if not isinstance(value, dict if storage_class == "Dict" else list):
-        raise BadContent(
-            f"cannot read this {what} as {storage_class}",
-            f"the document is a {type(value).__name__}",
-            "the storage classes are Dict and List",
-        )
-    return value
-
-
-def _parse(data: bytes) -> object:
-    with reading("JSON"):
-        value: object = json.loads(decode_text(data, "JSON"))
-    if not isinstance(value, dict | list):
-        kind = type(value).__name__
-        raise BadContent("cannot read as JSON", f"the document is a {kind}", "it should be an object or list")
-    return value

@@ -14,7 +14,7 @@ from skyfs.model.selectors import Selector
 
 from .array_part import ArrayLayout, read_part, section_slices
 from .buffer import open_whole
-from .guards import reading, refuse_class, refuse_options, refuse_value, writing
+from .guards import reading, refuse_options, refuse_value, require_class, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +30,7 @@ class Npy(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as an array, in the byte order of the file."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("NPY", storage_class, self.storage_classes)
+        require_class("NPY", storage_class, self.storage_classes)
         self.check(source)
         import numpy as np
 
@@ -40,8 +39,7 @@ class Npy(Format):
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read a part of the array; of the bytes little more than it has."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("NPY", storage_class, self.storage_classes)
+        require_class("NPY", storage_class, self.storage_classes)
         return read_part(source, self._layout(source), slices)
 
     def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:

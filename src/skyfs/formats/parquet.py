@@ -10,11 +10,8 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 from skyfs.model.selectors import Selector
 
-from . import parquet_cut
-from .arrow_table import META, arrow_to_table, table_to_arrow
-from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
-from .parquet_file import refuse_bomb
-from .table_meta import meta_of
+from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
+from .table_meta import META, meta_of
 
 _MAGIC = b"PAR1"
 # A file of so many bytes is read by one thread.
@@ -35,11 +32,13 @@ class Parquet(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as astropy Table."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("parquet", storage_class, self.storage_classes)
+        require_class("parquet", storage_class, self.storage_classes)
         self.check(source)
         import pyarrow as pa
         from pyarrow import parquet
+
+        from .arrow_table import arrow_to_table
+        from .parquet_file import refuse_bomb
 
         with Tolerance(), reading("parquet"):
             file = parquet.ParquetFile(pa.BufferReader(source.read_all()))
@@ -53,6 +52,8 @@ class Parquet(Format):
         from astropy.table import Table
         from pyarrow import parquet
 
+        from .arrow_table import table_to_arrow
+
         if not isinstance(value, Table):
             raise refuse_value("parquet", value, "astropy Table")
         with Tolerance(), writing("parquet"):
@@ -62,16 +63,19 @@ class Parquet(Format):
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read rows; only the row groups that hold them are fetched."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("parquet", storage_class, self.storage_classes)
+        require_class("parquet", storage_class, self.storage_classes)
         self.check(source)
+        from .parquet_cut import read_rows
+
         with Tolerance(), reading("parquet"):
-            return parquet_cut.read_rows(source, slices)
+            return read_rows(source, slices)
 
     def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
         """Write rows and columns; only the column chunks that are needed are fetched."""
+        from .parquet_cut import cut_parquet
+
         with Tolerance(), reading("parquet"):
-            parquet_cut.cut_parquet(source, selectors, file)
+            cut_parquet(source, selectors, file)
 
     def check(self, source: ByteSource) -> None:
         """Check both magic numbers, and that the footer's length fits into the file."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument
 from skyfs.model.row_filter import Apply, Constant, Expression, Name, Row, conjuncts, names
@@ -18,8 +22,6 @@ from .row_values import Value, array, constant
 from .slicing import row_slice
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
     from astropy.table import Table
 
 # So many bytes of row groups are fetched at once, and so many rows are written as one.
@@ -42,8 +44,6 @@ def cut_parquet(source: ByteSource, selectors: Sequence[Selector], file: BinaryI
     Unsupported
         When a selector is about images or HDUs.
     """
-    from pyarrow import parquet
-
     require_table_selectors(selectors, ".parquet")
     found = ParquetFile(source)
     columns = found.columns()
@@ -61,8 +61,6 @@ def cut_parquet(source: ByteSource, selectors: Sequence[Selector], file: BinaryI
 
 def read_rows(source: ByteSource, slices: object) -> Table:
     """Read rows of a table, ``np.s_[10:20]``; only the row groups that hold them are fetched."""
-    import pyarrow as pa
-
     found = ParquetFile(source)
     rows = row_slice(slices, found.metadata.num_rows)
     low, high = (min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1) if rows else (0, 0)
@@ -132,8 +130,6 @@ def _parts(found: ParquetFile, kept: Sequence[str], expression: Expression | Non
 def _kept(
     found: ParquetFile, kept: Sequence[str], chosen: dict[int, np.ndarray], tables: dict[int, pa.Table]
 ) -> Iterator[pa.Table]:
-    import pyarrow as pa
-
     groups = list(chosen)
     there = tables[groups[0]].column_names if groups else []
     other = [name for name in kept if name not in there]
@@ -145,8 +141,6 @@ def _kept(
 
 def _gathered(parts: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     """Put small parts together, so that a row group is worth its name."""
-    import pyarrow as pa
-
     waiting: list[pa.Table] = []
     for part in parts:
         waiting.append(part.replace_schema_metadata(None))

@@ -5,20 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
 
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 from skyfs.model.ranges import Range
 
-from .arrow_table import META
 from .sparse import SparseFile
-from .table_meta import parse_header
+from .table_meta import META, parse_header
 from .unpacking import check_size
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    from pyarrow import parquet as pq
 
 MAGIC = b"PAR1"
 # Of most values in memory.
@@ -27,7 +25,7 @@ _CELL_BYTES = 8
 _TAIL_BYTES = 1 << 16
 
 
-def refuse_bomb(metadata: pq.FileMetaData, stored_bytes: int) -> None:
+def refuse_bomb(metadata: parquet.FileMetaData, stored_bytes: int) -> None:
     """Raise BadContent when the file has so many values that it would fill the memory."""
     check_size("the parquet file", metadata.num_rows * metadata.num_columns * _CELL_BYTES, stored_bytes)
 
@@ -44,9 +42,6 @@ class ParquetFile:
     """
 
     def __init__(self, source: ByteSource) -> None:
-        import pyarrow as pa
-        from pyarrow import parquet
-
         self._source = source
         footer, self._tail = _footer(source)
         self.metadata = parquet.read_metadata(pa.BufferReader(MAGIC + footer))
@@ -68,9 +63,6 @@ class ParquetFile:
 
     def read(self, groups: Sequence[int], names: Sequence[str]) -> list[pa.Table]:
         """Read columns of row groups, each as a table of its own."""
-        import pyarrow as pa
-        from pyarrow import parquet
-
         cells = sum(map(self.rows, groups)) * len(names)
         check_size("the part of the parquet file", cells * _CELL_BYTES, self._source.size)
         ranges = [one for group in groups for one in self._ranges(group, names)]
@@ -106,8 +98,6 @@ class ParquetFile:
         metadata = dict(schema.metadata or {})
         if META in metadata:
             metadata[META] = _only(parse_header([metadata[META].decode()]), kept, self._mixins())
-        import pyarrow as pa
-
         return pa.schema([schema.field(name) for name in kept], metadata=metadata)
 
     def meta(self) -> Mapping[str, object]:
@@ -162,8 +152,6 @@ def _leaves(schema: pa.Schema) -> list[range]:
 
 
 def _count(kind: pa.DataType) -> int:
-    import pyarrow as pa
-
     if pa.types.is_dictionary(kind) or not pa.types.is_nested(kind):
         return 1
     return sum(_count(kind.field(index).type) for index in range(kind.num_fields)) or 1

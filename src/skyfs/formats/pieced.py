@@ -7,16 +7,11 @@ from collections.abc import Iterable
 Piece = tuple[int, bytes | memoryview]
 
 
-def fill(buffer: memoryview, start: int, size: int, pieces: Iterable[Piece]) -> int:
-    """Fill a buffer with what a file of ``size`` bytes holds from ``start`` on; give how much that is.
-
-    Pieces are given with their places; of those that overlap the last counts.
-    """
-    stop = min(start + len(buffer), size)
-    count = max(stop - start, 0)
-    buffer[:count] = bytes(count)
+def bytes_between(start: int, stop: int, pieces: Iterable[Piece]) -> bytes:
+    """Give what a file holds from ``start`` to ``stop``; of pieces that overlap the last counts."""
+    found = bytearray(stop - start)
     for begin, data in pieces:
         low, high = max(begin, start), min(begin + len(data), stop)
         if low < high:
-            buffer[low - start : high - start] = data[low - begin : high - begin]
-    return count
+            found[low - start : high - start] = data[low - begin : high - begin]
+    return bytes(found)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from skyfs.errors import Unsupported
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MAX_SIDE = 2048
 # JPEG's usual 75 blurs single pixels, which stars are.
@@ -26,7 +25,6 @@ def write_preview(array: np.ndarray, file: BinaryIO, kind: str = "PNG") -> None:
     Unsupported
         When the array has not two axes, or is not of numbers.
     """
-    import numpy as np
     from PIL import Image
 
     plane = np.squeeze(array) if array.ndim > 2 else array
@@ -40,8 +38,6 @@ def write_preview(array: np.ndarray, file: BinaryIO, kind: str = "PNG") -> None:
 
 def _averaged(plane: np.ndarray, side: int) -> np.ndarray:
     """Average blocks of ``side`` × ``side`` pixels, leaving out what is not finite."""
-    import numpy as np
-
     if side == 1:
         return plane.astype(np.float64)
     rows, columns = (np.arange(0, length, side) for length in plane.shape)
@@ -58,7 +54,6 @@ def _averaged(plane: np.ndarray, side: int) -> np.ndarray:
 
 def _stretch(plane: np.ndarray) -> np.ndarray:
     """Map to 0–255."""
-    import numpy as np
     from astropy.visualization import ZScaleInterval
 
     finite = np.isfinite(plane)

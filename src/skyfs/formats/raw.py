@@ -8,7 +8,7 @@ from typing import BinaryIO
 from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 
-from .guards import refuse_class, refuse_options, refuse_value
+from .guards import refuse_options, refuse_value, require_class
 
 
 class Raw(Format):
@@ -19,8 +19,7 @@ class Raw(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read all as `bytes`."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("plain bytes", storage_class, self.storage_classes)
+        require_class("plain bytes", storage_class, self.storage_classes)
         return source.read_all()
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:

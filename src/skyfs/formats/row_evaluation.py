@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
 
 from skyfs.errors import BadArgument
 from skyfs.model.row_filter import Apply, Constant, Expression, Name, Row
 
 from . import row_functions
 from .row_values import Rows, Value, aligned, constant, nulls
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "~")
 _APPROXIMATELY = 1e-7  # as CFITSIO's `~`
@@ -27,8 +24,6 @@ def select(expression: Expression, rows: Rows) -> np.ndarray:
     BadArgument
         When the filter names what the table has not, mixes kinds, or is no condition.
     """
-    import numpy as np
-
     # Divisions by zero, overflows and the like are undefined values, or infinite ones, as in CFITSIO.
     with np.errstate(all="ignore"):
         found = _evaluate(expression, rows)
@@ -50,8 +45,6 @@ def _evaluate(expression: Expression, rows: Rows) -> Value:
     if isinstance(expression, Name):
         return _named(expression, rows)
     if isinstance(expression, Row):
-        import numpy as np
-
         return Value("long", np.arange(rows.first, rows.first + rows.count, dtype=np.int64))
     return _applied(expression, [_evaluate(one, rows) for one in expression.arguments])
 
@@ -72,8 +65,6 @@ def _named(name: Name, rows: Rows) -> Value:
 
 def _mask(text: str) -> Value | None:
     """Read ``b01x1``, ``o7x`` or ``hF0`` as bits; where there is an x, the bit does not matter."""
-    import numpy as np
-
     letter, digits = text[0].lower(), text[1:].lower()
     if letter not in _DIGITS or not digits:
         return None
@@ -124,8 +115,6 @@ def _logic(function: str, left: Value, right: Value) -> Value:
 
 
 def _null_of(value: Value, like: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     null = np.zeros((), bool) if value.null is None else value.null
     return null[:, None] if null.ndim == 1 and like.ndim == 2 else null
 
@@ -159,8 +148,6 @@ def _compared(operator: str, left: Value, right: Value) -> Value:
 
 def _compared_bits(operator: str, left: Value, right: Value) -> Value:
     """Compare bits aligned to the right, but for those marked x."""
-    import numpy as np
-
     if operator not in ("==", "!="):
         raise BadArgument(
             f"bad row filter: {operator}", "bits are compared by == and != only", "flags == b01x"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from skyfs.errors import BadArgument
 
 from .row_values import Kind, Value, aligned, nulls
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # Names of numpy's functions, and from which to which argument they have a value.
 _REAL: Mapping[str, tuple[str, float, float]] = {
@@ -31,8 +29,6 @@ _REAL: Mapping[str, tuple[str, float, float]] = {
 def arithmetic(operator: str, left: Value, right: Value) -> Value:
     """Count: of integers an integer, as in C; of anything else a real number. Text is joined by +."""
     if left.kind == right.kind == "text" and operator == "+":
-        import numpy as np
-
         return Value("text", np.char.add(*aligned(left, right)), nulls(left, right))
     if left.kind == right.kind == "bits" and operator in "&|":
         a, b = padded(left, right)
@@ -49,8 +45,6 @@ def arithmetic(operator: str, left: Value, right: Value) -> Value:
 
 
 def _counted(value: Value) -> Value:
-    import numpy as np
-
     return Value("long", value.data.astype(np.int64), value.null) if value.kind == "bool" else value
 
 
@@ -63,8 +57,6 @@ def _masked(operator: str, left: Value, right: Value) -> Value:
 
 
 def _of_integers(operator: str, left: Value, right: Value) -> Value:
-    import numpy as np
-
     a, b = aligned(left, right)
     if operator in ("/", "%"):
         # Towards zero, as C does; numpy rounds down. Of numbers beyond 2**53 a float would lose the end.
@@ -80,8 +72,6 @@ def _of_integers(operator: str, left: Value, right: Value) -> Value:
 
 
 def _of_reals(operator: str, left: Value, right: Value) -> Value:
-    import numpy as np
-
     a, b = (one.astype(np.float64) for one in aligned(left, right))
     null = nulls(left, right)
     if operator in ("/", "%"):
@@ -106,8 +96,6 @@ def _number(function: str, value: Value) -> Value:
 
 
 def _reals(function: str, *values: Value) -> list[np.ndarray]:
-    import numpy as np
-
     for value in values:
         _number(function, value)
     return [one.astype(np.float64) for one in aligned(*values)]
@@ -130,8 +118,6 @@ def padded(left: Value, right: Value) -> tuple[np.ndarray, np.ndarray]:
 
 def to_width(bits: np.ndarray, width: int) -> np.ndarray:
     """Put zeros in front."""
-    import numpy as np
-
     return np.pad(bits, ((0, 0), (width - bits.shape[1], 0)))
 
 
@@ -142,8 +128,6 @@ def _real(name: str) -> Callable[..., Value]:
     numpy_name, least, most = _REAL[name]
 
     def real(value: Value) -> Value:
-        import numpy as np
-
         (data,) = _reals(name, value)
         outside = (data < least) | (data > most)
         inside = np.where(outside, 1.0, data)
@@ -153,8 +137,6 @@ def _real(name: str) -> Callable[..., Value]:
 
 
 def _round(value: Value) -> Value:
-    import numpy as np
-
     (data,) = _reals("round", value)
     return Value("double", np.floor(data + 0.5), value.null)
 
@@ -168,8 +150,6 @@ def _negative(value: Value) -> Value:
 
 
 def _to_int(value: Value) -> Value:
-    import numpy as np
-
     if value.kind == "double":
         return Value("long", np.nan_to_num(np.trunc(value.data)).astype(np.int64), value.null)
     return Value("long", _number("(int)", _counted(value)).data, value.null)
@@ -180,15 +160,11 @@ def _to_float(value: Value) -> Value:
 
 
 def _is_null(value: Value) -> Value:
-    import numpy as np
-
     shape = value.data.shape
     return Value("bool", np.zeros(shape, bool) if value.null is None else np.broadcast_to(value.null, shape))
 
 
 def _length(value: Value) -> Value:
-    import numpy as np
-
     return Value("long", np.char.str_len(_texts("strlen", value)[0]).astype(np.int64), value.null)
 
 
@@ -197,8 +173,6 @@ def _length(value: Value) -> Value:
 
 def _vector(value: Value) -> tuple[np.ndarray, np.ndarray]:
     """Give elements and which of them are defined; a plain column is vectors of one."""
-    import numpy as np
-
     data = value.data if value.is_vector else value.data[..., None]
     null = (
         np.zeros(value.data.shape, bool)
@@ -210,8 +184,6 @@ def _vector(value: Value) -> tuple[np.ndarray, np.ndarray]:
 
 def _folded(name: str) -> Callable[..., Value]:
     def folded(value: Value) -> Value:
-        import numpy as np
-
         kind: Kind = value.kind
         value = _number(name, _counted(value))
         data, valid = _vector(value)
@@ -230,8 +202,6 @@ def _folded(name: str) -> Callable[..., Value]:
 
 
 def _extreme(dtype: np.dtype, *, largest: bool) -> float | int:
-    import numpy as np
-
     if dtype.kind == "f":
         return np.inf if largest else -np.inf
     limits = np.iinfo(dtype)
@@ -239,8 +209,6 @@ def _extreme(dtype: np.dtype, *, largest: bool) -> float | int:
 
 
 def _statistic(name: str, data: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    import numpy as np
-
     count = valid.sum(axis=-1)
     if name == "median":
         # Of an even number the lower of the two in the middle, as in CFITSIO; NaN is sorted to the end.
@@ -254,20 +222,14 @@ def _statistic(name: str, data: np.ndarray, valid: np.ndarray) -> tuple[np.ndarr
 
 
 def _count_elements(value: Value) -> Value:
-    import numpy as np
-
     return Value("long", np.asarray(value.data.shape[1] if value.is_vector else 1, np.int64))
 
 
 def _count_valid(value: Value) -> Value:
-    import numpy as np
-
     return Value("long", _vector(value)[1].sum(axis=-1).astype(np.int64))
 
 
 def _element(value: Value, *indices: Value) -> Value:
-    import numpy as np
-
     if any(one.kind != "long" or one.data.ndim for one in indices):
         raise BadArgument("v[...] in a row filter", "not a constant integer", "write v[2], from 1")
     data = value.data if value.is_vector else value.data[..., None]
@@ -288,8 +250,6 @@ def _element(value: Value, *indices: Value) -> Value:
 
 
 def _choice(condition: Value, first: Value, second: Value) -> Value:
-    import numpy as np
-
     if condition.kind != "bool":
         raise BadArgument("bad row filter: ?:", f"{condition.said()} before the ?", "write x != 0 ? ...")
     kind = _common("?:", first, second)
@@ -305,8 +265,6 @@ def _choice(condition: Value, first: Value, second: Value) -> Value:
 
 
 def _spread(null: np.ndarray | None, like: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     if null is None:
         return np.zeros((), bool)
     return null[:, None] if null.ndim == 1 and like.ndim == 2 else null
@@ -335,8 +293,6 @@ def _set_null(what: Value, value: Value) -> Value:
 def _extreme_of_two(name: str) -> Callable[..., Value]:
     def extreme(first: Value, second: Value) -> Value:
         """Of two; of what is undefined, the other one."""
-        import numpy as np
-
         kind = _common(name, _number(name, first), _number(name, second))
         a, b = aligned(first, second)
         null_a, null_b = _spread(first.null, a), _spread(second.null, b)
@@ -348,8 +304,6 @@ def _extreme_of_two(name: str) -> Callable[..., Value]:
 
 
 def _arctan2(y: Value, x: Value) -> Value:
-    import numpy as np
-
     return Value("double", np.arctan2(*_reals("arctan2", y, x)), nulls(y, x))
 
 
@@ -360,8 +314,6 @@ def _near(first: Value, second: Value, tolerance: Value) -> Value:
 
 def _angular_separation(*values: Value) -> Value:
     """Degrees between two places on the sky, by the haversine formula."""
-    import numpy as np
-
     ra1, dec1, ra2, dec2 = (np.radians(one) for one in _reals("angsep", *values))
     half = np.sin((dec2 - dec1) / 2) ** 2 + np.cos(dec1) * np.cos(dec2) * np.sin((ra2 - ra1) / 2) ** 2
     return Value("double", np.degrees(2 * np.arcsin(np.sqrt(np.clip(half, 0, 1)))), nulls(*values))
@@ -374,8 +326,6 @@ def _circle(*values: Value) -> Value:
 
 def _turned(name: str, values: tuple[Value, ...]) -> tuple[np.ndarray, ...]:
     """Give where the points lie in the figure's own axes, and its two sizes."""
-    import numpy as np
-
     x0, y0, width, height, angle_deg, x, y = _reals(name, *values)
     angle = np.radians(angle_deg)
     dx, dy = x - x0, y - y0
@@ -393,15 +343,11 @@ def _ellipse(*values: Value) -> Value:
 
 
 def _find_text(text: Value, part: Value) -> Value:
-    import numpy as np
-
     found = np.char.find(*_texts("strstr", text, part)).astype(np.int64) + 1
     return Value("long", found, _also(nulls(text, part), found == 0))
 
 
 def _part_of_text(text: Value, position: Value, length: Value) -> Value:
-    import numpy as np
-
     (whole,) = _texts("strmid", text)
     if any(one.kind != "long" or one.data.ndim for one in (position, length)) or int(position.data) < 0:
         raise BadArgument("strmid() in a row filter", "not two constant integers", "strmid(s, 1, 3), from 1")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
+
+import numpy as np
 
 from skyfs.errors import BadArgument
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Kind = Literal["bool", "long", "wide", "double", "text", "bits"]
 
@@ -82,8 +81,6 @@ class Rows(Protocol):
 
 def constant(value: object) -> Value | None:
     """Make a value of a plain one; None when it is of no kind that expressions have."""
-    import numpy as np
-
     if value is None:
         return Value("long", np.zeros((), np.int64), np.ones((), bool))
     if isinstance(value, bool | np.bool_):
@@ -102,8 +99,6 @@ def array(data: np.ndarray, mask: np.ndarray | None = None) -> Value | None:
 
     NaN is undefined. None when it is of no kind that expressions have.
     """
-    import numpy as np
-
     if data.ndim > 2:
         data = data.reshape(len(data), -1)
         mask = None if mask is None else mask.reshape(len(mask), -1)
@@ -131,8 +126,6 @@ def aligned(*values: Value) -> list[np.ndarray]:
 
 def nulls(*values: Value) -> np.ndarray | None:
     """Tell where any of the values is undefined."""
-    import numpy as np
-
     known = [value for value in values if value.null is not None]
     if not known:
         return None

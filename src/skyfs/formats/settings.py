@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
 from skyfs.config.yamlfile import load_yaml
-from skyfs.errors import BadConfig
+from skyfs.errors import BadConfig, nearest
 from skyfs.model.storage import StorageClass
 
 _EXTENSION = re.compile(r"(\.[a-z][a-z0-9]*)*")
@@ -176,7 +175,5 @@ def _mapping(value: object, where: str, keys: tuple[str, ...] | None = None) -> 
         if not isinstance(key, str):
             raise BadConfig(where, f"the key {key!r} is not text", "put it in quotes")
         if keys is not None and key not in keys:
-            near = get_close_matches(key, keys, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"keys are: {', '.join(keys)}"
-            raise BadConfig(where, f"unknown key {key!r}", hint)
+            raise BadConfig(where, f"unknown key {key!r}", nearest(key, keys))
     return value

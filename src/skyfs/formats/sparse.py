@@ -34,20 +34,9 @@ class SparseFile(RawFile):
         self._data: list[bytes | memoryview] = list(read_planned(source, wanted))
         self._tail_start, self._tail = known, tail
 
-    def read(self, size: int | None = -1) -> bytes:
-        """Give bytes from where the file stands: what was fetched from memory, the rest from the source."""
-        left = max(self._source.size - self._position, 0)
-        stop = self._position + (left if size is None or size < 0 else min(size, left))
-        data = self._known(self._position, stop)
-        data = self._source.read(self._position, stop) if data is None else data
-        self._position += len(data)
-        return data
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer as `read` does."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+    def _bytes(self, start: int, stop: int) -> bytes:
+        known = self._known(start, stop)
+        return self._source.read(start, stop) if known is None else known
 
     def _known(self, start: int, stop: int) -> bytes | None:
         if start >= self._tail_start:

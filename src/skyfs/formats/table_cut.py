@@ -1,12 +1,12 @@
-"""Rows and columns of tables that are read whole: ECSV, CSV, VOTable."""
+"""Rows and columns of tables that are in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
-from skyfs.abc.format import Format
-from skyfs.abc.source import ByteSource
+import numpy as np
+
 from skyfs.errors import BadArgument
 from skyfs.model.selectors import Selector
 
@@ -46,7 +46,6 @@ class _Rows:
         self.count = len(table)
 
     def column(self, name: str) -> Value | None:
-        import numpy as np
         from astropy.table import Column
 
         wanted = name.strip().lower()
@@ -71,13 +70,3 @@ class _Rows:
 
     def columns(self) -> tuple[str, ...]:
         return tuple(self._table.colnames)
-
-
-class CutsWhole(Format):
-    """A format of one table, which is read whole, cut and written again."""
-
-    def cut(self, source: ByteSource, selectors: Sequence[Selector], file: BinaryIO) -> None:
-        """Write the rows and columns that the selectors name."""
-        require_table_selectors(selectors, self.extensions[0])
-        table = self.read(source, "Table")
-        self.write(cut_whole(cast("Table", table), selectors, self.extensions[0]), file, {})

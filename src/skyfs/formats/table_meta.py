@@ -8,6 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 # Longer headers are parsed each time rather than kept.
+
+META = b"table_meta_yaml"
+"""Where files of arrow's have it."""
+
+
 _KEPT_CHARACTERS = 1 << 16
 
 

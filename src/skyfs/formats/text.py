@@ -9,7 +9,7 @@ from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadContent
 
-from .guards import refuse_class, refuse_options, refuse_value, writing
+from .guards import refuse_options, refuse_value, require_class, writing
 
 _HEAD = 1 << 16
 
@@ -22,8 +22,7 @@ class Text(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read all as `str`."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("text", storage_class, self.storage_classes)
+        require_class("text", storage_class, self.storage_classes)
         return decode_text(source.read_all(), "text")
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:

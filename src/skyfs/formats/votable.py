@@ -10,8 +10,8 @@ from xml.parsers import expat
 from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
-from .guards import Tolerance, reading, refuse_class, refuse_options, refuse_value, writing
-from .table_cut import CutsWhole
+from .cuts_whole import CutsWhole
+from .guards import Tolerance, reading, refuse_options, refuse_value, require_class, writing
 
 _HEAD = 1 << 16
 _TAIL = 4096
@@ -31,8 +31,7 @@ class VOTable(CutsWhole):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read as astropy Table, columns named by their FIELD's name."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("VOTable", storage_class, self.storage_classes)
+        require_class("VOTable", storage_class, self.storage_classes)
         self.check(source)
         from astropy.io import votable
 

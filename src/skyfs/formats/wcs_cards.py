@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+from astropy.io import fits
+from astropy.wcs import WCS
 
 from skyfs.errors import BadContent
-
-if TYPE_CHECKING:
-    from astropy.io import fits
-    from astropy.wcs import WCS
 
 # What a FITS library writes by itself, what a name says elsewhere, and sums of the old bytes.
 _STRUCTURE = re.compile(
@@ -32,7 +30,6 @@ LOOKUP_TABLES = frozenset(("WCSDVARR", "D2IMARR"))
 
 def own_cards(header: fits.Header, *, wcs: bool = False, unit: bool = False) -> fits.Header:
     """Give a copy without structural cards; without the primary WCS and BUNIT, unless they are wanted."""
-    from astropy.io import fits
 
     def kept(keyword: str) -> bool:
         if keyword == "BUNIT":
@@ -57,8 +54,6 @@ def wcs_of(header: fits.Header, hdus: fits.HDUList | None = None) -> WCS | None:
     BadContent
         When the WCS is damaged.
     """
-    from astropy.wcs import WCS
-
     if not any(_WCS.fullmatch(key) for key in header):
         return None
     refuse_axes(header)
@@ -99,8 +94,6 @@ def wcs_cards(wcs: WCS) -> fits.Header:
 
     Times and places of observation, which astropy keeps with it, stay in the header that they came from.
     """
-    from astropy.io import fits
-
     # Only to_fits says where tabulated distortions are.
     made = wcs.to_fits(relax=_relax())[0].header if _has_tables(wcs) else wcs.to_header(relax=_relax())
     return fits.Header([card for card in made.cards if _WCS.fullmatch(card.keyword)])

@@ -6,15 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from skyfs.abc.format import Format
 from skyfs.abc.source import ByteSource
 from skyfs.config.yamlfile import parse_yaml
-from skyfs.errors import BadContent
 
-from .guards import reading, refuse_class, refuse_options, writing
-from .json import of_class
+from .documents import Document
+from .guards import refuse_options, writing
 from .plain import plain
-from .text import check_text, decode_text
+from .text import check_text
 
 # The emitter writes these plainly, and the parser takes them for line ends or drops them.
 _LINE_ENDS = re.compile(r"[\x85\u2028\u2029\ufeff]")
@@ -22,20 +20,18 @@ _LINE_ENDS = re.compile(r"[\x85\u2028\u2029\ufeff]")
 _SMALL = 1 << 16
 
 
-class Yaml(Format):
+class Yaml(Document):
     """YAML mappings and lists of plain values; tags that name Python objects are refused.
 
     NaN and infinities are kept. Keys must be text when written.
     """
 
+    name = "YAML"
     extensions = (".yaml", ".yml")
-    storage_classes = ("Dict", "List")
 
-    def read(self, source: ByteSource, storage_class: str) -> object:
-        """Read as dict or list."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("YAML", storage_class, self.storage_classes)
-        return of_class(_parse(source.read_all()), storage_class, "YAML")
+    def parse(self, text: str) -> object:
+        """Give the value of a text."""
+        return parse_yaml(text)
 
     def write(self, value: object, file: BinaryIO, options: Mapping[str, object]) -> None:
         """Write a dict or list, keys in their order."""
@@ -53,19 +49,4 @@ class Yaml(Format):
         """Parse a document of up to 64 KiB; of larger ones, check that they are text."""
         check_text(source, "YAML")
         if source.size <= _SMALL:
-            _parse(source.read_all())
-
-    def header(self, source: ByteSource) -> Mapping[str, object]:
-        """Give the mapping itself."""
-        found = of_class(_parse(source.read_all()), "Dict", "YAML")
-        return found if isinstance(found, dict) else {}
-
-
-def _parse(data: bytes) -> object:
-    text = decode_text(data, "YAML")
-    with reading("YAML"):
-        value = parse_yaml(text)
-    if not isinstance(value, dict | list):
-        kind = type(value).__name__
-        raise BadContent("cannot read as YAML", f"the document is a {kind}", "it should be a mapping or list")
-    return value
+            self.value(source)

@@ -12,16 +12,15 @@ from skyfs.abc.source import ByteSource
 from skyfs.errors import BadArgument, BadContent
 
 from .buffer import HeldContents
-from .guards import reading, refuse_class, writing
+from .guards import reading, require_class, writing
 from .unpacking import bunzip2, gunzip
-from .zarr_fits import view_fits
 from .zarr_views import view_npy
 from .zip_contents import ZipContents, read_zip
 from .zip_writing import pack
 
 _ROOTS = ("zarr.json", ".zgroup", ".zarray")
 _MAX_METADATA = 16 << 20
-_VIEWS = {".fits": view_fits, ".fit": view_fits, ".fits.fz": view_fits, ".npy": view_npy}
+_VIEWS = (".fits", ".fit", ".fits.fz", ".npy")
 # Of these nothing can be read without the rest.
 _PACKED = {".fits.gz": gunzip, ".fits.bz2": bunzip2}
 
@@ -40,8 +39,7 @@ class Zarr(Format):
 
     def read(self, source: ByteSource, storage_class: str) -> object:
         """Read a group (an array, when the root is one) into memory to read, or the only array's values."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("Zarr", storage_class, self.storage_classes)
+        require_class("Zarr", storage_class, self.storage_classes)
         from . import zarr_read
 
         contents = _checked(source)
@@ -52,8 +50,7 @@ class Zarr(Format):
 
     def read_slices(self, source: ByteSource, storage_class: str, slices: object) -> object:
         """Read a part of the only array, from the chunks (of shards: the inner chunks) that it touches."""
-        if storage_class not in self.storage_classes:
-            raise refuse_class("Zarr", storage_class, self.storage_classes)
+        require_class("Zarr", storage_class, self.storage_classes)
         from . import zarr_read
 
         contents = _checked(source)
@@ -80,12 +77,16 @@ class Zarr(Format):
         """Find the files of a zip, or those that a FITS or NPY file would be as Zarr."""
         if extension in self.extensions:
             return _checked(source)
-        if extension in _PACKED:
-            data = _PACKED[extension](source)
-            return HeldContents(view_fits(data), data.read_all())
-        if extension not in _VIEWS:
+        if extension not in (*_VIEWS, *_PACKED):
             raise BadArgument(f"a {extension!r} file as Zarr", todo=f"one of {' '.join(_VIEWS)}")
-        return _VIEWS[extension](source)
+        if extension == ".npy":
+            return view_npy(source)
+        from .zarr_fits import view_fits
+
+        if extension not in _PACKED:
+            return view_fits(source)
+        data = _PACKED[extension](source)
+        return HeldContents(view_fits(data), data.read_all())
 
     def pack(self, contents: Contents, source: ByteSource, file: BinaryIO) -> None:
         """Write all files as a zip."""

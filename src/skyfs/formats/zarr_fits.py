@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, count, islice
-from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.io import fits
 
 from skyfs.abc.source import ByteSource
 
@@ -18,9 +20,6 @@ from .fits_layout import Extent, extents
 from .guards import Tolerance, reading
 from .headers import header_to_dict
 from .zarr_views import ArrayView, Index, Made, Rows, ViewContents
-
-if TYPE_CHECKING:
-    from astropy.io import fits
 
 # What may be a name in Zarr, in a path and in a shell.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -60,8 +59,6 @@ def arrays_of(source: ByteSource) -> dict[str, ArrayView]:
 
 def _group_attributes(source: ByteSource) -> dict[str, object]:
     """Give the primary header as plain values."""
-    from astropy.io import fits
-
     first = next(islice(extents(source), 1))
     with Tolerance(), reading("FITS"):
         return attributes(fits.Header.fromstring(first.cards))
@@ -119,8 +116,6 @@ def _tiled(tiles: Tiles) -> tuple[Index, _Opener]:
 
 
 def _open_tile(tiles: Tiles, source: ByteSource, index: Index) -> ByteSource:
-    import numpy as np
-
     def make() -> bytes:
         pixels = tiles.read(source, index)
         if pixels.shape == tiles.block_shape:

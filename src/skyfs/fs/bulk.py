@@ -14,11 +14,11 @@ from fsspec.implementations.local import LocalFileSystem
 
 from ..errors import BadArgument, BadPath, IsDirectory, NotFound
 from ..model.paths import Address, parse
-from ..model.selectors import split_selectors
+from ..model.selectors import is_pattern, split_selectors
 from ..tree import Node, Tree
 from ..tree.bulk import copy_nodes, copy_within, read_nodes, require_apart, take_in
 from ..tree.globbing import find
-from .calls import Pairs, arrivals, calls, is_pattern
+from .calls import Pairs, arrivals, calls
 from .instance import joined
 from .looking import LookingFileSystem
 

@@ -7,14 +7,13 @@ its own for an empty one. So it is asked about one folder at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from glob import has_magic
 from typing import Any
 
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import stringify_path
 
 from ..errors import BadArgument
-from ..model.selectors import split_selectors
+from ..model.selectors import is_pattern
 
 # ruff: noqa: ANN401 - what fsspec takes: a path, or several
 
@@ -57,11 +56,6 @@ def arrivals(pairs: Pairs, *, is_dataset: Callable[[str, str], bool], is_dir: Ca
     whole = {target for source, target in pairs if is_dataset(source, target)}
     rest = [pair for pair in dict.fromkeys(pairs) if whole.isdisjoint(_above(pair[1]))]
     return [(source, target) for source, target in rest if target in whole or not is_dir(source)]
-
-
-def is_pattern(path: str) -> bool:
-    """Tell whether a path has wildcards; brackets of a selector are none."""
-    return has_magic(split_selectors(path)[0])
 
 
 def _into(sources: AbstractFileSystem, listed: Iterable[Any], target: str) -> Iterator[tuple[Any, Any]]:

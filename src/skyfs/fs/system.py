@@ -17,9 +17,9 @@ from ..abc.source import ByteSource
 from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Unsupported
 from ..formats.zip_writing import folder_members, pack
 from ..model.paths import parse
+from ..model.selectors import is_pattern
 from ..repository import Repository
 from .bulk import BulkFileSystem
-from .calls import is_pattern
 from .files import PackedFile, ReadFile, TextFile, WriteFile
 
 _COPY_BYTES = 1 << 22

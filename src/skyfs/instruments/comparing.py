@@ -12,8 +12,6 @@ from ..model.dataset import Location
 from ..stores.local import LocalStore
 from .frames import Frame
 
-_CHUNK_BYTES = 1 << 20
-
 
 class Comparing:
     """Compares frames with stored raws; the file read last stays open, its headers known."""
@@ -57,8 +55,5 @@ def same_bytes(path: str, location: Location) -> bool:
         return False
     if location.sha256 is None:
         return True
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.digest() == location.sha256
+        return hashlib.file_digest(file, "sha256").digest() == location.sha256

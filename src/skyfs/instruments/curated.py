@@ -15,7 +15,7 @@ from ..registry.levels import LevelFilter
 from ..repository import Repository
 from ..writing.ingester import IngestFile, extension_of
 from .comparing import same_bytes
-from .rows import first, matching
+from .rows import instrument_of, matching
 
 DataId = tuple[tuple[str, object], ...]
 
@@ -122,8 +122,7 @@ def _files(repository: Repository, directory: str, instrument: str) -> Iterator[
     """Give the dated files below a folder, in order of their paths."""
     if not os.path.isdir(directory):
         raise NotFound(f"no folder {directory!r}", todo="name the folder that has the folders of types")
-    if first(repository, "instrument", name=instrument) is None:
-        raise NotFound(f"no instrument {instrument!r}", todo=f"skyfs instrument add {instrument}")
+    instrument_of(repository, instrument)
     names = _Names(repository, instrument)
     count = 0
     for type_name in _entries(directory):
@@ -212,7 +211,7 @@ def _there(
     into = snapshot.collection(collection)
     series: dict[tuple[str, DataId], _Series] = {}
     for type_name in dict.fromkeys(one.type_name for one in files):
-        found = registry.lookup.datasets(snapshot, [snapshot.type(type_name)], [into], LevelFilter({}, {}))
+        found = registry.lookup.datasets(snapshot, [snapshot.type(type_name)], [into], LevelFilter())
         for ref in (one.resolved.ref for one in found):
             own = series.setdefault((type_name, _data_id(ref.data_id)), _Series())
             begin_ns = ref.valid.begin_ns if ref.valid is not None else None

@@ -9,6 +9,8 @@ from glob import glob, has_magic
 from ..errors import NotFound
 from .hdus import EXTENSIONS
 
+_TODO = "name FITS files, or folders with some"
+
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
@@ -36,11 +38,11 @@ def _expand(text: str) -> Iterator[str]:
     elif has_magic(text):
         matching = sorted(glob(text, recursive=True))
         if not matching:
-            raise NotFound(f"nothing matches {text!r}")
+            raise NotFound(f"nothing matches {text!r}", todo=_TODO)
         for path in matching:
             yield from _expand(path)
     else:
-        raise NotFound(f"no file {text!r}", todo="name FITS files, or folders with some")
+        raise NotFound(f"no file {text!r}", todo=_TODO)
 
 
 def _below(folder: str) -> Iterator[str]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import SkyfsError
 from ..model.dataset import Resolved
-from ..registry.levels import LevelFilter
 from ..repository import Collections, Repository
 from .corners import Padding, Point, corners_of, hull, joint_hull
-from .rows import matching
+from .rows import matching, raws_of
 
 RAW = "raw"
 
@@ -73,17 +72,13 @@ class Footprints:
 
     def _raws(self, exposure: Mapping[str, object]) -> Sequence[Resolved]:
         """Give the raws of an exposure in the first collection that has each detector."""
-        registry = self._repository.registry
-        snapshot = registry.current()
+        snapshot = self._repository.registry.current()
         entry = snapshot.types.get(RAW)
         if entry is None:
             return ()
-        exact: dict[str, int | str] = {"instrument": self._instrument, "exposure": int(str(exposure["id"]))}
-        if "day_obs" in entry.group.levels:
-            exact["day_obs"] = int(str(exposure["day_obs"]))
         order = snapshot.flatten([name for name in self._collections if name in snapshot.collections])
         ranks = {one.collection.name: rank for rank, one in enumerate(order)}
-        found = registry.lookup.datasets(snapshot, [entry], order, LevelFilter(exact, {}))
+        found = raws_of(self._repository, entry, order, self._instrument, exposure)
         first: dict[object, Resolved] = {}
         for one in sorted(found, key=lambda one: ranks[one.collection]):
             first.setdefault(one.resolved.ref.data_id["detector"], one.resolved)

@@ -9,7 +9,7 @@ from string import Formatter
 from typing import TYPE_CHECKING
 
 from ..errors import BadDataId, BadDefinition
-from .section import Section
+from ..model.section import Section
 
 if TYPE_CHECKING:
     from astropy.time import Time

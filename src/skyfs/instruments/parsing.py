@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..errors import BadDefinition
+from ..model.section import Section
 from .definition import BY_GROUP, ONE_TO_ONE, Definition, Detector, Numbering
 from .keywords import Rule, parse_rule
-from .section import Section
 
 _KEYS = (
     *("name", "class_name", "aliases", "match", "translator", "header", "layout", "detectors", "filters"),

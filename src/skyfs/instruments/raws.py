@@ -11,7 +11,6 @@ from ..errors import BadArgument, Conflict, SkyfsError
 from ..model.dataid import coerce
 from ..model.dataset import DatasetRef, Resolved
 from ..model.ids import raw_id
-from ..registry.levels import LevelFilter
 from ..repository import Repository
 from ..writing.ingester import IngestFile
 from .adding import insert_definition
@@ -20,7 +19,7 @@ from .comparing import Comparing
 from .definition import Definition
 from .files import Paths, fits_files
 from .frames import Frame, FrameReader, read_all
-from .rows import first
+from .rows import first, raws_of
 
 DIMENSIONS = ("instrument", "exposure", "detector")
 # What every file of an exposure has to agree on; the rest is that of the first.
@@ -225,14 +224,10 @@ class _Present:
         name, number = raw.frame.definition.name, raw.frame.observation.id
         key = (raw.run, name, number)
         if key not in self._raws:
-            registry = self._repository.registry
-            snapshot = registry.current()
+            snapshot = self._repository.registry.current()
             run, entry = snapshot.collections.get(raw.run), snapshot.type(raw.type_name)
-            exact: dict[str, int | str] = {"instrument": name, "exposure": number}
-            if "day_obs" in entry.group.levels:
-                exact["day_obs"] = int(str(raw.frame.observation.exposure["day_obs"]))
             runs = [] if run is None else [run]
-            rows = registry.lookup.datasets(snapshot, [entry], runs, LevelFilter(exact, {}))
+            rows = raws_of(self._repository, entry, runs, name, raw.frame.observation.exposure)
             self._raws[key] = {one.resolved.ref.data_id["detector"]: one.resolved for one in rows}
         return self._raws[key]
 

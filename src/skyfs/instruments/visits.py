@@ -13,7 +13,7 @@ from ..repository import Collections, Repository
 from .corners import Padding
 from .definition import BY_GROUP, ONE_TO_ONE
 from .footprints import Footprint, Footprints
-from .rows import Record, first, matching
+from .rows import Record, first, instrument_of, matching
 
 DEFAULT_PADDING_PIX = 250.0
 """Pointings in raw headers are off by an arcminute at times: this is as much at 0.2 arcseconds per pixel."""
@@ -159,9 +159,7 @@ def _system(repository: Repository, instrument: str, system: str) -> tuple[int, 
     """Give the number of a visit system, and the record of the instrument."""
     if system not in (ONE_TO_ONE, BY_GROUP):
         raise BadArgument(f"visit system {system!r}", "unknown", f"{ONE_TO_ONE} or {BY_GROUP}")
-    known = first(repository, "instrument", name=instrument)
-    if known is None:
-        raise NotFound(f"no instrument {instrument!r}", todo=f"skyfs instrument add {instrument}")
+    known = instrument_of(repository, instrument)
     record = first(repository, "visit_system", instrument=instrument, name=system)
     if record is None:
         todo = f"skyfs instrument add {instrument}"

@@ -10,11 +10,8 @@ from pathlib import Path
 from .. import storing
 from ..assemble import locate, registry_place
 from ..config import Config, Environment, index, referring
-from ..config.settings import CONFIG_NAME
 from ..config.stores import is_server
-from ..config.yamlfile import read_yaml
 from ..errors import NotAllowed, SkyfsError
-from ..registry.levels import LevelFilter
 from ..registry.registry import Registry
 from ..writing.ingester import IN_PLACE
 
@@ -58,7 +55,7 @@ def destroy(
     """
     environment = environment or Environment.current()
     folder = locate(location, environment)
-    config = _config(folder)
+    config = Config.read(folder)
     users = {} if force else users_of(folder, environment)
     kept = {path for paths in users.values() for path in paths}
     if is_server(config.registry):
@@ -115,13 +112,9 @@ def _hand_over(folder: Path) -> None:
             referring.write_down(view, origin)
 
 
-def _config(folder: Path) -> Config:
-    return Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
-
-
 def _referred(other: Path, folder: Path) -> Iterator[Path]:
     """Give the files in a folder that another repository refers to."""
-    config = _config(other)
+    config = Config.read(other)
     places = {store.name: storing.local_folder(other, store.url) for store in config.stores}
     below = {name: _below(place, folder) for name, place in places.items() if place is not None}
     inside = {name: place for name, place in below.items() if place is not None}
@@ -148,13 +141,10 @@ def _is_in(real: Path, folder: Path) -> bool:
 
 
 def _in_stores(registry: Registry, places: dict[str, Path]) -> Iterator[Path]:
-    snapshot = registry.current()
-    runs = [one for one in snapshot.collections.values() if one.collection.kind == "RUN"]
-    for entry in snapshot.types.values():
-        for found in registry.lookup.datasets(snapshot, [entry], runs, LevelFilter({}, {})):
-            for location in found.resolved.locations:
-                if location.store in places:
-                    yield places[location.store] / location.key
+    for found in registry.lookup.everything(registry.current()):
+        for location in found.locations:
+            if location.store in places:
+                yield places[location.store] / location.key
 
 
 def _delete(folder: Path, kept: set[Path]) -> None:

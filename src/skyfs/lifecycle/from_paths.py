@@ -155,7 +155,7 @@ class FromPaths:
         """Give the id in the path; that of what is declared at this place; or a new one."""
         snapshot = self._registry.current()
         entry, run = snapshot.type(spelled.type_name), snapshot.collection(spelled.run)
-        exact = LevelFilter(levels, {})
+        exact = LevelFilter(levels)
         for one in self._registry.lookup.datasets(snapshot, [entry], [run], exact, declared=True):
             if not one.resolved.locations:
                 return one.resolved.ref.id

@@ -11,14 +11,11 @@ from uuid import UUID
 
 from ..assemble import default_universe, locate, open_stores, registry_place
 from ..config import Config, Environment
-from ..config.settings import CONFIG_NAME
-from ..config.yamlfile import read_yaml
 from ..errors import SkyfsError
 from ..formats.catalog import Formats
 from ..model.dataset import DatasetRef, Location
 from ..model.manifest_line import Line, RemoveLine
 from ..registry.changelog import FOLDER
-from ..registry.levels import LevelFilter
 from ..registry.manifest.applying import Applier
 from ..registry.manifest.blocks import WHOLE, Past
 from ..registry.place import Place
@@ -96,7 +93,7 @@ def rebuild(
     """
     environment = environment or Environment.current()
     folder = locate(root, environment)
-    config = Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
+    config = Config.read(folder)
     with nullcontext() if dry_run else alone(folder):
         return _Rebuilding(folder, config, environment).run(universe, dry_run=dry_run)
 
@@ -192,19 +189,18 @@ class _Rebuilding:
 
     def _take(self, registry: Registry, files: Files) -> None:
         """Take all files that datasets have off the list."""
-        for ref, places in _everything(registry):
-            for place in places:
+        for one in registry.lookup.everything(registry.current(), declared=True):
+            for place in one.locations:
                 size = files.take(place)
-                wanted = place.size if place.part is None else place.part.file_size
-                if size is not None and size != wanted:
-                    self._report.changed.append((str(ref), place.store, place.key))
+                if size is not None and size != place.whole[0]:
+                    self._report.changed.append((str(one.ref), place.store, place.key))
                 if place.store == IN_PLACE and not files.holds(place):
-                    self._report.lost.append((str(ref), place.store, place.key))
+                    self._report.lost.append((str(one.ref), place.store, place.key))
 
     def _count(self, registry: Registry) -> None:
-        for _, places in _everything(registry):
-            self._report.datasets += bool(places)
-            self._report.declared += not places
+        for one in registry.lookup.everything(registry.current(), declared=True):
+            self._report.datasets += bool(one.locations)
+            self._report.declared += not one.locations
 
     def _keep(self, registry: Registry, place: Place, mark: str) -> None:
         """Describe the new registry, and put both in their places: the registry first."""
@@ -262,12 +258,3 @@ class _Judge:
 
     def _is_there(self, places: tuple[Location, ...]) -> bool:
         return bool(places) and all(place.owned and self._files.holds(place) for place in places)
-
-
-def _everything(registry: Registry) -> Iterator[tuple[DatasetRef, tuple[Location, ...]]]:
-    snapshot = registry.current()
-    runs = [one for one in snapshot.collections.values() if one.collection.kind == "RUN"]
-    for entry in snapshot.types.values():
-        found = registry.lookup.datasets(snapshot, [entry], runs, LevelFilter({}, {}), declared=True)
-        for one in found:
-            yield one.resolved.ref, one.resolved.locations

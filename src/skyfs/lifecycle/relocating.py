@@ -15,7 +15,6 @@ from ..config.settings import CONFIG_NAME
 from ..config.yamlfile import load_yaml, read_yaml, write_yaml
 from ..errors import BadConfig, Conflict, NotFound, SkyfsError
 from ..model.dataset import Location
-from ..registry.levels import LevelFilter
 from ..repository import Repository
 from ..writing.ingester import IN_PLACE
 
@@ -70,7 +69,7 @@ def relocate(
     """
     environment = environment or Environment.current()
     folder = locate(location, environment)
-    config = _config(folder)
+    config = Config.read(folder)
     for name, url in (stores or {}).items():
         _change_store(folder, config, name, url, environment)
     with open_repository(folder, writable=True, environment=environment) as repository:
@@ -82,16 +81,12 @@ def relocate(
     return Relocated(folder, tuple(stores or ()), tuple(views), tuple(lost))
 
 
-def _config(folder: Path) -> Config:
-    return Config.from_mapping(read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
-
-
 def _name(repository: Repository, environment: Environment) -> None:
     """Correct the name in the index, when it is there and leads nowhere."""
     known = index.all_names(environment).get(repository.name)
     if known is None or known == str(repository.root):
         return
-    if (Path(known) / CONFIG_NAME).exists() and _config(Path(known)).name == repository.name:
+    if (Path(known) / CONFIG_NAME).exists() and Config.read(Path(known)).name == repository.name:
         raise Conflict(
             f"repository name {repository.name!r}", f"it is that of {known}", "change name: in skyfs.yaml"
         )
@@ -140,11 +135,9 @@ def _is_there(repository: Repository, place: Location) -> bool:
 
 
 def _places(repository: Repository, store: str) -> Iterator[Location]:
-    snapshot = repository.registry.current()
-    runs = [one for one in snapshot.collections.values() if one.collection.kind == "RUN"]
-    for entry in snapshot.types.values():
-        for found in repository.registry.lookup.datasets(snapshot, [entry], runs, LevelFilter({}, {})):
-            yield from (place for place in found.resolved.locations if place.store == store)
+    registry = repository.registry
+    for found in registry.lookup.everything(registry.current()):
+        yield from (place for place in found.locations if place.store == store)
 
 
 def _write_config(folder: Path, name: str, url: str) -> None:
@@ -192,7 +185,7 @@ def _tell_views(folder: Path, environment: Environment) -> tuple[list[Path], lis
 
 def _tell(view: Path, folder: Path, before: Path | None, environment: Environment) -> None:
     """Tell a view where the files are that it shows."""
-    origin, config = _config(folder), _config(view)
+    origin, config = Config.read(folder), Config.read(view)
     own = {f"{origin.name}.{store.name}": storing.absolute(folder, store)["url"] for store in origin.stores}
     for store in config.stores:
         # A view of a view has the names that this one has them by: VIEW.ORIGIN.STORE.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
+from ..model.batches import batches
 from ..model.dataid import Value
 from ..model.dimensions import Element, Universe
 from ..registry.registry import Registry
@@ -56,8 +56,7 @@ def footprint(registry: Registry, label: str, names: Iterable[str], given: Itera
     """
     found = Footprint(label)
     way = _way(registry.universe, frozenset(names))
-    waiting = iter(given)
-    while some := list(islice(waiting, _PER_READ)):
+    for some in batches(given, _PER_READ):
         if way is None:
             found.add(None, len(some))
             continue

@@ -18,10 +18,6 @@ _MOST_SLICED = 2**30
 _SLICED = ("Image", "Exposure", "Array")
 
 
-class TooDear(Unsupported):
-    """A thumbnail would cost more than a look is worth."""
-
-
 class Thumbnails:
     """Gives thumbnails where they are cheap.
 
@@ -50,7 +46,7 @@ class Thumbnails:
         if size <= MOST_BYTES:
             return smaller(self._pictures.png(resolved), SIDE)
         if resolved.ref.type.storage_class not in _SLICED or size > _MOST_SLICED:
-            raise TooDear("no thumbnail", f"it has {size >> 20} MiB", "see it: repo.show")
+            raise Unsupported("no thumbnail", f"it has {size >> 20} MiB", "see it: repo.show")
         return self._sliced(resolved, size)
 
     def _require_near(self, resolved: Resolved, size: int) -> None:
@@ -59,7 +55,7 @@ class Thumbnails:
             with source:
                 if source.cost.far:
                     found = f"its {max(size >> 20, 1)} MiB are in the store {place.store!r}, far away"
-                    raise TooDear("no thumbnail", found, "fetch and see it: repo.show")
+                    raise Unsupported("no thumbnail", found, "fetch and see it: repo.show")
             if place.component is None:
                 return
 

@@ -222,6 +222,11 @@ class Location:
     component: str | None = None
     owned: bool = True
 
+    @property
+    def whole(self) -> tuple[int, bytes | None]:
+        """Size and digest of the file, of which this may be a part."""
+        return (self.size, self.sha256) if self.part is None else (self.part.file_size, self.part.file_sha256)
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:

@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from ..errors import BadDefinition
 from .element import Column, ColumnType, Element, skypix
 from .quoting import shown
+from .section import Section
 
 _COLUMN_TYPES: dict[str, ColumnType] = {
     "int": "int",
@@ -167,58 +168,37 @@ def _column(raw: object, element: str, *, primary: bool) -> Column:
 # -- loosely typed input -------------------------------------------------------------------------------
 
 
-class _Body:
-    """A mapping with known keys, each asked for as the type that it must have; null is absent."""
+class _Body(Section):
+    """A mapping with known keys; null is absent, and so is the whole."""
 
     def __init__(self, raw: object, where: str, allowed: str) -> None:
-        self.where = where
-        self._values = {} if raw is None else _mapping(raw, where)
-        for key in self._values:
-            if key not in allowed.split():
-                raise BadDefinition(f"bad {where}", f"unknown key {shown(key)}", f"known are {allowed}")
+        super().__init__({} if raw is None else raw, where, allowed.split())
 
-    def text(self, key: str, default: str = "") -> str:
-        value = self._values.get(key)
-        if value is not None and not isinstance(value, str):
-            raise self._wrong(key, "a text")
-        return default if value is None else str(value)
+    def text(self, key: str, default: str | None = "") -> str:
+        return default or "" if self.given.get(key) in (None, "") else super().text(key)
 
     def flag(self, key: str, *, default: bool) -> bool:
-        value = self._values.get(key)
+        value = self.given.get(key)
         if value is not None and not isinstance(value, bool):
-            raise self._wrong(key, "true or false")
+            raise self.error(key, "true or false is wanted")
         return default if value is None else value
 
     def count(self, key: str) -> int | None:
-        value = self._values.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self._wrong(key, "a whole number from 0")
-        return value
+        return self.integer(key) if key in self else None
 
     def entries(self, key: str) -> list[object]:
-        return _list(self._values.get(key), f"{key} of {self.where}")
+        return _list(self.given.get(key), f"{key} of {self.where}")
 
     def names(self, key: str) -> tuple[str, ...]:
-        return _strings(self._values.get(key), f"{key} of {self.where}")
+        return _strings(self.given.get(key), f"{key} of {self.where}")
 
     def named(self, key: str) -> Mapping[str, object]:
-        value = self._values.get(key)
-        found = {} if value is None else _mapping(value, key)
+        value = self.given.get(key)
+        found = Section({} if value is None else value, key).given
         for name in found:
             if not isinstance(name, str):
                 raise BadDefinition(f"bad {key}", f"{shown(name)} is no name", "quote it")
         return found
-
-    def _wrong(self, key: str, wanted: str) -> BadDefinition:
-        return BadDefinition(f"bad {self.where}", f"{key}: {shown(self._values[key])}", f"{wanted} is wanted")
-
-
-def _mapping(value: object, where: str) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        raise BadDefinition(f"bad {where}", f"{type(value).__name__} {shown(value)}", "a mapping is wanted")
-    return value
 
 
 def _list(value: object, where: str) -> list[object]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
-from ..errors import BadDefinition
+from ..errors import BadDefinition, nearest
 from .declaration import read_declaration
 from .element import Column, ColumnType, Element, skypix
 
@@ -87,13 +86,8 @@ class Universe:
         """
         found = self.elements.get(name) or skypix(name)
         if found is None:
-            near = get_close_matches(name, self.elements, 3)
-            todo = (
-                f"did you mean {', '.join(near)}?"
-                if near
-                else f"there are {', '.join(sorted(self.elements))}"
-            )
-            raise BadDefinition(f"no dimension {name!r} in universe {self.name!r}", todo=todo)
+            asked = f"no dimension {name!r} in universe {self.name!r}"
+            raise BadDefinition(asked, todo=nearest(name, self.elements))
         return found
 
     def has(self, name: str) -> bool:

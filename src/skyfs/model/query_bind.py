@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from ..errors import BadArgument, InvalidQuery
+from ..errors import BadArgument, InvalidQuery, nearest
 from . import query_value
 from .query import Binary as Operation
 from .query import Bind, Call, Expression, In, IsNull, Literal, Name, Pair, Plain, Range, Shape, Unary
-from .query_error import invalid, nearest
+from .query_error import invalid
 from .query_text import fits, inside, moments, signed
 from .quoting import shown
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from ..errors import InvalidQuery
 from .quoting import shown
@@ -113,12 +112,3 @@ _WANTED = (
     ("AND", "comparisons do not chain; join them by AND or OR"),
     ("OR", "here belongs AND or OR"),
 )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the names that are most like ``name``, else show some of those that there are."""
-    names = sorted(known)
-    near = get_close_matches(name, names, 3)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"there are {', '.join(names[:10])}{', ...' * (len(names) > 10)}" if names else ""

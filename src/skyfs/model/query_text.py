@@ -9,7 +9,7 @@ from functools import cache, reduce
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadArgument
+from ..errors import BadArgument, nearest
 from . import query_time
 from .query import (
     Binary,
@@ -25,7 +25,7 @@ from .query import (
     Time,
     Unary,
 )
-from .query_error import invalid, nearest, unexpected
+from .query_error import invalid, unexpected
 from .quoting import shown
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -84,7 +84,7 @@ def plan(wanted: Sequence[Range], cost: Cost) -> Plan:
     them are at most an eighth of what is wanted, and 1 KiB. When more than 1024 fetches would be left, more
     gaps are read: those which take less time than another request, its latency shared by all connections.
     """
-    runs = _joined(sorted(one for one in set(wanted) if one[1] > one[0]))
+    runs = joined({one for one in wanted if one[1] > one[0]})
     total = sum(stop - start for start, stop in runs)
     gaps = sorted((after[0] - before[1], index) for index, (before, after) in enumerate(pairwise(runs)))
     bridged: set[int] = set()
@@ -99,10 +99,10 @@ def plan(wanted: Sequence[Range], cost: Cost) -> Plan:
     return Plan(fetches, tuple(_places(wanted, fetches)))
 
 
-def _joined(ranges: Sequence[Range]) -> list[Range]:
-    """Join sorted ranges that overlap or touch."""
+def joined(ranges: Iterable[Range]) -> list[Range]:
+    """Give ranges in order, those that overlap or touch as one."""
     runs: list[Range] = []
-    for start, stop in ranges:
+    for start, stop in sorted(ranges):
         if runs and start <= runs[-1][1]:
             runs[-1] = (runs[-1][0], max(stop, runs[-1][1]))
         else:

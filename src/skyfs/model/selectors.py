@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from glob import has_magic
 
 from ..errors import BadPath
 from .quoting import shown
@@ -145,6 +146,11 @@ def split_selectors(text: str) -> tuple[str, tuple[Selector, ...]]:
         except BadPath:
             continue
     return text, ()
+
+
+def is_pattern(path: str) -> bool:
+    """Tell whether a path has wildcards; brackets of a selector are none."""
+    return has_magic(split_selectors(path)[0])
 
 
 def explain_selectors(path: str) -> None:

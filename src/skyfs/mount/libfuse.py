@@ -117,19 +117,19 @@ def _binding(fuse: ModuleType) -> type:
     """Give mfusepy's class with the arguments that it leaves out: open files, flags, times that stay."""
 
     class Binding(fuse.FUSE):  # type: ignore[name-defined]
-        def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> int:
-            return int(self.operations.rename(self._text(old), self._text(new), flags))
+        def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> None:
+            self.operations.rename(self._text(old), self._text(new), flags)
 
-        def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> int:  # noqa: ANN401
-            return int(self.operations.truncate(self._text(path), length, fip.contents if fip else None))
+        def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> None:  # noqa: ANN401
+            self.operations.truncate(self._text(path), length, fip.contents if fip else None)
 
-        def utimens_fuse_2(self, path: bytes | None, buffer: Any) -> int:  # noqa: ANN401
-            return self.utimens_fuse_3(path, buffer, None)
+        def utimens_fuse_2(self, path: bytes | None, buffer: Any) -> None:  # noqa: ANN401
+            self.utimens_fuse_3(path, buffer, None)
 
-        def utimens_fuse_3(self, path: bytes | None, buffer: Any, fip: Any) -> int:  # noqa: ANN401
+        def utimens_fuse_3(self, path: bytes | None, buffer: Any, fip: Any) -> None:  # noqa: ANN401
             times = (buffer.contents.actime, buffer.contents.modtime) if buffer else None
             ns = None if times is None else tuple(map(_time_ns, times))
-            return int(self.operations.utimens(self._text(path), ns, fip.contents if fip else None))
+            self.operations.utimens(self._text(path), ns, fip.contents if fip else None)
 
         def _text(self, path: bytes | None) -> str:
             return "" if path is None else path.decode(self.encoding, self.errors)
@@ -154,7 +154,10 @@ def _version(fuse: ModuleType) -> tuple[int, int]:
 
 
 class Engine:
-    """Translates between the binding's signatures and `Operations`; what is not here is never asked."""
+    """Translates between the binding's signatures and `Operations`; what is not here is never asked.
+
+    To libfuse nothing means 0: done.
+    """
 
     use_ns = True
     # To libfuse 2: open files may have no path any more, and one of the two times may be left as it is.
@@ -194,13 +197,13 @@ class Engine:
         # One after the other: 10^6 at once would take 500 MB.
         return chain(dots, ((name, kind, 0) for name, kind in self._operations.readdir(path)))
 
-    def open(self, path: str, fi: Any) -> int:  # noqa: ANN401
+    def open(self, path: str, fi: Any) -> None:  # noqa: ANN401
         """Open a file; its number goes into ``fi``."""
-        return _set(fi, *self._operations.open(path, fi.flags, self._caller()))
+        _set(fi, *self._operations.open(path, fi.flags, self._caller()))
 
-    def create(self, path: str, mode: int, fi: Any) -> int:  # noqa: ANN401
+    def create(self, path: str, mode: int, fi: Any) -> None:  # noqa: ANN401
         """Make a file and open it."""
-        return _set(fi, *self._operations.create(path, fi.flags, mode, self._caller()))
+        _set(fi, *self._operations.create(path, fi.flags, mode, self._caller()))
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:  # noqa: ANN401, ARG002
         """Give bytes of an open file."""
@@ -210,35 +213,29 @@ class Engine:
         """Write to an open file."""
         return self._operations.write(fi.fh, data, offset)
 
-    def truncate(self, path: str, length: int, fi: Any = None) -> int:  # noqa: ANN401
+    def truncate(self, path: str, length: int, fi: Any = None) -> None:  # noqa: ANN401
         """Set the size of a file."""
         self._operations.truncate(path, length, _number(fi))
-        return 0
 
-    def fallocate(self, path: str, mode: int, offset: int, length: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+    def fallocate(self, path: str, mode: int, offset: int, length: int, fi: Any) -> None:  # noqa: ANN401, ARG002
         """Take the disk that a range of a file needs."""
         self._operations.fallocate(fi.fh, mode, offset, length)
-        return 0
 
-    def fsync(self, path: str, datasync: int, fi: Any) -> int:  # noqa: ANN401, ARG002
+    def fsync(self, path: str, datasync: int, fi: Any) -> None:  # noqa: ANN401, ARG002
         """Make what was written to an open file durable."""
         self._operations.fsync(fi.fh)
-        return 0
 
-    def flush(self, path: str, fi: Any) -> int:  # noqa: ANN401, ARG002
+    def flush(self, path: str, fi: Any) -> None:  # noqa: ANN401, ARG002
         """Tell that a descriptor of an open file was closed."""
         self._operations.flush(fi.fh, self._caller())
-        return 0
 
-    def release(self, path: str, fi: Any) -> int:  # noqa: ANN401, ARG002
+    def release(self, path: str, fi: Any) -> None:  # noqa: ANN401, ARG002
         """Forget an open file: its last descriptor was closed."""
         self._operations.release(fi.fh)
-        return 0
 
-    def access(self, path: str, amode: int) -> int:
+    def access(self, path: str, amode: int) -> None:
         """Refuse what may not be done with a path."""
         self._operations.access(path, amode)
-        return 0
 
     def statfs(self, path: str) -> dict[str, int]:
         """Give the state of the filesystem."""
@@ -252,66 +249,54 @@ class Engine:
         """Give the names of the extended attributes."""
         return self._operations.listxattr(path)
 
-    def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> int:  # noqa: ARG002
+    def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> None:  # noqa: ARG002
         """Set an extended attribute."""
         self._operations.setxattr(path, name, value, options)
-        return 0
 
-    def removexattr(self, path: str, name: str) -> int:
+    def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
         self._operations.removexattr(path, name)
-        return 0
 
-    def chmod(self, path: str, mode: int) -> int:
+    def chmod(self, path: str, mode: int) -> None:
         """Set the permissions of a path."""
         self._operations.chmod(path, mode)
-        return 0
 
-    def chown(self, path: str, uid: int, gid: int) -> int:
+    def chown(self, path: str, uid: int, gid: int) -> None:
         """Set the owner of a path."""
         self._operations.chown(path, uid, gid)
-        return 0
 
-    def utimens(self, path: str, times: _Times = None, fi: Any = None) -> int:  # noqa: ANN401
+    def utimens(self, path: str, times: _Times = None, fi: Any = None) -> None:  # noqa: ANN401
         """Set the times of a path; without times, to now."""
         atime_ns, mtime_ns = (time.time_ns(),) * 2 if times is None else times
         self._operations.utimens(path, atime_ns, mtime_ns, _number(fi))
-        return 0
 
-    def mkdir(self, path: str, mode: int) -> int:
+    def mkdir(self, path: str, mode: int) -> None:
         """Make a folder."""
         self._operations.mkdir(path, mode, self._caller())
-        return 0
 
-    def rmdir(self, path: str) -> int:
+    def rmdir(self, path: str) -> None:
         """Remove a folder."""
         self._operations.rmdir(path)
-        return 0
 
-    def unlink(self, path: str) -> int:
+    def unlink(self, path: str) -> None:
         """Remove a file."""
         self._operations.unlink(path)
-        return 0
 
-    def rename(self, old: str, new: str, flags: int = 0) -> int:
+    def rename(self, old: str, new: str, flags: int = 0) -> None:
         """Rename a path."""
         self._operations.rename(old, new, flags)
-        return 0
 
-    def link(self, target: str, source: str) -> int:
+    def link(self, target: str, source: str) -> None:
         """Make a hard link: into a TAGGED collection, a tag."""
         self._operations.link(source, target)
-        return 0
 
-    def symlink(self, target: str, source: str) -> int:
+    def symlink(self, target: str, source: str) -> None:
         """Make a symbolic link."""
         self._operations.symlink(source, target)
-        return 0
 
-    def mknod(self, path: str, mode: int, dev: int) -> int:  # noqa: ARG002
+    def mknod(self, path: str, mode: int, dev: int) -> None:  # noqa: ARG002
         """Refuse devices and pipes; files are made by `create`."""
         self._operations.symlink(path)
-        return 0
 
     def _caller(self) -> Caller:
         uid, gid, pid = self._context()
@@ -330,9 +315,8 @@ def _number(fi: Any) -> int | None:  # noqa: ANN401 - a C structure, or None
     return fi.fh if fi is not None and fi.fh else None
 
 
-def _set(fi: Any, number: int, handle: Handle) -> int:  # noqa: ANN401 - a C structure
+def _set(fi: Any, number: int, handle: Handle) -> None:  # noqa: ANN401 - a C structure
     """Tell libfuse, and by it the kernel, of a file that was opened."""
     fi.fh = number
     fi.keep_cache = int(handle.keep_cache)
     fi.direct_io = int(handle.direct)
-    return 0

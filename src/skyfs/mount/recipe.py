@@ -6,13 +6,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn, cast
 
 from ..config import Config
 from ..config.yamlfile import read_yaml
-from ..errors import BadConfig, NotFound
+from ..errors import BadConfig, NotFound, nearest
 from .options import MountOptions
 from .serving import ENGINES, EngineName
 
@@ -64,7 +63,8 @@ def read_recipe(name: str | os.PathLike[str], folder: Path = Path(FOLDER)) -> Re
     path = Path(text) if text.endswith(".yaml") else folder / f"{text}.yaml"
     if not path.is_file():
         names = sorted(one.stem for one in path.parent.glob("*.yaml"))
-        raise NotFound(f"no recipe {str(path)!r}", f"there are {', '.join(names)}" if names else "")
+        found = f"there are {', '.join(names)}" if names else ""
+        raise NotFound(f"no recipe {str(path)!r}", found, "to mount without one: skyfs mount REPO DIR")
     return parse_recipe(read_yaml(path), path)
 
 
@@ -121,9 +121,7 @@ def _beside(path: Path, text: str) -> str:
 
 def _check(key: str, value: object, path: Path) -> None:
     if key not in _KINDS:
-        near = get_close_matches(str(key), _KINDS, 1)
-        todo = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KINDS)}"
-        _refuse(path, f"unknown key {key!r}", todo)
+        _refuse(path, f"unknown key {key!r}", nearest(str(key), _KINDS))
     if not isinstance(value, _KINDS[key]):
         _refuse(path, f"{key}: {value!r}", f"{_KINDS[key].__name__} is wanted")
     if key == "collections" and not (value and all(isinstance(name, str) for name in value)):  # type: ignore[attr-defined]

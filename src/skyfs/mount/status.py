@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 from ..repository import Repository
+from .operations import Operations
 from .options import MountOptions
-from .refusals import Refused
-from .requests import Requests
 
 ON_STDERR = "standard error"
-
-
-class Watched(Protocol):
-    """What is counted: `Operations`."""
-
-    requests: Requests
-
-    @property
-    def open_files(self) -> int:
-        """How many files are open."""
-
-    def refusals(self) -> Sequence[Refused]:
-        """Give the last files that were not stored, with their reasons."""
 
 
 class MountStatus:
@@ -42,7 +27,7 @@ class MountStatus:
     def __init__(self, repository: Repository, folder: str, options: MountOptions, log: str) -> None:
         self._repository = repository
         self._options = options
-        self._watched: Watched | None = None
+        self._watched: Operations | None = None
         self._told: dict[str, object] = {
             "folder": folder,
             "engine": "",
@@ -60,7 +45,7 @@ class MountStatus:
         """Whether it was mounted."""
         return bool(self._told["engine"])
 
-    def watch(self, operations: Watched) -> None:
+    def watch(self, operations: Operations) -> None:
         """Tell of these operations too."""
         self._watched = operations
 

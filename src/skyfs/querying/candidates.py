@@ -218,7 +218,7 @@ class Search:
 
     def _recorded(self, edges: Iterable[Edge]) -> Iterator[Edge]:
         nodes = {edge.input.id: edge.input for edge in edges}
-        for made, source in self._registry.provenance.inputs(list(nodes)):
+        for made, source in self._registry.details.inputs(list(nodes)):
             if source in nodes:
                 yield Edge(nodes[source], nodes[made], recorded=True)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
-from ..errors import BadArgument, BadDataId, NotFound
+from ..errors import BadArgument, BadDataId, NotFound, nearest
 from ..model.dataid import Value, coerce
-from ..model.dimensions import Element, Universe
+from ..model.dimensions import Element
 from ..model.query import Binary, Expression, Literal, Name, Order
 from ..registry.queries.compiler import check
 from ..registry.queries.names import Vocabulary
@@ -134,14 +133,10 @@ def _equal(vocabulary: Vocabulary, name: str, value: object) -> Expression:
     ]
     near_owners = [one for one in owners if one.name in vocabulary.group.required] or owners
     if len(near_owners) != 1 or not isinstance(value, str | int):
-        todo = _nearest(universe, name) if not owners else f"use where={owners[0].name}.{name} = ..."
+        todo = nearest(name, universe.elements, "other columns go into where=")
+        todo = f"use where={owners[0].name}.{name} = ..." if owners else todo
         raise BadDataId(f"bad data ID: {name}={value!r}", f"no dimension {name!r}", todo)
     return Binary("=", Name((near_owners[0].name, name)), Literal(value))
-
-
-def _nearest(universe: Universe, name: str) -> str:
-    near = get_close_matches(name, universe.elements, 3)
-    return f"did you mean {', '.join(near)}?" if near else "other columns go into where="
 
 
 def _grouping(registry: Registry, fixed: Mapping[str, Value]) -> dict[str, Value]:

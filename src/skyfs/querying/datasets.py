@@ -10,6 +10,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from ..looks.footprints import Footprint, footprint
+from ..model.batches import batches
 from ..model.collection import CollectionKind
 from ..model.dataset import DatasetRef, refs_of
 from ..model.paths import Address
@@ -69,13 +70,8 @@ class DatasetQuery(Query[DatasetRef]):
 
     def paths(self) -> Iterator[str]:
         """Give the canonical paths, in their RUNs, of those that have bytes."""
-        some: list[DatasetRef] = []
-        for ref in self:
-            some.append(ref)
-            if len(some) == _PATHS_PER_READ:
-                yield from self._paths(some)
-                some = []
-        yield from self._paths(some)
+        for some in batches(self, _PATHS_PER_READ):
+            yield from self._paths(some)
 
     def columns(self) -> list[str]:
         """Give the dimensions, and what else is known of a dataset."""

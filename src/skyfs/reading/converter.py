@@ -41,14 +41,20 @@ class Converter:
         )
 
     def rest(
-        self, resolved: Resolved, component: str | None, extension: str, tried: Callable[[Location], bool]
+        self,
+        resolved: Resolved,
+        component: str | None,
+        extension: str,
+        tried: Callable[[Location], bool] | None = None,
     ) -> Resolved | None:
         """Give the dataset without the places that are tried first; None when the others do not lead there.
 
-        Parameters are those of `open`; ``tried`` tells which places these are.
+        Parameters are those of `open`; ``tried`` tells which places these are, by default those that have
+        what is asked for as it is.
         """
         if len(resolved.locations) == 1:
             return None
+        tried = tried or (lambda place: (place.component, place.extension) == (component, extension))
         useful = (
             place
             for place in resolved.locations

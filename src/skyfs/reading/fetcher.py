@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -14,6 +11,7 @@ from typing import TypeVar
 from ..abc.source import ByteSource
 from ..abc.store import Expected, FetchesMany, Store
 from ..model.dataset import Location, Resolved
+from ..stores.arriving import arriving, write_all
 from .opener import Opener
 from .reader import Reader
 
@@ -137,26 +135,12 @@ def try_save(opening: Callable[[], ByteSource], path: str, done: Done) -> Except
 
 def save(source: ByteSource, path: str, done: Done) -> None:
     """Write a local file, which appears when it is whole."""
-    folder, name = os.path.split(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", dir=folder or ".")
-    try:
-        with open(descriptor, "wb") as target, source.open() as file:
-            while data := file.read(_COPY_BYTES):
-                target.write(data)
-                done(len(data))
-        os.chmod(temporary, _mode())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _mode() -> int:
-    """Give the mode of a new file, as the umask has it."""
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+    position = 0
+    with source.open() as file, arriving(path) as descriptor:
+        while data := file.read(_COPY_BYTES):
+            write_all(descriptor, data, position)
+            position += len(data)
+            done(len(data))
 
 
 def _expected(place: Location) -> Expected:

@@ -155,7 +155,7 @@ class Finder:
     def _why(self, snapshot: Snapshot, entry: TypeEntry, searched: Sequence[CollectionEntry]) -> str:
         if not searched:
             return "no collection is named, or the chain is empty"
-        held = self._registry.lookup.directories(snapshot, [entry], searched, LevelFilter({}, {}), 0)
+        held = self._registry.lookup.directories(snapshot, [entry], searched, LevelFilter(), 0)
         names = sorted({one.collection for one in held})
         return f"{', '.join(names)} has others of that type" if names else "none of them has any of that type"
 

@@ -6,22 +6,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
-from ..abc.source import ByteSource
 from ..model.dataset import Resolved
+
+if TYPE_CHECKING:
+    from ..stores.cache import DiskCache
 
 # A preview is some hundred kB; tables are asked for again within one session of work.
 KEPT_BYTES = 64 * 2**20
 
 Key = tuple[str, ...]
-
-
-class Disk(Protocol):
-    """What keeps made bytes on disk, for all processes: the disk cache."""
-
-    def derived(self, name: str, make: Callable[[BinaryIO], None]) -> ByteSource:
-        """Give the bytes under a name, made once."""
 
 
 class Kept:
@@ -31,10 +26,10 @@ class Kept:
         self._kept: OrderedDict[object, bytes] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
-        self._disk: Disk | None = None
+        self._disk: DiskCache | None = None
         self._settings = ""
 
-    def use(self, disk: Disk, settings: str) -> None:
+    def use(self, disk: DiskCache, settings: str) -> None:
         """Keep on disk too; ``settings`` are those of the repository that decide how bytes are made."""
         self._disk, self._settings = disk, settings
 

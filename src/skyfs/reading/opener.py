@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..abc.source import ByteSource
-from ..model.dataset import Location, Resolved
+from ..model.dataset import Resolved
 from .converter import Converter
 from .fallback import or_else
 from .reader import Reader
@@ -51,14 +51,11 @@ class Opener:
         if self._reader.stored(resolved, extension, component) is None:
             return self._converter.open(resolved, component, extension)
 
-        def tried(place: Location) -> bool:
-            return place.component == component and place.extension == extension
-
         def stored() -> ByteSource:
             source = self._reader.open(resolved, extension, component, verify=whole)[1]
             return source if rest is None else _answering(source)
 
-        rest = None if as_stored else self._converter.rest(resolved, component, extension, tried)
+        rest = None if as_stored else self._converter.rest(resolved, component, extension)
         made = None if rest is None else partial(self._converter.open, rest, component, extension)
         return or_else(stored, made)
 

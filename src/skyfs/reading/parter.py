@@ -77,14 +77,11 @@ class Parter:
         if self._reader.stored(resolved, extension, component) is None:
             return self._of_another(resolved, component, extension, selectors)
 
-        def tried(place: Location) -> bool:
-            return place.component == component and place.extension == extension
-
         def stored() -> bytes:
             cut = partial(self._cut, selectors=selectors)
             return self._reader.use(resolved, cut, extensions=(extension,), component=component, whole=False)
 
-        rest = self._converter.rest(resolved, component, extension, tried)
+        rest = self._converter.rest(resolved, component, extension)
         made = None if rest is None else partial(self._of_another, rest, component, extension, selectors)
         return or_else(stored, made)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ..abc.source import ByteSource
@@ -62,7 +62,8 @@ class Reader:
         extensions = None if extension is None else (extension,)
 
         def act(one: Resolved) -> tuple[Location, ByteSource]:
-            return self._open(self._groups(one, extensions, component), one, verify=verify)
+            tries = ((group, verify) for group in self._groups(one, extensions, component))
+            return self._first(one, tries, lambda place, source: (place, source))
 
         return self._fresh(resolved, act)
 
@@ -244,30 +245,30 @@ class Reader:
             for group in groups
             for verify in ((several,) if whole else (False, True)[: len(group)])
         ]
+
+        def take(place: Location, source: ByteSource) -> _T:
+            with source:
+                return act(source, place.extension)
+
+        return self._first(resolved, tries, take)
+
+    def _first(
+        self,
+        resolved: Resolved,
+        tries: Iterable[tuple[list[Location], bool]],
+        take: Callable[[Location, ByteSource], _T],
+    ) -> _T:
+        """Take what the first group of places delivers, verified or not."""
         failures: list[Exception] = []
         for group, verify in tries:
             try:
-                with self._source(group, verify=verify) as source:
-                    done = act(source, group[0].extension)
+                taken = take(group[0], self._source(group, verify=verify))
             except FAILURES as error:
                 failures.append(error)
                 continue
-            _report(failures, group[0])
-            return done
-        raise _described(resolved, failures)
-
-    def _open(
-        self, groups: Iterator[list[Location]], resolved: Resolved, *, verify: bool
-    ) -> tuple[Location, ByteSource]:
-        failures: list[Exception] = []
-        for group in groups:
-            try:
-                source = self._source(group, verify=verify)
-            except FAILURES as error:
-                failures.append(error)
-                continue
-            _report(failures, group[0])
-            return group[0], source
+            for failure in failures:
+                _log.warning("%s; %r in store %r is read instead", failure, group[0].key, group[0].store)
+            return taken
         raise _described(resolved, failures)
 
     def _is_nearest(self, resolved: Resolved, component: str) -> bool:
@@ -316,11 +317,6 @@ class Reader:
         found = f"it has {source.size} bytes instead of {place.size}: it was changed"
         source.close()
         raise StoreError(f"open {place.key!r} in store {place.store!r}", found, "skyfs check")
-
-
-def _report(failures: Sequence[Exception], place: Location) -> None:
-    for failure in failures:
-        _log.warning("%s; %r in store %r is read instead", failure, place.key, place.store)
 
 
 def _named(resolved: Resolved) -> str:

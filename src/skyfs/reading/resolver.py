@@ -122,7 +122,7 @@ class Resolver:
             raise NotFound(f"no dataset {str(address)!r}", str(error)) from None
         if len(levels) == len(keys) == len(entry.group.levels):
             # A canonical path: nothing is to be completed.
-            return Wanted(entry, LevelFilter(levels, {}), {}, None)
+            return Wanted(entry, LevelFilter(levels), {}, None)
         return self._finder.wanted(entry, keys)
 
     def _by_id(self, address: Address) -> Named:

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from typing import IO
 
 from ..abc.source import ByteSource
-from ..errors import WrongBytes
+from ..abc.store import Expected
 from ..formats.buffer import Buffer
 from ..model.dataset import Location
-from ..stores.checking import require_digest
+from ..stores.checking import require_bytes, require_whole
 from ..stores.failure import failing
 
 HELD_BYTES = 64 << 20
@@ -39,7 +39,7 @@ def verified(source: ByteSource, place: Location) -> ByteSource:
         if source.size > HELD_BYTES:
             return _verified_large(source, place)
         data = source.read_all()
-        _require(place, len(data), hashlib.sha256(data).digest() if place.sha256 else b"")
+        require_bytes(data, *_expected(place))
     except BaseException:
         source.close()
         raise
@@ -51,14 +51,14 @@ def _verified_large(source: ByteSource, place: Location) -> ByteSource:
     if source.cost.far:
         return _spooled(source, place)
     if place.sha256 is not None:
-        _require(place, *_copied(source, None))
+        require_whole(*_copied(source, None), *_expected(place))
     return source
 
 
 def _spooled(source: ByteSource, place: Location) -> ByteSource:
     with ExitStack() as stack, failing("keep, while it is checked,", place.key, place.store):
         file = stack.enter_context(tempfile.TemporaryFile(prefix="skyfs-"))
-        _require(place, *_copied(source, file))
+        require_whole(*_copied(source, file), *_expected(place))
         file.flush()
         stack.pop_all()
     source.close()
@@ -77,13 +77,8 @@ def _copied(source: ByteSource, target: IO[bytes] | None) -> tuple[int, bytes]:
     return count, digest.digest()
 
 
-def _require(place: Location, size: int, sha256: bytes) -> None:
-    asked = f"read {place.key!r} in store {place.store!r}"
-    if size != place.size:
-        found = f"{size} bytes came instead of {place.size}"
-        raise WrongBytes(asked, found, "restore it from another store")
-    if place.sha256 is not None:
-        require_digest(sha256, place.sha256, asked)
+def _expected(place: Location) -> tuple[Expected, str]:
+    return Expected(place.size, place.sha256), f"read {place.key!r} in store {place.store!r}"
 
 
 class _Spooled(ByteSource):

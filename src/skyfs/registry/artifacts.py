@@ -14,10 +14,8 @@ from ..model.template import default_key, id_in_key
 from .database import Database
 from .keys import DefaultKeys
 from .schema import Schema
-from .statement import Statement
+from .statement import Statement, among
 from .symbols import Symbols
-
-_IDS_PER_READ = 500
 
 # A dataset's row, the dataset, and where its bytes lie.
 Placed = tuple[int, DatasetRef, Location]
@@ -81,12 +79,10 @@ class Artifacts:
     def shared(self, refs: Sequence[DatasetRef]) -> set[tuple[str, str]]:
         """Give (store, key) of files that hold other datasets than these too."""
         totals: dict[tuple[str, str], int] = {}
-        ids = list({ref.id.bytes: None for ref in refs})
-        for start in range(0, len(ids), _IDS_PER_READ):
-            rows = self._database.read(self._shared, {"uuids": ids[start : start + _IDS_PER_READ]})
-            for store_id, folder, name, datasets, held in rows:
-                key = (self._symbols.text(store_id), f"{folder}/{name}" if folder else name)
-                totals[key] = totals.get(key, datasets) - held
+        ids = {ref.id.bytes for ref in refs}
+        for store_id, folder, name, datasets, held in self._database.read_among(self._shared, ids):
+            key = (self._symbols.text(store_id), f"{folder}/{name}" if folder else name)
+            totals[key] = totals.get(key, datasets) - held
         return {key for key, others in totals.items() if others > 0}
 
     def _known(self, file: _File, ids: Mapping[str, int]) -> int | None:
@@ -98,9 +94,7 @@ class Artifacts:
             return None
         artifact_id, place = int(rows[0][0]), file.placed[0][2]
         # Of a file that stays where it is, what it is now.
-        self._database.write_many(
-            self._grow, [(len(file.placed), *_whole(place), place.mtime_ns, artifact_id)]
-        )
+        self._database.write_many(self._grow, [(len(file.placed), *place.whole, place.mtime_ns, artifact_id)])
         return artifact_id
 
 
@@ -146,7 +140,7 @@ def _artifact_row(artifact_id: int, file: _File, ids: Mapping[str, int]) -> tupl
     place = file.placed[0][2]
     folder_id = None if file.folder is None else ids[file.folder]
     where = (artifact_id, ids[place.store], folder_id, file.name, ids[place.extension])
-    size, sha256 = _whole(place)
+    size, sha256 = place.whole
     return (
         *where,
         size,
@@ -156,13 +150,6 @@ def _artifact_row(artifact_id: int, file: _File, ids: Mapping[str, int]) -> tupl
         file.has_parts or file.by_name,
         len(file.placed),
     )
-
-
-def _whole(place: Location) -> tuple[int, bytes | None]:
-    """Give size and digest of the file; those of a part of it are in its location."""
-    if place.part is None:
-        return place.size, place.sha256
-    return place.part.file_size, place.part.file_sha256
 
 
 def _location_row(
@@ -224,6 +211,4 @@ def _shared(schema: Schema) -> sa.Select[Any]:
     joined = joined.join(folder, folder.c.id == artifact.c.folder_id)
     columns = (artifact.c.store_id, folder.c.text, artifact.c.name, artifact.c.datasets, sa.func.count())
     found = sa.select(*columns).select_from(joined).where(artifact.c.datasets > 1)
-    return found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True))).group_by(
-        artifact.c.id, folder.c.text
-    )
+    return found.where(among(dataset.c.uuid)).group_by(artifact.c.id, folder.c.text)

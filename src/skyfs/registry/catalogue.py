@@ -6,12 +6,10 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from heapq import nsmallest
 
 import sqlalchemy as sa
 
-from ..errors import BadDefinition, NotFound, StoreError
+from ..errors import BadDefinition, NotFound, StoreError, nearest, some_of
 from ..model.collection import Collection, CollectionKind
 from ..model.dataset import DatasetType
 from ..model.dimensions import DimensionGroup, Element
@@ -19,8 +17,6 @@ from ..model.element import side_table
 from .database import Database
 from .schema import GroupTables, Schema
 from .statement import Selection
-
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +57,17 @@ class Snapshot:
         """Give a collection by name, or raise NotFound with the nearest names."""
         found = self.collections.get(name)
         if found is None:
-            raise NotFound(
-                f"no collection {name!r}",
-                todo=_near(name, self.collections),
-            )
+            todo = nearest(name, self.collections) or "there are none yet"
+            raise NotFound(f"no collection {name!r}", todo=todo)
         return found
 
     def type(self, name: str) -> TypeEntry:
         """Give a dataset type by name, or raise NotFound with the nearest names."""
         found = self.types.get(name)
         if found is None:
-            raise NotFound(f"no dataset type {name!r}", todo=_near(name, self.types, "register it first; "))
+            there = some_of(self.types) or "there are none yet"
+            todo = nearest(name, self.types, f"register it first; {there}")
+            raise NotFound(f"no dataset type {name!r}", todo=todo)
         return found
 
     def added(self, entry: CollectionEntry, version: int) -> Snapshot:
@@ -97,15 +93,6 @@ class Snapshot:
                 raise BadDefinition(f"chain {trail[0]!r}", f"contains itself: {' -> '.join((*trail, name))}")
             else:
                 yield from self._leaves(entry.collection.children, (*trail, name))
-
-
-def _near(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    near = get_close_matches(name, list(known), 3)
-    if near:
-        return f"did you mean {', '.join(near)}?"
-    some = nsmallest(_MOST_NAMED + 1, known)
-    listed = ", ".join([*some[:_MOST_NAMED], *("..." for _ in some[_MOST_NAMED:])])
-    return otherwise + (f"there are {listed}" if some else "there are none yet")
 
 
 class Catalogue:

@@ -23,11 +23,25 @@ UNLIMITED = 2**63 - 1
 
 
 class _Of(FunctionElement[Any]):
+    """What is made of some arguments, which stand as {0}, {1} in the SQL of each database."""
+
     inherit_cache = True
+    usual: str
+    postgresql: str
 
     def __init__(self, *arguments: Column) -> None:
         super().__init__(*arguments)
         self.type = sa.types.NullType()
+
+
+@compiles(_Of)
+def _usual(node: _Of, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as SQLAlchemy calls it
+    return node.usual.format(*(compiler.process(one, **options) for one in node.clauses))
+
+
+@compiles(_Of, "postgresql")
+def _other(node: _Of, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return node.postgresql.format(*(compiler.process(one, **options) for one in node.clauses))
 
 
 class Spelled(sa.sql.ClauseElement):
@@ -40,12 +54,12 @@ class Spelled(sa.sql.ClauseElement):
 
 
 @compiles(Spelled)
-def _usual(statement: Spelled, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - as SQLAlchemy calls it
+def _spelled(statement: Spelled, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     return str(compiler.process(statement.usual, **options))
 
 
 @compiles(Spelled, "postgresql")
-def _other(statement: Spelled, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+def _spelled_otherwise(statement: Spelled, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     return str(compiler.process(statement.postgresql, **options))
 
 
@@ -67,58 +81,39 @@ class Integers(_Of):
     """The numbers of a JSON list, as rows with the column ``value``."""
 
     name = "integers"
+    usual, postgresql = "json_each({0})", "skyfs_integers({0})"
 
 
 class Floats(_Of):
     """The same of floats."""
 
     name = "floats"
+    usual, postgresql = "json_each({0})", "skyfs_floats({0})"
 
 
 class Texts(_Of):
     """The same of texts."""
 
     name = "texts"
+    usual, postgresql = "json_each({0})", "skyfs_texts({0})"
 
 
 class Truths(_Of):
     """The same of truth values."""
 
     name = "truths"
+    usual, postgresql = "json_each({0})", "skyfs_truths({0})"
 
 
 ITEMS = {"int": Integers, "float": Floats, "string": Texts, "bool": Truths}
 """Rows of a list by the kind of its items."""
 
 
-def _items(items: _Of, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"json_each({compiler.process(items.clauses, **options)})"
-
-
-def _items_of_kind(items: _Of, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"skyfs_{items.name}({compiler.process(items.clauses, **options)})"
-
-
-for _kind in ITEMS.values():
-    compiles(_kind)(_items)
-    compiles(_kind, "postgresql")(_items_of_kind)
-
-
 class Glob(_Of):
     """Whether a text matches a pattern in which only ``*`` and ``?`` have a meaning."""
 
     name = "glob"
-
-
-@compiles(Glob)
-def _glob(glob: Glob, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    text, pattern = (compiler.process(one, **options) for one in glob.clauses)
-    return f"({text} GLOB replace({pattern}, '[', '[[]'))"
-
-
-@compiles(Glob, "postgresql")
-def _glob_by_function(glob: Glob, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"skyfs_glob({compiler.process(glob.clauses, **options)})"
+    usual, postgresql = "({0} GLOB replace({1}, '[', '[[]'))", "skyfs_glob({0}, {1})"
 
 
 class Arithmetic(_Of):
@@ -137,73 +132,29 @@ class Arithmetic(_Of):
 
     def __init__(self, operator: str, a: Column, b: Column, *, whole: bool) -> None:
         super().__init__(a, b)
-        self.operator, self.whole = operator, whole
-
-
-@compiles(Arithmetic)
-def _arithmetic(node: Arithmetic, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    a, b = (compiler.process(one, **options) for one in node.clauses)
-    return f"({a} {node.operator} {b})"
-
-
-@compiles(Arithmetic, "postgresql")
-def _arithmetic_without_overflow(
-    node: Arithmetic,
-    compiler: SQLCompiler,
-    **options: Any,  # noqa: ANN401
-) -> str:
-    kind = "NUMERIC" if node.whole else "FLOAT"
-    a, b = (f"CAST({compiler.process(one, **options)} AS {kind})" for one in node.clauses)
-    return f"({a} {node.operator} {b})"
+        kind = "NUMERIC" if whole else "FLOAT"  # which do not overflow
+        self.usual = f"({{0}} {operator} {{1}})"
+        self.postgresql = f"(CAST({{0}} AS {kind}) {operator} CAST({{1}} AS {kind}))"
 
 
 class Quotient(_Of):
     """A fraction, of integers too; nothing when divided by nothing."""
 
     name = "quotient"
-
-
-@compiles(Quotient)
-def _quotient(node: Quotient, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    a, b = (f"CAST({compiler.process(one, **options)} AS FLOAT)" for one in node.clauses)
-    return f"({a} / {b})"
-
-
-@compiles(Quotient, "postgresql")
-def _quotient_or_null(node: Quotient, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    a, b = (f"CAST({compiler.process(one, **options)} AS FLOAT)" for one in node.clauses)
-    return f"({a} / NULLIF({b}, 0))"
+    usual = "(CAST({0} AS FLOAT) / CAST({1} AS FLOAT))"
+    postgresql = "(CAST({0} AS FLOAT) / NULLIF(CAST({1} AS FLOAT), 0))"
 
 
 class Remainder(_Of):
     """What is left of the whole part of one number when divided by that of another; nothing for nothing."""
 
     name = "remainder"
-
-
-@compiles(Remainder)
-def _remainder(node: Remainder, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    a, b = (compiler.process(one, **options) for one in node.clauses)
-    return f"({a} % {b})"
-
-
-@compiles(Remainder, "postgresql")
-def _remainder_or_null(node: Remainder, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    a, b = (f"TRUNC(CAST({compiler.process(one, **options)} AS NUMERIC))" for one in node.clauses)
-    return f"({a} % NULLIF({b}, 0))"
+    usual = "({0} % {1})"
+    postgresql = "(TRUNC(CAST({0} AS NUMERIC)) % NULLIF(TRUNC(CAST({1} AS NUMERIC)), 0))"
 
 
 class Exactly(_Of):
     """A number that is to be kept as it is: PostgreSQL makes a decimal of 15 digits of a float."""
 
     name = "exactly"
-
-
-@compiles(Exactly)
-def _exactly(node: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return str(compiler.process(node.clauses, **options))
-
-
-@compiles(Exactly, "postgresql")
-def _exactly_by_text(node: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"CAST(CAST({compiler.process(node.clauses, **options)} AS TEXT) AS NUMERIC)"
+    usual, postgresql = "{0}", "CAST(CAST({0} AS TEXT) AS NUMERIC)"

@@ -6,7 +6,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
 import sqlalchemy as sa
 
 from ..errors import InDoubt, ReadOnly, SkyfsError, StoreError
+from ..model.batches import batches
 from . import forking
 from .session import Session, Sink
 from .statement import AnyRow, Language, Selection, Statement
@@ -25,6 +26,8 @@ _CHUNK_ROWS = 20_000
 Params = Mapping[str, object]
 Committed = Callable[[Mapping[str, object]], None]
 _T = TypeVar("_T")
+# So many values are bound in one statement.
+_VALUES_PER_READ = 500
 _NO_PARAMS: Params = {}
 # Connections of parent processes. Closing them in a child would drop the parent's locks, or end its session.
 _inherited: list[object] = []
@@ -139,6 +142,17 @@ class Database(ABC):
     def read(self, statement: sa.Executable, params: Params = _NO_PARAMS) -> Sequence[AnyRow]:
         """Run a SELECT and give all its rows."""
         return self._read(lambda session: session.connection.execute(statement, params).all())
+
+    def read_among(
+        self,
+        statement: sa.Executable,
+        values: Iterable[object],
+        params: Params = _NO_PARAMS,
+        at_once: int = _VALUES_PER_READ,
+    ) -> Iterator[AnyRow]:
+        """Run a SELECT with a condition of `statement.among` for all of these values, some at a time."""
+        for some in batches(values, at_once):
+            yield from self.read(statement, {**params, "among": some})
 
     def select(self, selection: Selection, params: Params = _NO_PARAMS) -> list[tuple[Any, ...]]:
         """Run a compiled SELECT and give all its rows."""

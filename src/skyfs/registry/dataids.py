@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
-from ..errors import BadDataId, NotFound
+from ..errors import BadDataId, NotFound, nearest
 from ..model.dataid import Value, coerce
 from ..model.dimensions import DimensionGroup, Element, Universe
 from .records import Records
@@ -176,12 +175,7 @@ class DataIds:
             *group.implied,
             *(name for element in elements for name in element.alternates),
         ]
-        near = get_close_matches(name, known, 2)
-        todo = (
-            f"did you mean {' or '.join(near)}?"
-            if near
-            else f"its dimensions are {', '.join(group.required)}"
-        )
+        todo = nearest(name, known, f"its dimensions are {', '.join(group.required)}")
         raise BadDataId(f"bad data ID: {name!r}", "no dimension of this dataset type", todo)
 
     def _add_alternate(self, element: Element, column: str, value: object, levels: dict[str, Value]) -> None:

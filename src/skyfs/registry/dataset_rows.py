@@ -12,8 +12,7 @@ from ..errors import Conflict
 from ..model.dataset import DatasetRef
 from .database import Database
 from .schema import Schema
-
-_IDS_PER_READ = 500
+from .statement import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,8 @@ class DatasetRows:
 
     def read(self, ids: Sequence[bytes]) -> dict[bytes, DatasetRow]:
         """Give the rows of those that are there, by id."""
-        found: dict[bytes, DatasetRow] = {}
-        for start in range(0, len(ids), _IDS_PER_READ):
-            rows = self._database.read(self._by_uuid, {"uuids": list(ids[start : start + _IDS_PER_READ])})
-            found |= {uuid: DatasetRow(*row) for uuid, *row in rows}
-        return found
+        rows = self._database.read_among(self._by_uuid, ids)
+        return {uuid: DatasetRow(*row) for uuid, *row in rows}
 
 
 def _by_uuid(schema: Schema) -> sa.Select[Any]:
@@ -57,4 +53,4 @@ def _by_uuid(schema: Schema) -> sa.Select[Any]:
     stored = sa.exists().where(location.c.dataset_id == dataset.c.id)
     columns = [dataset.c[name] for name in ("uuid", "id", "type_id", "run_id", "data_id")]
     found = sa.select(*columns, sa.case((stored, 1), else_=0))
-    return found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+    return found.where(among(dataset.c.uuid))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,7 @@ from ..model.capture import Scalar
 from .captured import value_of
 from .database import Database
 from .schema import Schema
-
-_IDS_PER_READ = 500
+from .statement import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +37,21 @@ class Details:
     def of(self, ids: Sequence[UUID], *, captured: bool) -> dict[UUID, Detail]:
         """Give the details of those that are there; captured values only when they are asked for."""
         found: dict[UUID, Detail] = {}
-        for start in range(0, len(ids), _IDS_PER_READ):
-            params = {"uuids": [one.bytes for one in ids[start : start + _IDS_PER_READ]]}
-            values: dict[bytes, list[tuple[str, Scalar]]] = {}
-            inputs: dict[bytes, list[UUID]] = {}
-            for uuid, source in self._database.read(self._inputs, params):
-                inputs.setdefault(uuid, []).append(UUID(bytes=source))
-            for uuid, name, number, text in self._database.read(self._captured, params) if captured else ():
-                values.setdefault(uuid, []).append((name, value_of(number, text)))
-            for uuid, number, created_ms in self._database.read(self._created, params):
-                own = (tuple(inputs.get(uuid, ())), tuple(values.get(uuid, ())))
-                found[UUID(bytes=uuid)] = Detail(number, created_ms, *own)
+        inputs: dict[UUID, list[UUID]] = {}
+        values: dict[UUID, list[tuple[str, Scalar]]] = {}
+        for made, source in self.inputs(ids):
+            inputs.setdefault(made, []).append(source)
+        for one, name, number, text in self._among(self._captured, ids) if captured else ():
+            values.setdefault(one, []).append((name, value_of(number, text)))
+        for one, number, created_ms in self._among(self._created, ids):
+            own = (tuple(inputs.get(one, ())), tuple(values.get(one, ())))
+            found[one] = Detail(number, created_ms, *own)
         return found
+
+    def inputs(self, ids: Sequence[UUID]) -> Iterator[tuple[UUID, UUID]]:
+        """Give (dataset, input) of datasets; an input may be gone meanwhile."""
+        for made, source in self._among(self._inputs, ids):
+            yield made, UUID(bytes=source)
 
     def last(self) -> int:
         """Give the number of the dataset that was inserted last."""
@@ -57,25 +59,25 @@ class Details:
 
     def until(self, ids: Sequence[UUID], number: float) -> set[UUID]:
         """Give those of datasets that were inserted up to a number."""
-        found: set[UUID] = set()
-        for start in range(0, len(ids), _IDS_PER_READ):
-            params = {"uuids": [one.bytes for one in ids[start : start + _IDS_PER_READ]]}
-            rows = self._database.read(self._created, params)
-            found |= {UUID(bytes=uuid) for uuid, own, _ in rows if own <= number}
-        return found
+        return {one for one, own, _ in self._among(self._created, ids) if own <= number}
+
+    def _among(self, select: sa.Select[Any], ids: Sequence[UUID]) -> Iterator[tuple[Any, ...]]:
+        """Give the rows of datasets, each with the dataset's id first."""
+        for uuid, *row in self._database.read_among(select, [one.bytes for one in ids]):
+            yield UUID(bytes=uuid), *row
 
 
 def _selects(schema: Schema) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[Any]]:
     dataset, edge = schema["dataset"], schema["provenance"]
     captured, symbol = schema["captured"], schema["symbol"]
-    among = dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True))
-    created = sa.select(dataset.c.uuid, dataset.c.id, dataset.c.created_ms).where(among)
+    chosen = among(dataset.c.uuid)
+    created = sa.select(dataset.c.uuid, dataset.c.id, dataset.c.created_ms).where(chosen)
     made = dataset.join(edge, edge.c.dataset_id == dataset.c.id)
-    inputs = sa.select(dataset.c.uuid, edge.c.input).select_from(made).where(among)
+    inputs = sa.select(dataset.c.uuid, edge.c.input).select_from(made).where(chosen)
     held = dataset.join(captured, captured.c.dataset_id == dataset.c.id)
     held = held.join(symbol, symbol.c.id == captured.c.name_id)
     columns = (dataset.c.uuid, symbol.c.text, captured.c.number, captured.c.text)
-    values = sa.select(*columns).select_from(held).where(among)
+    values = sa.select(*columns).select_from(held).where(chosen)
     return (
         created,
         inputs.order_by(dataset.c.uuid, edge.c.input),

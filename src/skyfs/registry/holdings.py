@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from .catalogue import CollectionEntry, Snapshot
 from .database import Database
 from .schema import Schema
+from .statement import among
 
 # SQLite takes some ten thousand values in a statement.
 _COLLECTIONS_PER_READ = 5_000
@@ -20,7 +21,7 @@ class Holdings:
     def __init__(self, database: Database, schema: Schema) -> None:
         self._database = database
         summary = schema["summary"]
-        wanted = summary.c.collection_id.in_(sa.bindparam("collection_ids", expanding=True))
+        wanted = among(summary.c.collection_id)
         self._stored = sa.select(summary.c.collection_id, summary.c.type_id).where(
             wanted, summary.c.stored == 1
         )
@@ -29,9 +30,8 @@ class Holdings:
         """Give, for each collection that holds stored datasets, the names of their types."""
         ids = [entry.id for entry in collections]
         found: dict[str, set[str]] = {}
-        for start in range(0, len(ids), _COLLECTIONS_PER_READ):
-            some = {"collection_ids": ids[start : start + _COLLECTIONS_PER_READ]}
-            for collection_id, type_id in self._database.read(self._stored, some):
-                name = snapshot.collection_names[collection_id]
-                found.setdefault(name, set()).add(snapshot.types_by_id[type_id].type.name)
+        rows = self._database.read_among(self._stored, ids, at_once=_COLLECTIONS_PER_READ)
+        for collection_id, type_id in rows:
+            name = snapshot.collection_names[collection_id]
+            found.setdefault(name, set()).add(snapshot.types_by_id[type_id].type.name)
         return found

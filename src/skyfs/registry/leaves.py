@@ -10,11 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..model.batches import batches
 from ..model.dataid import Value
 from .catalogue import TypeEntry
 from .database import Database
 from .schema import Schema
-from .statement import Selection
+from .statement import Selection, among
 from .symbols import Symbols
 
 # Columns of a row. A dataset has a row for each place of its bytes, one after the other.
@@ -63,8 +64,7 @@ class Leaves:
         if len(collections) == 1:
             yield from self._stream(entry, collections[0], levels, _PAGE_ROWS)
             return
-        starts = range(0, len(collections), _COLLECTIONS_PER_READ)
-        some = [collections[start : start + _COLLECTIONS_PER_READ] for start in starts]
+        some = batches(collections, _COLLECTIONS_PER_READ)
         firsts = [self._page(entry, ids, levels, _PAGE_ROWS, {}) for ids in some]
         if all(len(rows) < _PAGE_ROWS for rows in firsts):
             rank = {one: index for index, one in enumerate(collections)}
@@ -76,10 +76,9 @@ class Leaves:
 
     def placed(self, members: Sequence[tuple[int, Value, bytes]]) -> Iterator[list[Row]]:
         """Give such rows of (collection, value of the last level, UUID); what has no bytes is left out."""
-        for start in range(0, len(members), _IDS_PER_READ):
-            some = members[start : start + _IDS_PER_READ]
+        for some in batches(members, _IDS_PER_READ):
             found: dict[bytes, list[Row]] = {}
-            for row in self._database.read(self._by_uuid(), {"uuids": [uuid for _, _, uuid in some]}):
+            for row in self._database.read_among(self._by_uuid(), [uuid for _, _, uuid in some]):
                 found.setdefault(row[1], []).append(tuple(row))
             yield [(*head, *row) for *head, uuid in some for row in found.get(uuid, ())]
 
@@ -154,7 +153,7 @@ class Leaves:
         if self._kept_by_uuid is None:
             dataset = self._schema["dataset"]
             found = sa.select(*self._columns()).select_from(self._with_places(dataset))
-            found = found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+            found = found.where(among(dataset.c.uuid))
             order = (dataset.c.id, self._schema["location"].c.artifact_id)
             self._kept_by_uuid = found.order_by(*order)
         return self._kept_by_uuid

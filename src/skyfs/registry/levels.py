@@ -8,7 +8,7 @@ scan"), in time proportional to the answer, whatever lies below.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 from typing import Any
 
@@ -20,7 +20,7 @@ from .catalogue import TypeEntry
 from .constructs import Spelled
 from .record_rows import bounds
 from .schema import Schema
-from .statement import Selection
+from .statement import Selection, among
 
 _HEAD = ("type_id", "collection_id", "stored")
 _MAX_KEPT = 1_000
@@ -42,8 +42,8 @@ class LevelFilter:
         A time that validity ranges must overlap.
     """
 
-    exact: Mapping[str, Value]
-    like: Mapping[str, str]
+    exact: Mapping[str, Value] = field(default_factory=dict)
+    like: Mapping[str, str] = field(default_factory=dict)
     span: Timespan | None = None
 
     def shape(self) -> tuple[frozenset[str], frozenset[str], bool]:
@@ -219,7 +219,7 @@ class Statements:
         dataset = self._schema["dataset"]
         columns = [dataset.c.type_id, dataset.c.data_id, *self._place_columns()]
         found = sa.select(*columns).select_from(self._with_places(dataset))
-        wanted = found.where(dataset.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+        wanted = found.where(among(dataset.c.uuid))
         return wanted.order_by(dataset.c.id, self._schema["location"].c.artifact_id)
 
     def _member(self, entry: TypeEntry) -> sa.Select[Any]:

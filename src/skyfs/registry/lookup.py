@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import BadPath, NotFound
+from ..model.batches import batches
 from ..model.collection import CollectionKind
 from ..model.dataid import DataId, Value
 from ..model.dataset import DatasetRef, Location, Part, Resolved
@@ -29,7 +30,6 @@ from .symbols import Symbols
 
 # Rows of one statement; what is larger comes in pages, so that neither memory nor the write-ahead log grows.
 _PAGE_ROWS = 20_000
-_IDS_PER_READ = 500
 _ROWS_PER_READ = 100
 _COLLECTIONS_PER_READ = 1_000
 # Columns of a row before its levels: type, collection, stored.
@@ -129,19 +129,22 @@ class Lookup:
             for rows in self._pages(question):
                 yield from self._found(snapshot, question, rows)
 
+    def everything(self, snapshot: Snapshot, *, declared: bool = False) -> Iterator[Resolved]:
+        """Give all datasets, each from the RUN that owns it, in pages as `datasets` does."""
+        runs = [one for one in snapshot.collections.values() if one.collection.kind is CollectionKind.RUN]
+        for types in by_group(snapshot.types.values()).values():
+            for found in self.datasets(snapshot, types, runs, LevelFilter(), declared=declared):
+                yield found.resolved
+
     def by_id(self, snapshot: Snapshot, ids: Iterable[UUID]) -> dict[UUID, Resolved]:
         """Give datasets by id; unknown ones are left out."""
-        wanted = list({one.bytes: None for one in ids})
+        wanted = dict.fromkeys(one.bytes for one in ids)
         found: dict[UUID, Resolved] = {}
-        for start in range(0, len(wanted), _IDS_PER_READ):
-            rows = self._database.read(
-                self._statements.by_uuid(), {"uuids": wanted[start : start + _IDS_PER_READ]}
-            )
-            by_type: dict[int, list[AnyRow]] = {}
-            for row in rows:
-                by_type.setdefault(row[0], []).append(row)
-            for type_id, some in by_type.items():
-                found |= {one.ref.id: one for one in self._by_id(snapshot, type_id, some)}
+        by_type: dict[int, list[AnyRow]] = {}
+        for row in self._database.read_among(self._statements.by_uuid(), wanted):
+            by_type.setdefault(row[0], []).append(row)
+        for type_id, some in by_type.items():
+            found |= {one.ref.id: one for one in self._by_id(snapshot, type_id, some)}
         return found
 
     def members(
@@ -153,7 +156,7 @@ class Lookup:
         place: dict[str, object] = {"type_id": entry.id, "collection_id": run.id}
         if not self._database.select(self._statements.member(entry), place):
             return found
-        question = _Question(entry, Scope((entry.id,), (run.id,), (0, 1)), LevelFilter({}, {}), valid=False)
+        question = _Question(entry, Scope((entry.id,), (run.id,), (0, 1)), LevelFilter(), valid=False)
         for start in range(0, len(rows) if levels else 0, _ROWS_PER_READ):
             some = list(rows[start : start + _ROWS_PER_READ])
             some += some[-1:] * (_ROWS_PER_READ - len(some))
@@ -194,9 +197,7 @@ class Lookup:
             return []  # no key of the template
         if set(levels) != set(entry.group.levels):
             return []
-        return list(
-            self.datasets(snapshot, [entry], [snapshot.collections[collection]], LevelFilter(levels, {}))
-        )
+        return list(self.datasets(snapshot, [entry], [snapshot.collections[collection]], LevelFilter(levels)))
 
     # -- pages -----------------------------------------------------------------------------------------
 
@@ -336,10 +337,8 @@ def _questions(
         ids = sorted(
             {entry.id for entry in listed if (entry.collection.kind is CollectionKind.CALIBRATION) == valid}
         )
-        for start in range(0, len(ids) if types else 0, _COLLECTIONS_PER_READ):
-            scope = Scope(
-                type_ids, tuple(ids[start : start + _COLLECTIONS_PER_READ]), (0, 1) if declared else (1,)
-            )
+        for some in batches(ids if types else (), _COLLECTIONS_PER_READ):
+            scope = Scope(type_ids, tuple(some), (0, 1) if declared else (1,))
             yield _Question(types[0], scope, filters, valid)
 
 

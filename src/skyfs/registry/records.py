@@ -16,7 +16,7 @@ from .record_rows import Record, from_row, from_values, known, plain, timespan, 
 from .recording import Recorder
 from .regions import Regions
 from .schema import Schema
-from .statement import AnyRow, Selection, Statement
+from .statement import AnyRow, Selection, Statement, among
 
 _Key = tuple[Value, ...]
 _Row = dict[str, object]
@@ -228,10 +228,7 @@ class Records:
         statement = self._by_last(element, leading, last, columns)
         for prefix, values in groups.items():
             params: _Row = dict(zip(leading, prefix, strict=True))
-            for start in range(0, len(values), _KEYS_PER_READ):
-                yield from self._database.read(
-                    statement, params | {"values": values[start : start + _KEYS_PER_READ]}
-                )
+            yield from self._database.read_among(statement, values, params, _KEYS_PER_READ)
 
     def _implied(self, element: Element, key: _Key) -> _Implied | None:
         known = self._known.get(element.name, {})
@@ -282,8 +279,8 @@ class Records:
         key = (table, "many", *leading, last, "", *columns)
         if key not in self._selects:
             conditions = [table.c[name] == sa.bindparam(name) for name in leading]
-            among = table.c[last].in_(sa.bindparam("values", expanding=True))
-            self._selects[key] = sa.select(*(table.c[name] for name in columns)).where(*conditions, among)
+            conditions.append(among(table.c[last]))
+            self._selects[key] = sa.select(*(table.c[name] for name in columns)).where(*conditions)
         return self._selects[key]
 
     def _insert_statement(self, table: sa.Table) -> Statement:

@@ -27,7 +27,6 @@ from .holdings import Holdings
 from .leaves import Leaves
 from .lookup import Lookup
 from .place import Place
-from .provenance import Provenance
 from .queries.queries import Queries
 from .recording import Recorder
 from .records import Records
@@ -62,10 +61,8 @@ class Registry:
         Finds and lists datasets.
     leaves
         Lists folders of datasets as bare rows.
-    provenance
-        Tells what datasets were made from.
     details
-        Tells what else is kept of datasets.
+        Tells what else is kept of datasets: what they were made from, captured values.
     files
         Finds files by where they lie.
     queries
@@ -91,7 +88,6 @@ class Registry:
         self.captured = Captured(database, schema, symbols)
         self.lookup = Lookup(database, schema, catalogue, symbols, self.data_ids)
         self.leaves = Leaves(database, schema, symbols)
-        self.provenance = Provenance(database, schema)
         self.details = Details(database, schema)
         self.files = Files(database, schema, symbols, recorder)
         self.holdings = Holdings(database, schema)

@@ -129,3 +129,8 @@ def _render(
     text = language.numbered.sub(lambda found: f"{language.mark}{order[int(found[1]) - 1]}", str(compiled))
     constants = {name: value for name, value in compiled.params.items() if value is not None}
     return Rendered(text, listed, constants, into)
+
+
+def among(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Ask for the rows whose column has one of the values that `Database.read_among` binds."""
+    return column.in_(sa.bindparam("among", expanding=True))

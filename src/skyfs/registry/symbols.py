@@ -8,10 +8,9 @@ import sqlalchemy as sa
 
 from .database import Database
 from .schema import Schema
-from .statement import Statement
+from .statement import Statement, among
 
 _MAX_KNOWN = 1_000_000
-_TEXTS_PER_READ = 500
 
 
 class Symbols:
@@ -24,9 +23,7 @@ class Symbols:
             self._table.insert().values(text=sa.bindparam("new_text")).inline(), ["new_text"]
         )
         self._by_id = sa.select(self._table.c.text).where(self._table.c.id == sa.bindparam("id"))
-        self._by_text = sa.select(self._table).where(
-            self._table.c.text.in_(sa.bindparam("texts", expanding=True))
-        )
+        self._by_text = sa.select(self._table).where(among(self._table.c.text))
         self._texts: dict[int, str] = {}
         self._ids: dict[str, int] = {}
         database.when_committed(self._committed)
@@ -54,11 +51,7 @@ class Symbols:
         return found
 
     def _read(self, texts: list[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for start in range(0, len(texts), _TEXTS_PER_READ):
-            rows = self._database.read(self._by_text, {"texts": texts[start : start + _TEXTS_PER_READ]})
-            found |= {text: symbol_id for symbol_id, text in rows}
-        return found
+        return {text: symbol_id for symbol_id, text in self._database.read_among(self._by_text, texts)}
 
     def _add(self, texts: list[str]) -> dict[str, int]:
         if not texts:

@@ -320,9 +320,9 @@ def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadArgument(
-            f"exclude={str(path)!r}", str(error), "name a file with a path or an id a line"
-        ) from None
+        found = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        todo = "name a file with a path or an id a line"
+        raise BadArgument(f"exclude={str(path)!r}", found, todo) from None
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 

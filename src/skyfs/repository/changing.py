@@ -189,7 +189,7 @@ class Changing(Base):
             snapshot = self.registry.current()
             entry = snapshot.collection(run)
             for types in by_group(snapshot.types.values()).values():
-                everything = LevelFilter({}, {})
+                everything = LevelFilter()
                 found = self.registry.lookup.datasets(snapshot, types, [entry], everything, declared=True)
                 self.writer.remove([one.resolved for one in found])
             self.registry.collections.remove(run, unlink=unlink)

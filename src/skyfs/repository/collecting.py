@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
 
 from ..errors import BadArgument, BadDataId
 from ..model.collection import Collection, CollectionKind
@@ -11,6 +10,7 @@ from ..model.dataset import DatasetRef
 from ..model.quoting import shown
 from ..model.timespan import Timespan
 from .base import Base
+from .naming import matching
 
 
 class Collecting(Base):
@@ -19,7 +19,7 @@ class Collecting(Base):
     def collections(self, pattern: str = "*") -> list[Collection]:
         """Give the collections whose names match a glob (``*`` crosses ``/``), sorted."""
         entries = self.registry.current().collections
-        return [entries[name].collection for name in _matching(entries, pattern)]
+        return [entries[name].collection for name in matching(entries, pattern)]
 
     def create_collection(self, name: str, kind: CollectionKind | str, *, doc: str = "") -> Collection:
         """Create a RUN, TAGGED or CALIBRATION collection; the same again is no change."""
@@ -136,7 +136,3 @@ class Collecting(Base):
                 f"decertify {type_name} {data_id!r}", found, f"give {', '.join(entry.group.levels)}"
             )
         return self.registry.datasets.decertify(type_name, collection, Timespan.of(begin, end), levels)
-
-
-def _matching(names: Iterable[str], pattern: str) -> list[str]:
-    return sorted(name for name in names if fnmatchcase(name, pattern))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 
 from ..model.capture import check_capture
 from ..model.dataset import DatasetType
 from .base import Base
+from .naming import matching
 
 
 class Defining(Base):
@@ -70,8 +70,4 @@ class Defining(Base):
     def types(self, pattern: str = "*") -> list[DatasetType]:
         """Give the dataset types whose names match a glob, sorted."""
         entries = self.registry.current().types
-        return [entries[name].type for name in _matching(entries, pattern)]
-
-
-def _matching(names: Iterable[str], pattern: str) -> list[str]:
-    return sorted(name for name in names if fnmatchcase(name, pattern))
+        return [entries[name].type for name in matching(entries, pattern)]

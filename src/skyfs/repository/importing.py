@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import BadArgument, BadContent, IsDirectory, NotFound, StoreError
+from ..errors import BadArgument, BadContent, IsDirectory, NotFound, StoreError, look_for
 from ..model.garbage import many_objects
 from ..writing.ingester import MODES, Ingester
 from .base import Base
@@ -78,7 +78,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        raise NotFound(what, "no such file") from None
+        raise NotFound(what, "no such file", look_for(path)) from None
     except IsADirectoryError:
         raise IsDirectory(what, "it is a directory", "name the export in it") from None
     except UnicodeDecodeError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import filter as matching
+from fnmatch import fnmatchcase
+from glob import has_magic
 
-from ..errors import NotFound
+from ..errors import NotFound, some_of
 from ..registry.catalogue import Snapshot
 
 
@@ -19,11 +20,10 @@ def types_named(known: Snapshot, names: str | Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for name in [names] if isinstance(names, str) else names:
-        some = matching(sorted(known.types), name) if _is_glob(name) else [known.type(name).type.name]
+        some = matching(known.types, name) if has_magic(name) else [known.type(name).type.name]
         found |= dict.fromkeys(some)
     if not found:
-        todo = f"there are {', '.join(sorted(known.types)[:20])}"
-        raise NotFound(f"no dataset type {names!r}", todo=todo)
+        raise NotFound(f"no dataset type {names!r}", todo=some_of(known.types))
     return tuple(found)
 
 
@@ -37,12 +37,13 @@ def collections_named(known: Snapshot, names: Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for name in names:
-        if _is_glob(name):
-            found |= dict.fromkeys(matching(sorted(known.collections), name))
+        if has_magic(name):
+            found |= dict.fromkeys(matching(known.collections, name))
         else:
             found[known.collection(name).collection.name] = None
     return tuple(found)
 
 
-def _is_glob(name: str) -> bool:
-    return any(sign in name for sign in "*?[")
+def matching(names: Iterable[str], pattern: str) -> list[str]:
+    """Give the names that match a glob, sorted."""
+    return sorted(name for name in names if fnmatchcase(name, pattern))

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from ..config.stores import without_password
-from ..errors import BadArgument, NotFound, StoreError
+from ..errors import BadArgument, NotFound, StoreError, look_for
+from ..stores.arriving import arriving
 from .base import Base, Collections
 from .naming import collections_named, types_named
 
@@ -291,16 +292,10 @@ def _replaced(path: str) -> Iterator[IO[bytes]]:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise NotFound(f"export to {path!r}", "its folder does not exist", "make it: mkdir -p")
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".export.", delete=False) as target:
-        try:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
-            os.chmod(target.name, 0o644)
-            os.replace(target.name, path)
-        except BaseException:
-            os.unlink(target.name)
-            raise
+    with arriving(path) as descriptor, open(descriptor, "wb", closefd=False) as target:
+        yield target
+        target.flush()
+        os.fsync(descriptor)
 
 
 def _is_whole(file: IO[bytes]) -> bool:
@@ -320,7 +315,7 @@ def _opened(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[IO[bytes
     try:
         opened = open(path, "rb")  # noqa: SIM115 - errors of opening alone are translated
     except FileNotFoundError:
-        raise NotFound(f"import {path!r}", "no such file") from None
+        raise NotFound(f"import {path!r}", "no such file", look_for(path)) from None
     except OSError as error:
         raise StoreError(f"import {path!r}", error.strerror or str(error)) from None
     with opened:

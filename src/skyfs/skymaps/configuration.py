@@ -8,12 +8,11 @@ from pathlib import Path
 
 from ..config.yamlfile import read_yaml
 from ..errors import BadConfig, BadDefinition
-from ..model.quoting import shown
+from ..model.section import Section
 from .definition import Skymap
 from .grid import GridSettings
 from .healpix import Healpix
 from .polygons import polygons_of
-from .reading import Settings
 from .rings import Rings
 
 _COMMON = ("name", "kind")
@@ -27,6 +26,7 @@ _GRID = (
 )
 _MOST_RINGS = 2_000
 _FINEST_HEALPIX = 6
+_MOST_PIXELS = 2**31
 _MOST_PATCHES = 1_000_000
 _WIDEST_DEG = 75.0
 """Corners of a square tract stay in front of the tangent plane, and patches near them have an area."""
@@ -64,55 +64,50 @@ def skymap_of(configuration: Mapping[str, object], origin: str = "the skymap") -
     BadDefinition
         When a key is unknown or missing, or a value is of no use.
     """
-    settings = Settings(configuration, origin)
-    kind = settings.text("kind")
-    if kind not in _KINDS:
-        raise BadDefinition(origin, f"unknown kind {shown(kind)}", f"there are {', '.join(_KINDS)}")
-    known, make = _KINDS[kind]
-    settings.only(*_COMMON, *known)
+    settings = Section(configuration, origin)
+    known, make = _KINDS[settings.choice("kind", tuple(_KINDS))]
+    settings.only((*_COMMON, *known))
     return make(settings)
 
 
-def _rings(settings: Settings) -> Rings:
-    rings = settings.count("numRings", least=1, most=_MOST_RINGS)
-    start = settings.number("raStart", 0.0)
+def _rings(settings: Section) -> Rings:
+    rings = settings.integer("numRings", least=1, most=_MOST_RINGS)
+    start = float(settings.number("raStart", 0.0))
     grid = _grid(settings, 90 / (rings + 1))
     configuration = _canonical(settings, grid) | {"numRings": rings, "raStart": start}
     return Rings(settings.text("name"), configuration, grid, rings, start)
 
 
-def _healpix(settings: Settings) -> Healpix:
-    order = settings.count("log2NSide", least=0, most=_FINEST_HEALPIX)
+def _healpix(settings: Section) -> Healpix:
+    order = settings.integer("log2NSide", most=_FINEST_HEALPIX)
     grid = _grid(settings, 60 / 2**order)
     configuration = _canonical(settings, grid) | {"log2NSide": order}
     return Healpix(settings.text("name"), configuration, grid, order)
 
 
-def _grid(settings: Settings, half_size_deg: float) -> GridSettings:
-    if settings.text("projection", "TAN") != "TAN":
-        found = f"projection: {shown(settings.text('projection'))}"
-        raise BadDefinition(settings.origin, found, "TAN is the only one")
-    width, height = settings.counts("patchInnerDimensions", 2, least=1)
+def _grid(settings: Section, half_size_deg: float) -> GridSettings:
+    settings.choice("projection", ("TAN",), "TAN")
+    width, height = settings.integers("patchInnerDimensions", 2, least=1, most=_MOST_PIXELS)
     grid = GridSettings(
-        settings.number("pixelScale", least=1e-6),
+        float(settings.number("pixelScale", least=1e-6)),
         (width, height),
-        settings.count("patchBorder", least=0),
-        settings.number("tractOverlap", least=0),
-        settings.number("rotation", 0.0),
+        settings.integer("patchBorder", most=_MOST_PIXELS),
+        float(settings.number("tractOverlap", least=0)),
+        float(settings.number("rotation", 0.0)),
     )
     reach_deg = half_size_deg + grid.tract_overlap_deg
     if reach_deg > _WIDEST_DEG:
         found = f"a tract reaches {reach_deg:g} degrees from its middle"
-        raise BadDefinition(settings.origin, found, "take more tracts, or less tractOverlap")
+        raise BadDefinition(settings.where, found, "take more tracts, or less tractOverlap")
     half = math.tan(math.radians(reach_deg))
     patches = grid.count(0, half) * grid.count(1, half)
     if patches > _MOST_PATCHES:
         found = f"a tract has {patches} patches"
-        raise BadDefinition(settings.origin, found, "take a larger pixelScale or patchInnerDimensions")
+        raise BadDefinition(settings.where, found, "take a larger pixelScale or patchInnerDimensions")
     return grid
 
 
-def _canonical(settings: Settings, grid: GridSettings) -> dict[str, object]:
+def _canonical(settings: Section, grid: GridSettings) -> dict[str, object]:
     """Give what tells one skymap from another, in one spelling."""
     return {
         "name": settings.text("name"),
@@ -126,7 +121,7 @@ def _canonical(settings: Settings, grid: GridSettings) -> dict[str, object]:
     }
 
 
-_KINDS: dict[str, tuple[tuple[str, ...], Callable[[Settings], Skymap]]] = {
+_KINDS: dict[str, tuple[tuple[str, ...], Callable[[Section], Skymap]]] = {
     "rings": (("numRings", "raStart", *_GRID), _rings),
     "healpix": (("log2NSide", *_GRID), _healpix),
     "polygons": (("tracts",), polygons_of),

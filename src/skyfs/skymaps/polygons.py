@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..errors import BadDefinition
 from ..model.region import polygon
+from ..model.section import Section
 from .definition import Patch, Summary, Tract, hash_of
-from .reading import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +34,34 @@ class Polygons:
         )
 
 
-def polygons_of(settings: Settings) -> Polygons:
+def polygons_of(settings: Section) -> Polygons:
     """Read a configuration of the kind ``polygons``."""
-    tracts = [_tract(one) for one in settings.children("tracts")]
+    tracts = [_tract(one) for one in settings.sections("tracts")]
     if not tracts:
-        raise BadDefinition(settings.origin, "'tracts' is empty", "list one tract or more")
-    _require_distinct(settings.origin, "tract", [tract.id for tract in tracts])
-    return Polygons(settings.text("name"), settings.plain(), tracts)
+        raise BadDefinition(settings.where, "'tracts' is empty", "list one tract or more")
+    _require_distinct(settings.where, "tract", [tract.id for tract in tracts])
+    return Polygons(settings.text("name"), dict(settings.given), tracts)
 
 
-def _tract(settings: Settings) -> Tract:
-    settings.only("id", "vertices", "patches")
-    patches = [_patch(one) for one in settings.children("patches", default=())]
-    _require_distinct(settings.origin, "patch", [patch.id for patch in patches])
-    return Tract(settings.count("id", least=0), _region(settings), patches)
+def _tract(settings: Section) -> Tract:
+    settings.only(("id", "vertices", "patches"))
+    patches = [_patch(one) for one in settings.sections("patches")]
+    _require_distinct(settings.where, "patch", [patch.id for patch in patches])
+    return Tract(settings.integer("id"), _region(settings), patches)
 
 
-def _patch(settings: Settings) -> Patch:
-    settings.only("id", "cell_x", "cell_y", "vertices")
-    number, x, y = (settings.count(name, least=0) for name in ("id", "cell_x", "cell_y"))
+def _patch(settings: Section) -> Patch:
+    settings.only(("id", "cell_x", "cell_y", "vertices"))
+    number, x, y = (settings.integer(name) for name in ("id", "cell_x", "cell_y"))
     return Patch(number, x, y, _region(settings))
 
 
-def _region(settings: Settings) -> bytes:
+def _region(settings: Section) -> bytes:
     vertices = settings.pairs("vertices")
     try:
         return polygon(vertices)
     except ValueError as error:
-        raise BadDefinition(settings.origin, f"'vertices': {error}") from None
+        raise BadDefinition(settings.where, f"'vertices': {error}") from None
 
 
 def _require_distinct(origin: str, what: str, numbers: Sequence[int]) -> None:

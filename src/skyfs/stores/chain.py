@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from skyfs.model.ranges import Cost
 
 from . import many
 from .chain_batch import ChainBatch
-from .checking import require_digest, require_size
+from .checking import require_bytes, require_size
 from .keys import check_key
 
 Done = Callable[[int], None]
@@ -149,9 +148,7 @@ class ChainSource(ByteSource):
     def read_all(self) -> bytes:
         def read(source: ByteSource, asked: str) -> bytes:
             data = source.read_all()
-            require_size(len(data), None, len(data), self._expected, asked)
-            if self._expected is not None and self._expected.sha256 is not None:
-                require_digest(hashlib.sha256(data).digest(), self._expected.sha256, asked)
+            require_bytes(data, self._expected, asked)
             return data
 
         return self._do(read)

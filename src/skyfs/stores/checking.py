@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from skyfs.abc.store import Expected
@@ -37,6 +38,20 @@ def bounded(take: Callable[[bytes], object], most: int | None, asked: str) -> Ca
         take(data)
 
     return take_some
+
+
+def require_bytes(data: bytes, expected: Expected | None, asked: str) -> None:
+    """Raise WrongBytes unless the whole of a file is what was expected."""
+    known = expected is not None and expected.sha256 is not None
+    require_whole(len(data), hashlib.sha256(data).digest() if known else b"", expected, asked)
+
+
+def require_whole(size: int, sha256: bytes, expected: Expected | None, asked: str) -> None:
+    """Raise WrongBytes unless size and digest of the whole are those expected, as far as these are known."""
+    if expected is not None and size != expected.size:
+        raise WrongBytes(asked, f"it has {size} bytes, not {expected.size}", "restore it from another store")
+    if expected is not None and expected.sha256 is not None:
+        require_digest(sha256, expected.sha256, asked)
 
 
 def require_digest(found: bytes, expected: bytes, asked: str) -> None:

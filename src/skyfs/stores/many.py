@@ -10,7 +10,7 @@ from skyfs.abc.store import Expected, FetchesMany, Store
 from skyfs.errors import SkyfsError
 
 from .arriving import arriving, write_all
-from .checking import require_digest, require_size
+from .checking import require_bytes, require_whole
 from .failure import translate
 
 Done = Callable[[int], None]
@@ -75,7 +75,7 @@ def copy_many(
 def _read(store: Store, key: str, expected: Expected | None) -> bytes:
     with store.open(key, expected) as source:
         data = source.read_all()
-    _require(len(data), hashlib.sha256(data), key, expected, store)
+    require_bytes(data, expected, f"read {key!r} in store {store.name!r}")
     return data
 
 
@@ -89,14 +89,7 @@ def _copy(store: Store, key: str, expected: Expected | None, target: str, done: 
                 digest.update(data)
                 come += len(data)
                 done(len(data))
-            _require(come, digest, key, expected, store)
+            require_whole(come, digest.digest(), expected, f"read {key!r} in store {store.name!r}")
     except BaseException:
         done(-come)
         raise
-
-
-def _require(size: int, digest: hashlib._Hash, key: str, expected: Expected | None, store: Store) -> None:
-    asked = f"read {key!r} in store {store.name!r}"
-    require_size(size, None, size, expected, asked)
-    if expected is not None and expected.sha256 is not None:
-        require_digest(digest.digest(), expected.sha256, asked)

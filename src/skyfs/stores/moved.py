@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TypeVar
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Batch, Expected, Stat, Store
+from skyfs.abc.store import Expected, Stat, Store
 from skyfs.errors import NotFound
 
+from .wrapped import WrappedStore
 
-class MovedStore(Store):
+_T = TypeVar("_T")
+
+
+class MovedStore(WrappedStore):
     """Looks for keys below one folder below another one first.
 
     Parameters
@@ -21,43 +26,19 @@ class MovedStore(Store):
     """
 
     def __init__(self, store: Store, old: str, new: str) -> None:
-        self._store = store
+        super().__init__(store)
         self._old, self._new = f"{old}/", f"{new}/"
-        self.name = store.name
-
-    @property
-    def writable(self) -> bool:  # type: ignore[override]
-        """Whether the store behind can be written."""
-        return self._store.writable
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
-        if key.startswith(self._old):
-            try:
-                return self._store.open(self._moved(key), expected)
-            except NotFound:
-                pass
-        return self._store.open(key, expected)
+        return self._ask(key, lambda one: self._store.open(one, expected))
 
     def stat(self, key: str) -> Stat:
+        return self._ask(key, self._store.stat)
+
+    def _ask(self, key: str, ask: Callable[[str], _T]) -> _T:
         if key.startswith(self._old):
             try:
-                return self._store.stat(self._moved(key))
+                return ask(self._new + key[len(self._old) :])
             except NotFound:
                 pass
-        return self._store.stat(key)
-
-    def scan(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
-        return self._store.scan(prefix)
-
-    def begin(self) -> Batch:
-        return self._store.begin()
-
-    def recover(self, committed: Callable[[str], bool]) -> int:
-        return self._store.recover(committed)
-
-    def close(self) -> None:
-        """Close the store behind."""
-        self._store.close()
-
-    def _moved(self, key: str) -> str:
-        return self._new + key[len(self._old) :]
+        return ask(key)

@@ -15,6 +15,7 @@ from skyfs.model.ranges import Cost
 
 from . import many
 from .ahead import reading_ahead
+from .wrapped import WrappedStore
 
 Done = Callable[[int], None]
 _T = TypeVar("_T")
@@ -83,7 +84,7 @@ class Patience:
             failures += 1
 
 
-class RetryingStore(Store):
+class RetryingStore(WrappedStore):
     """A store around a far one: Transient errors are tried again, wrong bytes once, others never.
 
     Of many keys only those that failed are asked for again. Safe from several threads.
@@ -97,14 +98,8 @@ class RetryingStore(Store):
     """
 
     def __init__(self, store: Store, patience: Patience | None = None) -> None:
-        self.name, self.writable = store.name, store.writable
-        self._store = store
+        super().__init__(store)
         self._patience = patience or Patience()
-
-    @property
-    def behind(self) -> Store:
-        """See `skyfs.abc.store.Wraps`."""
-        return self._store
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         source = self._patience.insist(lambda: self._store.open(key, expected))
@@ -136,9 +131,6 @@ class RetryingStore(Store):
 
     def recover(self, committed: Callable[[str], bool]) -> int:
         return self._patience.insist(lambda: self._store.recover(committed))
-
-    def close(self) -> None:
-        self._store.close()
 
     def read_many(self, items: Sequence[tuple[str, Expected | None]], done: Done) -> list[bytes | SkyfsError]:
         """See `skyfs.abc.store.FetchesMany`."""

@@ -171,9 +171,7 @@ class Sky:
         snapshot = self.registry.current()
         for name, entry in snapshot.types.items():
             wanted = snapshot.collections.values()
-            for one in self.registry.lookup.datasets(
-                snapshot, [entry], wanted, LevelFilter({}, {}), declared=True
-            ):
+            for one in self.registry.lookup.datasets(snapshot, [entry], wanted, LevelFilter(), declared=True):
                 yield name, one
 
 

@@ -190,7 +190,7 @@ class LookupSuite:
             keys = [(ref.data_id.row, ref.valid.begin_ns if ref.valid else None) for ref in found]
             assert keys == sorted(keys)
             snapshot = sky.registry.current()
-            parts = (snapshot, [snapshot.type(name)], [snapshot.collection(where)], LevelFilter({}, {}))
+            parts = (snapshot, [snapshot.type(name)], [snapshot.collection(where)], LevelFilter())
             for depth in range(len(snapshot.type(name).group.levels) + 1):
                 values = [one.values for one in sky.registry.lookup.directories(*parts, depth)]
                 assert values == sorted(values)
@@ -228,7 +228,7 @@ class LookupSuite:
             statements.clear()
             list(
                 sky.registry.lookup.directories(
-                    sky.registry.current(), types, collections, LevelFilter({}, {}), depth
+                    sky.registry.current(), types, collections, LevelFilter(), depth
                 )
             )
             assert len(statements) == 1
@@ -249,7 +249,7 @@ class LookupSuite:
 
     def test_no_types_or_collections_give_nothing(self, sky: Sky) -> None:
         sky.put("bias", detector=0)
-        snapshot, empty = sky.registry.current(), LevelFilter({}, {})
+        snapshot, empty = sky.registry.current(), LevelFilter()
         types, collections = [snapshot.type("bias")], [snapshot.collection(RUNS[0])]
         for some, where in (([], collections), (types, []), ([], [])):
             assert not list(sky.registry.lookup.datasets(snapshot, some, where, empty))
@@ -260,7 +260,7 @@ class LookupSuite:
         sky.registry.collections.create(Collection("u/new", CollectionKind.RUN))
         ref = sky.put("bias", "u/new", detector=0)
         sky.registry.datasets.tag([ref], TAGS[0])
-        filters = LevelFilter({}, {})
+        filters = LevelFilter()
         (found,) = sky.registry.lookup.datasets(old, [old.type("bias")], [old.collection(TAGS[0])], filters)
         assert found.resolved.ref == ref
         assert sky.registry.lookup.by_id(old, [ref.id])[ref.id].ref == ref
@@ -272,7 +272,7 @@ class LookupSuite:
         sky.registry.collections.create(Collection("u/new", CollectionKind.RUN))
         sky.put("bias", "u/new", detector=0)
         where = [old.collection("u/old")]
-        assert not list(sky.registry.lookup.datasets(old, [old.type("bias")], where, LevelFilter({}, {})))
+        assert not list(sky.registry.lookup.datasets(old, [old.type("bias")], where, LevelFilter()))
 
 
 def _in_like(values: Mapping[str, int | str], filters: LevelFilter) -> bool:

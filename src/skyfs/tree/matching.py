@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from ..errors import InvalidQuery, NotFound
+from ..model.batches import batches
 from ..model.collection import CollectionKind
 from ..model.dataid import Value
 from ..model.dataset import DatasetRef, Resolved, refs_of
@@ -109,7 +110,7 @@ class Matching(Shown):
             for entry in types:
                 if entry.type.name in held.get(one.collection.name, ()):
                     refs = self._refs(snapshot, entry, one, filters)
-                    while some := list(islice(refs, _IDS_PER_READ)):
+                    for some in batches(refs, _IDS_PER_READ):
                         for resolved in self._resolved(snapshot, some):
                             yield one, resolved
 
@@ -166,7 +167,7 @@ class Matching(Shown):
     def _any(self, snapshot: Snapshot, entry: TypeEntry, one: CollectionEntry) -> bool:
         if self._refusals(snapshot).get(entry.type.name) is not None:
             return False
-        return any(True for _ in self._rows(snapshot, entry, one, LevelFilter({}, {}), 1))
+        return any(True for _ in self._rows(snapshot, entry, one, LevelFilter(), 1))
 
     def _prefixes(
         self,

@@ -204,7 +204,7 @@ class Tree:
         if apart is not None:
             found = list(apart)
         else:
-            found = list(self._children(self._registry.current(), address))
+            found = list(self._children(address))
             found += () if self.over is None else self._only_over(address, found)
         if not found:
             self._require_folder(address)
@@ -258,7 +258,7 @@ class Tree:
 
     def contents(self, address: Address) -> list[Node]:
         """List a folder of the tree of datasets; empty when there is none."""
-        return list(self._children(self._registry.current(), address))
+        return list(self._children(address))
 
     def attributes(self, node: Node, *, records: bool = True) -> dict[str, object]:
         """Give all that is known of a dataset without opening it: ids, digest, values, records, captures.
@@ -308,7 +308,7 @@ class Tree:
             held = self.shown(address.service).held(snapshot, below)
             names = {name for types in held.values() for name in types}
             types = [snapshot.types[name] for name in sorted(names)]
-            yield from self._leaves(snapshot, below, types, LevelFilter({}, {}), address)
+            yield from self._leaves(snapshot, below, types, LevelFilter(), address)
         if address.head and not address.keys:
             yield from self._own_leaf(snapshot, address)
 
@@ -492,7 +492,8 @@ class Tree:
         shown = self.collections(snapshot)
         return [one for one in shown if not head or is_below(one.collection.name, "/".join(head))]
 
-    def _children(self, snapshot: Snapshot, address: Address) -> Iterator[Node]:
+    def _children(self, address: Address) -> Iterator[Node]:
+        snapshot = self._registry.current()
         names, types = self._names(snapshot, address)
         for name in names:
             yield self._directory(replace(address, head=(*address.head, name)))
@@ -532,7 +533,7 @@ class Tree:
     def _files(self, snapshot: Snapshot, address: Address, types: Sequence[TypeEntry]) -> Iterator[Node]:
         """Give the datasets without dimensions in a collection."""
         own = [snapshot.collections["/".join(address.head)]] if types else []
-        return self._leaves(snapshot, own, types, LevelFilter({}, {}), address)
+        return self._leaves(snapshot, own, types, LevelFilter(), address)
 
     def _last_level(self, snapshot: Snapshot, folder: Folder) -> Iterator[Node]:
         """Give the datasets in a folder below a type."""

@@ -21,6 +21,7 @@ from ..errors import (
     StoreError,
     UnknownFormat,
     Unsupported,
+    look_for,
 )
 from ..formats.catalog import Formats
 from ..formats.fits_part import FitsFile, FoundPart
@@ -238,7 +239,8 @@ class Ingester:
         except (NotFound, StoreError) as error:
             if os.path.isdir(path):
                 raise IsDirectory(f"ingest {path!r}", "it is a directory", "name the files in it") from None
-            raise type(error)(f"ingest {path!r}", error.found or str(error), error.todo) from None
+            todo = error.todo or (look_for(path) if isinstance(error, NotFound) else "")
+            raise type(error)(f"ingest {path!r}", error.found or str(error), todo) from None
 
     def _key(self, path: str) -> str:
         """Give the key of a file that stays where it is."""
@@ -265,8 +267,8 @@ def _state(path: str) -> _State:
     try:
         found = os.stat(path)
     except (OSError, ValueError) as error:
-        kind = NotFound if isinstance(error, FileNotFoundError) else StoreError
-        raise kind(f"ingest {path!r}", getattr(error, "strerror", None) or str(error)) from None
+        kind, todo = (NotFound, look_for(path)) if isinstance(error, FileNotFoundError) else (StoreError, "")
+        raise kind(f"ingest {path!r}", getattr(error, "strerror", None) or str(error), todo) from None
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

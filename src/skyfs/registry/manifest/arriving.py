@@ -295,7 +295,7 @@ def taken(
     lookup, snapshot = registry.lookup, registry.current()
     if entry.group.levels:
         return lookup.members(snapshot, entry, holder, rows)
-    found = lookup.datasets(snapshot, [entry], [holder], LevelFilter({}, {}), declared=True)
+    found = lookup.datasets(snapshot, [entry], [holder], LevelFilter(), declared=True)
     return {one.resolved.ref.data_id.row: one.resolved for one in found}
 
 

@@ -41,7 +41,7 @@ from ..record_lines import to_line
 from ..registry import Registry
 from .needed import Needed, attach_line
 
-_ALL = LevelFilter({}, {})
+_ALL = LevelFilter()
 _NEVER = math.inf
 # Sorts datasets into lines.
 _place = attrgetter("ref.type.name", "ref.run")

@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any, cast
 
 import psycopg
@@ -18,6 +17,7 @@ from sqlalchemy.dialects.postgresql import psycopg as dialects
 from sqlalchemy.engine import Connection
 
 from ...errors import StoreError, VersionError
+from ...model.batches import batches
 from ..session import Session, Sink
 from ..statement import Language, Rendered, Rows
 from .address import Address
@@ -141,7 +141,7 @@ class PostgresSession(Session):
         sink.clear()
         at_once = _ROWS_AT_ONCE if psycopg.capabilities.has_stream_chunked() else 1
         rows = self._cursor.stream(rendered.text, values, size=at_once)
-        while some := list(islice(rows, _ROWS_AT_ONCE)):
+        for some in batches(rows, _ROWS_AT_ONCE):
             sink.extend(some)
 
     def _answering(self, ask: Any) -> None:  # noqa: ANN401

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Literal as OneOf
 
-from ...errors import InvalidQuery
+from ...errors import InvalidQuery, nearest
 from ...model.dataset import DatasetType
 from ...model.dimensions import DimensionGroup, Element, Universe
 from ...model.query import Binary, Call, Expression, In, IsNull, Name, Pair, Unary
@@ -110,9 +109,9 @@ class Vocabulary:
             return Reference(_key_kind(element), None, element.name)
         found = _column(self.universe, element, rest)
         if found is None:
-            near = get_close_matches(".".join(rest), columns(element), 3)
-            todo = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(columns(element))}"
-            raise self.error(name, f"no column {'.'.join(rest)!r} of {element.name}", todo)
+            wanted = ".".join(rest)
+            todo = nearest(wanted, columns(element))
+            raise self.error(name, f"no column {wanted!r} of {element.name}", todo)
         return found
 
     def _field(self, name: Name, rest: list[str]) -> Reference:
@@ -161,9 +160,8 @@ class Vocabulary:
         known = list(dict.fromkeys(known))
         if self.dataset is not None:
             known += [self.dataset.name, *DATASET_FIELDS, *self._captured()]
-        near = get_close_matches(str(name), known, 3) or get_close_matches(name.parts[0], known, 3)
-        quoted = "texts stand in quotes, bound values begin with ':'"
-        return f"did you mean {', '.join(near)}? {quoted}" if near else quoted
+        near = nearest(str(name), known, "") or nearest(name.parts[0], known, "")
+        return f"{near} texts stand in quotes, bound values begin with ':'".lstrip()
 
 
 def columns(element: Element) -> list[str]:

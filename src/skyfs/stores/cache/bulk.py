@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import time
@@ -17,11 +16,12 @@ from skyfs.errors import SkyfsError, StoreError
 
 from .. import many
 from ..arriving import arriving
+from ..checking import require_bytes, require_whole
 from ..failure import translate
 from ..folders import sync_filesystem
 from ..staged import digest_of
 from .arrival import Arrival
-from .disk_cache import DiskCache, verify
+from .disk_cache import DiskCache
 from .layout import content_name
 from .locks import Held
 from .source import CachedSource
@@ -231,7 +231,7 @@ class Bulk:
             digest = digest_of(file.fileno())
             size = os.fstat(file.fileno()).st_size
         self._cache.layout.give_mode(arrival.path)
-        verify(one.expected, size, digest, (one.key, self._store.name))
+        require_whole(size, digest, one.expected, f"read {one.key!r} in store {self._store.name!r}")
 
     # -- both
 
@@ -305,7 +305,7 @@ def _verified(one: _Wanted, store: str, data: bytes | SkyfsError) -> bytes | Sky
     if isinstance(data, SkyfsError):
         return data
     try:
-        verify(one.expected, len(data), hashlib.sha256(data).digest(), (one.key, store))
+        require_bytes(data, one.expected, f"read {one.key!r} in store {store!r}")
     except StoreError as error:
         return error
     return data

@@ -12,8 +12,9 @@ from typing import BinaryIO
 from skyfs.abc.source import ByteSource
 from skyfs.abc.store import Expected
 from skyfs.config.stores import DEFAULT_QUOTA_BYTES
-from skyfs.errors import SkyfsError, WrongBytes
+from skyfs.errors import SkyfsError
 
+from ..checking import require_whole
 from ..failure import failing
 from ..memory import MemorySource
 from ..staged import buffered
@@ -223,7 +224,7 @@ class DiskCache:
 
                 fetch(write)
                 size, digest = arrival.seal()
-                verify(expected, size, digest, named)
+                require_whole(size, digest, expected, f"read {named[0]!r} in store {named[1]!r}")
                 arrival.sync()
                 self.keep(arrival, name, size, digest)
             return self.find(name, size, *named)
@@ -263,14 +264,3 @@ class DiskCache:
         with suppress(OSError):
             os.unlink(path)
         self.ledger.forget([os.path.basename(path)])
-
-
-def verify(expected: Expected, size: int, digest: bytes, named: tuple[str, str]) -> None:
-    """Raise WrongBytes when bytes are not the expected ones."""
-    key, store = named
-    asked, todo = f"read {key!r} in store {store!r}", "the store's copy is damaged: restore it from another"
-    if size != expected.size:
-        raise WrongBytes(asked, f"{size} bytes came, {expected.size} are registered", todo)
-    if expected.sha256 is not None and digest != expected.sha256:
-        found = f"sha256 {digest.hex()} came, {expected.sha256.hex()} is registered"
-        raise WrongBytes(asked, found, todo)

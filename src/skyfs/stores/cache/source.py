@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +12,12 @@ from skyfs.abc.store import Expected
 from skyfs.errors import StoreError, WrongBytes
 from skyfs.model.ranges import LOCAL, REMOTE, Cost
 
-from .disk_cache import DiskCache, verify
+from ..ahead import Ahead, reading_ahead
+from ..checking import require_bytes
+from .disk_cache import DiskCache
 from .kept import KeptFile
 from .layout import parts_name
 from .parts import Parts, Range
-from .reading_ahead import Ahead, AheadFile
 
 SMALL_BYTES = 1 << 16
 """Up to this size a file is fetched whole whatever is asked of it: the request costs more than the bytes."""
@@ -29,10 +28,8 @@ STREAM_WHOLE_BYTES = 1 << 22
 _NEARLY = 10  # a file of which less than a tenth is missing is completed...
 _NEARLY_BYTES = 1 << 24  # ...and when it is large, only when no more than this is missing
 _SEQUENTIAL_BYTES = 1 << 18  # reads from here on that follow one another are somebody's copying
-_GROUP_BYTES, _PIECE_BYTES = (
-    1 << 25,
-    1 << 23,
-)  # how a large file is fetched: in flat memory, several pieces at once
+# How a large file is fetched: in flat memory, several pieces at once; smaller ones of what is read ahead.
+_GROUP_BYTES, _PIECE_BYTES, _BLOCK_PIECE_BYTES = 1 << 25, 1 << 23, 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ class CachedSource(ByteSource):
         self._whole_refused = False
         self._closed = False
         self._follows = 0
-        self._ahead = Ahead(self._size, self._read_ranges)
+        self._ahead = Ahead(self._size, self._read_block)
         self._lock = threading.RLock()
 
     @property
@@ -122,7 +119,7 @@ class CachedSource(ByteSource):
         if local is not None:
             return local.read_all()
         data = self._open_remote().read_all()
-        verify(self._far.expected, len(data), hashlib.sha256(data).digest(), self._far.named)
+        require_bytes(data, self._far.expected, self._asked())
         return data
 
     def open(self) -> BinaryIO:
@@ -130,8 +127,7 @@ class CachedSource(ByteSource):
         local = self.whole() if self._size <= STREAM_WHOLE_BYTES else self._local
         if local is not None:
             return local.open()
-        ahead = Ahead(self._size, self._read_ranges)
-        return io.BufferedReader(AheadFile(ahead, self._size, self.read_all), buffer_size=1 << 17)
+        return reading_ahead(self, self._read_block)
 
     def whole(self) -> KeptFile | None:
         """Bring all of it here, verified; None when the cache cannot hold it.
@@ -172,6 +168,9 @@ class CachedSource(ByteSource):
         self._keep(parts, fetched)
         return found
 
+    def _read_block(self, start: int, stop: int) -> bytes:
+        return b"".join(self._read_ranges(_in_steps(start, stop, _BLOCK_PIECE_BYTES)))
+
     def _whole_if_nearly(self, ranges: Sequence[Range]) -> KeptFile | None:
         """Complete the file when there is little left to fetch after these ranges."""
         if self._whole_refused or not any(stop > start for start, stop in ranges):
@@ -202,8 +201,7 @@ class CachedSource(ByteSource):
             return
         for begin in range(0, self._size, _GROUP_BYTES):
             end = min(self._size, begin + _GROUP_BYTES)
-            places = range(begin, end, _PIECE_BYTES)
-            ranges = [(place, min(end, place + _PIECE_BYTES)) for place in places]
+            ranges = _in_steps(begin, end, _PIECE_BYTES)
             fetched = self._from_far(parts.missing(ranges))
             for start, stop in ranges:
                 write(self._assemble(parts, fetched, start, stop))
@@ -276,3 +274,7 @@ class CachedSource(ByteSource):
 
     def _asked(self) -> str:
         return f"read {self._far.key!r} in store {self._far.store!r}"
+
+
+def _in_steps(start: int, stop: int, step: int) -> list[Range]:
+    return [(place, min(stop, place + step)) for place in range(start, stop, step)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO
 
 from skyfs.abc.source import ByteSource
-from skyfs.abc.store import Adoption, Batch, Content, Expected, Stat, Store
+from skyfs.abc.store import Adoption, Batch, Content, Expected, Store
 from skyfs.errors import SkyfsError, StoreError, WrongBytes
 from skyfs.model.ranges import REMOTE, Cost
 
 from ..keys import check_key
+from ..wrapped import WrappedStore
 from .bulk import Bulk
 from .disk_cache import DiskCache
 from .kept import KeptFile
@@ -19,7 +20,7 @@ from .layout import content_name, keyed_name
 from .source import CachedSource, Far
 
 
-class CachedStore(Store):
+class CachedStore(WrappedStore):
     """Reads through the cache, and writes past it.
 
     What the registry knows by digest is kept under the digest, whichever store or repository it came from,
@@ -45,9 +46,8 @@ class CachedStore(Store):
     """
 
     def __init__(self, store: Store, cache: DiskCache, *, identity: str = "", cost: Cost = REMOTE) -> None:
-        self._cost = cost
-        self.name, self.writable = store.name, store.writable
-        self._store, self._cache = store, cache
+        super().__init__(store)
+        self._cost, self._cache = cost, cache
         self._identity = identity or secrets.token_hex(16)
         self._bulk = Bulk(store, cache)
         # Without a lock, which a fork could leave locked: counts, not accounts.
@@ -57,11 +57,6 @@ class CachedStore(Store):
     def cache(self) -> DiskCache:
         """Where the bytes are kept."""
         return self._cache
-
-    @property
-    def behind(self) -> Store:
-        """See `skyfs.abc.store.Wraps`."""
-        return self._store
 
     def open(self, key: str, expected: Expected | None = None) -> ByteSource:
         check_key(key, self.name)
@@ -76,21 +71,12 @@ class CachedStore(Store):
         found = self._find(name, state.size, key)
         return found if found is not None else self._far_now(key, Expected(state.size), name)
 
-    def stat(self, key: str) -> Stat:
-        return self._store.stat(key)
-
-    def scan(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
-        return self._store.scan(prefix)
-
     def begin(self) -> Batch:
         return _Batch(self._store.begin(), self.forget)
 
-    def recover(self, committed: Callable[[str], bool]) -> int:
-        return self._store.recover(committed)
-
     def close(self) -> None:
         self._cache.close()
-        self._store.close()
+        super().close()
 
     def read_many(
         self, items: Sequence[tuple[str, Expected | None]], done: Callable[[int], None]
