@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import skyfs
-from skyfs.errors import NotFound, VersionError
+from skyfs.errors import NotFound, StoreError, VersionError
 from skyfs.lifecycle.rebuilding import rebuild
 from skyfs.registry.changelog import FOLDER
 from skyfs.registry.manifest.blocks import WHOLE
@@ -61,6 +61,21 @@ def test_digests_that_a_check_has_filled_in_are_in_the_log(root: Path, dropped: 
     assert answers(root) == before
     with skyfs.open(root) as repo:
         assert repo.check(digests=True).undigested == 0
+
+
+def test_who_has_the_old_registry_open_writes_no_more(root: Path, kind: Kind) -> None:
+    """What went into it then would be in nobody's registry."""
+    if kind.name != "sqlite":
+        pytest.skip("a schema has a name, and no file that could be put aside")
+    with skyfs.open(root, writable=True) as repo:
+        repo.put({"n": 1}, "summary", run="u/before")
+        rebuild(root)
+        with pytest.raises(StoreError, match=r"another one has taken its place .*open the repository again"):
+            repo.put({"n": 2}, "summary", run="u/after")
+    with skyfs.open(root, writable=True) as repo:
+        assert repo.get("summary", collections="u/before") == {"n": 1}
+        assert repo.check().clean
+        repo.put({"n": 2}, "summary", run="u/after")
 
 
 def test_the_old_registry_is_set_aside(root: Path, kind: Kind) -> None:

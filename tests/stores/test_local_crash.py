@@ -317,6 +317,22 @@ def test_a_late_deletion_of_a_dead_writer_spares_what_came_since(tmp_path: Path)
     store.close()
 
 
+def test_what_writers_are_about_to_do_and_what_the_dead_left_are_told_apart(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _die_before_settle(world, replacing)
+    store = world.store()
+    batch = fill(store.begin(), {"live": b"new"})
+    batch.delete("old/k")
+    batch.publish()
+    claims = store.claims()
+    assert claims.live == {"live", "old/k"}
+    assert claims.dead == {"old/one/new", "old/one/k"}
+    assert claims.dead_writers == 1
+    batch.undo()
+    store.close()
+    assert store.claims().dead_writers == 1
+
+
 @pytest.mark.parametrize(
     "tail", [b'{"batch":9,"fil', b"\0" * 9, b"{}\n[]\n7\n", b'{"batch":9,"files":[["x"]]}\n']
 )

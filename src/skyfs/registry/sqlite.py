@@ -77,6 +77,7 @@ class SqliteDatabase(Database):
         self._create = create
         self._in_memory = in_memory
         self._network = network
+        self._inode = 0
         if not writable:
             sharing.keep(self)
 
@@ -124,12 +125,24 @@ class SqliteDatabase(Database):
         return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _NO_REGISTRY
 
     def _commit(self, session: Session) -> None:
+        if not self._in_memory:
+            self._require_same()
         try:
             session.command("COMMIT")
         except self.foreign as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
                 self._write_over(session, error)
             self._fail("COMMIT", error)
+
+    def _require_same(self) -> None:
+        """Refuse to write to a file that rebuild, restore or a person has put aside: nobody would see it."""
+        asked, found = f"write to the registry {self.name!r}", "another one has taken its place"
+        try:
+            if os.stat(self.name).st_ino == self._inode:
+                return
+        except OSError as error:
+            found = f"it is no longer there: {error.strerror}"
+        raise StoreError(asked, found, "open the repository again; nothing is changed")
 
     def _write_over(self, session: Session, failed: Exception) -> None:
         """Make sure that a commit has failed for ever.
@@ -156,6 +169,8 @@ class SqliteDatabase(Database):
             if self._network and os.path.exists(f"{self.path}-wal"):
                 raise _refused("read", self.path, self._network)
             if self.writable:
+                # Of all connections of a process the first one tells which file it is.
+                self._inode = self._inode or os.stat(self.path).st_ino
                 return open_writer(self.path, durability=self._durability, create=self._create)
             return open_reader(self.path)
         except FileNotFoundError:
