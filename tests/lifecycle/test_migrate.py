@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 import skyfs
-from skyfs.errors import Exists, VersionError
+from skyfs.errors import Exists, StoreError, VersionError
 from skyfs.lifecycle.migrating import migrate
 from skyfs.lifecycle.rebuilding import rebuild
 from skyfs.registry.schema import SCHEMA_VERSION
@@ -150,7 +150,7 @@ def test_what_fails_leaves_nothing(old: Path, tmp_path: Path) -> None:
         connection.execute("UPDATE dataset_type SET name = 'not a name!' WHERE name = 'note'")
         connection.commit()
     before = state(old)
-    with pytest.raises(ValueError, match="not a name"):
+    with pytest.raises(StoreError, match="not a name"):
         migrate(old, tmp_path / "new")
     assert not (tmp_path / "new").exists()
     assert state(old) == before

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ..errors import BadDefinition, NotFound, StoreError, nearest, some_of
+from ..errors import BadDefinition, NotFound, SkyfsError, StoreError, nearest, some_of
 from ..model.collection import Collection, CollectionKind
 from ..model.dataset import DatasetType
 from ..model.dimensions import DimensionGroup, Element
@@ -171,7 +171,7 @@ class Catalogue:
         try:
             return self._read_all(version)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
-            found = f"a row cannot be read: {error!r}"
+            found = f"a row cannot be read: {error if isinstance(error, SkyfsError) else repr(error)}"
             todo = "skyfs check tells which; restore the registry, or make it anew: skyfs rebuild"
             raise StoreError("read collections and dataset types", found, todo) from None
 
