@@ -12,10 +12,11 @@ import fsspec
 import pytest
 
 import skyfs
-from skyfs.errors import BadContent, Exists
+from skyfs.errors import BadContent, Exists, NotFound
 from skyfs.fs import SkyFileSystem
 from skyfs.fs.files import WriteFile
 from skyfs.repository import Repository
+from skyfs.testing.snapshot import snapshot
 
 from .conftest import staged
 
@@ -264,6 +265,44 @@ def test_a_transaction_replaces(fs: SkyFileSystem) -> None:
         fs.pipe_file(NAME, b"new", mode="overwrite")
         assert fs.cat(NAME) == b"old"
     assert fs.cat(NAME) == b"new"
+
+
+def test_a_transaction_removes_at_its_end(fs: SkyFileSystem, repo: Repository) -> None:
+    fs.pipe({f"/u/me/{name}.txt": name.encode() for name in "abc"})
+    repo.tag([repo.find("c", collections="u/me")], "u/tagged")
+    with fs.transaction:
+        fs.rm("/u/me/a.txt")
+        fs.rm(["/u/me/*.txt", "/u/tagged/c.txt"])
+        fs.pipe_file("/u/me/b.txt", b"again")
+        fs.pipe_file("/u/me/c.txt", b"again", mode="overwrite")
+        assert fs.cat("/u/me", recursive=True) == {f"/u/me/{name}.txt": name.encode() for name in "abc"}
+        assert fs.exists("/u/tagged/c.txt")
+    assert fs.cat("/u", recursive=True) == {"/u/me/b.txt": b"again", "/u/me/c.txt": b"again"}
+
+
+def test_a_transaction_that_fails_removes_nothing(fs: SkyFileSystem, repo: Repository) -> None:
+    fs.pipe_file("/u/me/mine.txt", b"mine")
+    before = snapshot(repo.root)
+
+    def write() -> None:
+        with fs.transaction:
+            fs.rm("/u/me", recursive=True)
+            fs.pipe_file("/u/me/new.txt", b"new")
+            raise Failure
+
+    def lose() -> None:
+        with fs.transaction:
+            fs.rm("/u/me/mine.txt")
+            with pytest.raises(NotFound):
+                fs.rm("/u/me/nothing.txt")
+            fs.pipe_file("/u/me/b.json", b"{")
+
+    for change, error in ((write, Failure), (lose, BadContent)):
+        with pytest.raises(error):
+            change()
+        assert snapshot(repo.root) == before
+    fs.rm("/u/me/mine.txt")
+    assert not fs.exists("/u/me/mine.txt")
 
 
 def test_one_name_twice_in_a_transaction(fs: SkyFileSystem, unchanged: Callable[[], None]) -> None:

@@ -125,6 +125,20 @@ def test_transaction(repo: Repository, fs: SkyFileSystem) -> None:
     assert fs.exists(other)
 
 
+def test_transaction_that_removes(repo: Repository, fs: SkyFileSystem) -> None:
+    """What a transaction removes is there until its end, and stays when it fails."""
+    fs.pipe(NEW, b"{}")
+    before = snapshot(repo.root)
+    with pytest.raises(RuntimeError, match="stop"), fs.transaction:  # noqa: PT012 - discards
+        fs.rm(NEW)
+        assert fs.exists(NEW)
+        raise RuntimeError("stop")
+    assert snapshot(repo.root) == before
+    with fs.transaction:
+        fs.rm(NEW)
+    assert not fs.exists(NEW)
+
+
 # -- removing ------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import deque
 from functools import partial
 from pathlib import Path
 
@@ -98,13 +99,12 @@ def campaign(folder: Path, seeds: range) -> None:
     root.mkdir()
     registry = Registry(folder / "registry")
     deaths = 0
-    running: set[int] = set()
+    running: deque[int] = deque()
     for seed in seeds:
-        running.add(start_child(partial(live_and_die, root, registry, seed)))
+        running.append(start_child(partial(live_and_die, root, registry, seed)))
         if len(running) == AT_ONCE:
-            deaths += _wait_for_one(running)
-    while running:
-        deaths += _wait_for_one(running)
+            deaths += _died(running.popleft())
+    deaths += sum(map(_died, running))
     store = LocalStore(root, name="disk")
     store.recover(registry.__contains__)
     assert deaths > len(seeds) / 2
@@ -115,10 +115,8 @@ def campaign(folder: Path, seeds: range) -> None:
     store.close()
 
 
-def _wait_for_one(running: set[int]) -> bool:
-    child, status = os.waitpid(-1, 0)
-    running.remove(child)
-    return killed(status)
+def _died(child: int) -> bool:
+    return killed(os.waitpid(child, 0)[1])
 
 
 def _nothing_else(root: Path, registry: Registry) -> None:

@@ -16,9 +16,11 @@ from fsspec.utils import isfilelike
 from ..abc.source import ByteSource
 from ..errors import BadArgument, Exists, NotAllowed, NotDirectory, NotFound, Unsupported
 from ..formats.zip_writing import folder_members, pack
-from ..model.paths import parse
+from ..model.paths import Address, parse
 from ..model.selectors import is_pattern
 from ..repository import Repository
+from ..tree.editing import Doomed
+from ..writing.writer import Draft
 from .bulk import BulkFileSystem
 from .files import PackedFile, ReadFile, TextFile, WriteFile
 
@@ -29,17 +31,28 @@ _TEXT_OPTIONS = ("encoding", "errors", "newline")
 
 
 class Together(Transaction):
-    """``with fs.transaction:`` all files that are written inside appear at its end, or none."""
+    """``with fs.transaction:`` all that is written and removed inside is done at its end, or nothing.
+
+    Attributes
+    ----------
+    doomed
+        What is to be removed.
+    """
 
     fs: Any
 
+    def __init__(self, fs: Any, **options: Any) -> None:
+        super().__init__(fs, **options)
+        self.doomed: Doomed = {}
+
     def complete(self, commit: bool = True) -> None:
-        """Commit or discard all files."""
-        fs, files = self.fs, list(self.files)
+        """Do all of it, or nothing."""
+        fs, files, doomed = self.fs, list(self.files), self.doomed
         self.files.clear()
+        self.doomed = {}
         try:
-            if commit and files:
-                fs.commit(files)
+            if commit and (files or doomed):
+                fs.commit(files, doomed)
         finally:
             # Those that are committed take no notice.
             for file in files:
@@ -147,7 +160,7 @@ class SkyFileSystem(BulkFileSystem):
                 f"open {path!r} with mode {mode!r}", "datasets do not change", "write it anew with 'wb'"
             )
         replace = (self._replace if replace is None else replace) and mode == "wb"
-        draft = self._home.writing().draft(parse(self._split(path)[1]), replace=replace)
+        draft = self._draft(parse(self._split(path)[1]), replace=replace)
         return WriteFile(self, path, mode, draft, autocommit=autocommit)
 
     def cat_file(
@@ -284,11 +297,13 @@ class SkyFileSystem(BulkFileSystem):
             raise Unsupported(f"touch {path!r}", "the time of a dataset is that of its bytes", "leave it")
         self.pipe_file(path, b"", **options)
 
-    def commit(self, files: Sequence[WriteFile]) -> None:
-        """Store files that were written with ``autocommit=False``: all of them or none."""
-        with self._home.writing().repository.transaction():
+    def commit(self, files: Sequence[WriteFile], doomed: Doomed | None = None) -> None:
+        """Store files that were written with ``autocommit=False``, and remove: all of it or nothing."""
+        editor = self._home.writing()
+        with editor.repository.transaction():
             for file in files:
                 file.commit()
+            editor.take_away(doomed or {})
 
     def mv(self, path1: str, path2: str, *_: object, **_options: object) -> None:
         """Refuse, unless both are the same: the path of a dataset says what it is."""
@@ -327,16 +342,39 @@ class SkyFileSystem(BulkFileSystem):
         NotAllowed, ReadOnly, Locked
             When the collection is of another kind, or belongs to somebody else.
         """
-        self._home.writing().remove([parse(self._split(path)[1])])
+        self._remove([parse(self._split(path)[1])])
 
     def rm(self, path: str | list[str], recursive: bool = False, maxdepth: int | None = None) -> None:
-        """Remove files, what matches patterns, and with ``recursive`` folders: all of it or nothing."""
+        """Remove files, what matches patterns, and with ``recursive`` folders: all of it or nothing.
+
+        In a transaction paths are looked up at once, and what they name is removed at the end.
+        """
         listed = path if isinstance(path, list) else [path]
         names = [name for one in listed for name in self._matching(one)]
         addresses = [parse(self._split(name)[1]) for name in names]
-        self._home.writing().remove(addresses, recursive=recursive, max_depth=maxdepth)
+        self._remove(addresses, recursive=recursive, max_depth=maxdepth)
 
     # -- inside ----------------------------------------------------------------------------------------
+
+    def _remove(self, addresses: Sequence[Address], **how: Any) -> None:
+        editor = self._home.writing()
+        doomed = editor.doomed(addresses, **how)
+        if self._intrans:
+            self.transaction.doomed.update(doomed)
+        else:
+            editor.take_away(doomed)
+
+    def _draft(self, address: Address, *, replace: bool) -> Draft:
+        """Begin a file; it takes the place of one that this transaction removes."""
+        editor = self._home.writing()
+        if not self._intrans or not self.transaction.doomed:
+            return editor.draft(address, replace=replace)
+        draft = editor.draft(address, replace=True)
+        old = draft.plan.old
+        if old is None or self.transaction.doomed.pop((None, old.ref.id), None) or replace:
+            return draft
+        draft.discard()
+        return editor.draft(address)
 
     def _source(self, path: str, *, whole: bool = False) -> ByteSource:
         _, tree, node = self._lookup(path)

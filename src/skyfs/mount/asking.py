@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 # A daemon that lives answers in milliseconds; one that hangs must not hang who asks.
 _PATIENCE_S = 3.0
+_DYING_S = 2.0
 # Exit statuses are errnos above this, so that they are not taken for those of Python.
 _ABOVE = 100
 _LOOK = f"""
@@ -80,6 +81,7 @@ def _abandon(asking: subprocess.Popen[bytes]) -> None:
     if asking.stdout is not None:
         asking.stdout.close()
     try:
-        asking.wait(0.1)
+        # As long as it looks there, the mount is in use: on a busy machine it takes its time to die.
+        asking.wait(_DYING_S)
     except subprocess.TimeoutExpired:
         asking.returncode = -signal.SIGKILL  # whoever ends first: nobody waits for it any more

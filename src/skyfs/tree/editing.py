@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from uuid import UUID
 
 from ..errors import (
     BadDataId,
@@ -23,6 +24,9 @@ from ..writing.planner import Target
 from ..writing.writer import Draft
 from . import Node, Tree
 from .globbing import find
+
+Doomed = dict[tuple[str | None, UUID], DatasetRef]
+"""What is to be untagged from a collection, or deleted (None)."""
 
 
 class Editor:
@@ -72,11 +76,24 @@ class Editor:
         NotAllowed, ReadOnly, Locked
             When it is not the stored spelling, shown through another collection, or somebody else's.
         """
+        self.take_away(self.doomed(addresses, recursive=recursive, max_depth=max_depth))
+
+    def doomed(
+        self, addresses: Iterable[Address], *, recursive: bool = False, max_depth: int | None = None
+    ) -> Doomed:
+        """Find what `remove` would take away."""
         nodes = {
             node.path: node for address in addresses for node in self._doomed(address, recursive, max_depth)
         }
+        return {(name, ref.id): ref for name, refs in self._by_collection(nodes.values()) for ref in refs}
+
+    def take_away(self, doomed: Doomed) -> None:
+        """Untag and delete what `doomed` found: all of it or nothing; raises as `remove`."""
+        by_collection: dict[str | None, list[DatasetRef]] = {}
+        for (name, _), ref in doomed.items():
+            by_collection.setdefault(name, []).append(ref)
         with self.repository.transaction():
-            for collection, refs in self._by_collection(nodes.values()):
+            for collection, refs in by_collection.items():
                 if collection is None:
                     self.repository.remove(refs)
                 else:
