@@ -291,10 +291,17 @@ def _open_folder(
     logs = Logs(folder, config.name)
     registry = Registry.open(place, writable=writable, durability=config.durability, logs=logs)
     try:
-        return _assembled(folder, config, environment, registry)
+        repository = _assembled(folder, config, environment, registry)
     except BaseException:
         registry.close()
         raise
+    # What was given for this time may be secret.
+    repository.reopen = None if overrides else _reopen
+    return repository
+
+
+def _reopen(folder: str, writable: bool, collections: tuple[str, ...], run: str | None) -> Repository:  # noqa: FBT001 - of a pickle
+    return open_repository(folder, writable=writable, collections=collections, run=run)
 
 
 def _assembled(folder: Path, config: Config, environment: Environment, registry: Registry) -> Repository:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,11 +25,35 @@ from skyfs.errors import (
     ReadOnly,
     SkyfsError,
     UnknownFormat,
+    Unsupported,
 )
+from skyfs.model.dataset import DatasetRef
 from skyfs.repository import Repository
 from skyfs.testing.snapshot import snapshot
 
 from .conftest import EXPOSURES, data_id
+
+
+def test_a_pickled_repository_is_opened_again_elsewhere(repo: Repository) -> None:
+    repo.run = "u/spawned"
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        refs = list(pool.map(_put_one, [repo] * 3, range(3)))
+    assert [repo.get(ref) for ref in refs] == [{"n": number} for number in range(3)]
+    with skyfs.open(repo.root, run="u/spawned") as reader, pytest.raises(ReadOnly):
+        _put_one(pickle.loads(pickle.dumps(reader)), 4)  # noqa: S301 - our own value
+
+
+def _put_one(repo: Repository, number: int) -> DatasetRef:
+    with repo:
+        return repo.put({"n": number}, "metrics", **data_id(detector=number))
+
+
+def test_what_was_given_for_once_is_in_no_pickle(repo: Repository) -> None:
+    with (
+        skyfs.open(repo.root, overrides={"on_missing": "fail"}) as other,
+        pytest.raises(Unsupported, match="secrets"),
+    ):
+        pickle.dumps(other)
 
 
 def test_what_was_put_comes_back_by_every_name(repo: Repository) -> None:

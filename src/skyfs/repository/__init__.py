@@ -22,8 +22,8 @@ class Repository(
 ):
     """A repository of datasets.
 
-    Safe from several threads, and after a fork. Make one with `skyfs.create` or `skyfs.open`, and close it,
-    or use it as a context manager.
+    Safe from several threads, and after a fork; a pickled one is opened again where it is unpickled. Make one
+    with `skyfs.create` or `skyfs.open`, and close it, or use it as a context manager.
 
     Attributes
     ----------
@@ -37,4 +37,6 @@ class Repository(
         Where `get` and `find` look when no collections are named.
     run
         Where `put` writes when no RUN is named.
+    reopen
+        Opens it again from a pickle; None: it cannot be pickled.
     """

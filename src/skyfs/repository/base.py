@@ -10,7 +10,7 @@ from typing import Self
 
 from ..abc.store import Store
 from ..config import Config
-from ..errors import BadArgument, NotAllowed, NotFound
+from ..errors import BadArgument, NotAllowed, NotFound, Unsupported
 from ..formats.catalog import Formats
 from ..looks import Looks, Pictures, Thumbnails
 from ..model.collection import check_collection_name
@@ -67,6 +67,15 @@ class Base:
         self.looks = Looks(registry, Thumbnails(self.reader, self.pictures), self.path)
         self.elided: Elided[Self] | None = None
         self.recovered = 0
+        self.reopen: Callable[[str, bool, tuple[str, ...], str | None], Self] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle where it is and how it was opened: it is opened again, there with its own connections."""
+        if self.reopen is None:
+            found = "it was opened with overrides, which may hold secrets"
+            raise Unsupported(f"pickle the repository {self.name!r}", found, "open it where it is wanted")
+        how = (self.writable, self.collections_searched, self.run)
+        return self.reopen, (str(self.root), *how)
 
     @property
     def name(self) -> str:
