@@ -21,13 +21,13 @@ def universe(**elements: Any) -> dict[str, Any]:  # noqa: ANN401 - what YAML may
 
 BAD = [
     # shapes
-    ([], "a mapping is wanted"),
-    ("x", "a mapping is wanted"),
+    ([], "universe: [] is no mapping"),
+    ("x", "universe: 'x' is no mapping"),
     ({"element": {}}, "unknown key 'element'"),
     ({1: 2}, "unknown key 1"),
-    ({"elements": []}, "bad elements: list []"),
+    ({"elements": []}, "elements: [] is no mapping"),
     ({"elements": {1: KEYS}}, "1 is no name"),
-    ({"elements": {"a": []}}, "bad element 'a': list []"),
+    ({"elements": {"a": []}}, "element 'a': [] is no mapping"),
     ({"version": "8"}, "version: '8'"),
     ({"version": True}, "version: True"),
     ({"version": -1}, "version: -1"),
@@ -41,7 +41,7 @@ BAD = [
     (universe(a=KEYS | {"requires": [1]}), "1 is no name"),
     (universe(a=KEYS | {"implies": {"b": 1}}), "bad implies of element 'a'"),
     (universe(a={"keys": {"name": "id"}}), "bad keys of element 'a'"),
-    (universe(a={"keys": ["id"]}), "str 'id'"),
+    (universe(a={"keys": ["id"]}), "column of element 'a': 'id' is no mapping"),
     (universe(a={"keys": [{"name": "id", "type": "int", "size": 3}]}), "unknown key 'size'"),
     (universe(a={"keys": [{"name": "id", "type": "int", "length": "3"}]}), "length: '3'"),
     (universe(a={"keys": [{"name": "id", "type": "int", "length": -3}]}), "length: -3"),
@@ -101,7 +101,7 @@ BAD = [
     (universe(a=KEYS) | {"grouping": {"a": ["b"]}}, "no such element 'b'"),
     (universe(a=KEYS) | {"grouping": {"b": ["a"]}}, "no such element 'b'"),
     (universe(a=KEYS) | {"grouping": {"a": ["a"]}}, "'a' stands twice"),
-    (universe(a=KEYS) | {"grouping": ["a"]}, "bad grouping"),
+    (universe(a=KEYS) | {"grouping": ["a"]}, "grouping: ['a'] is no mapping"),
     (universe(a=KEYS) | {"grouping": {"a": "b"}}, "bad grouping of 'a'"),
     (universe(a=KEYS, b=KEYS | {"implies": ["a"]}) | {"grouping": {"b": ["a", "a"]}}, "'a' stands twice"),
 ]
