@@ -13,6 +13,7 @@ from ..abc.source import ByteSource
 from ..abc.store import Expected, FetchesMany, Store
 from ..errors import NotFound, SkyfsError, StoreError, WrongBytes
 from ..stores.many import read_many
+from ..stores.staged import digest_of
 from .places import Places
 from .walking import StoredFile
 
@@ -49,13 +50,15 @@ class Judge:
     digests
         Whether files are read.
     workers
-        How many local files are read at once; of far ones four times as many.
+        How many processors read local files; four times as many far files are read at once.
     """
 
     def __init__(self, places: Places, *, digests: bool, workers: int) -> None:
         self._places, self.digests = places, digests
         self._stack = ExitStack()
-        self._near = self._stack.enter_context(ThreadPoolExecutor(workers, "skyfs-check"))
+        # Who digests is not reading: one in three waits for the disk meanwhile.
+        near = workers + (workers + 1) // 2
+        self._near = self._stack.enter_context(ThreadPoolExecutor(near, "skyfs-check"))
         self._far = self._stack.enter_context(ThreadPoolExecutor(4 * workers, "skyfs-check-far"))
 
     def __enter__(self) -> Self:
@@ -139,7 +142,7 @@ def _digest(source: ByteSource) -> bytes:
         return hashlib.sha256(source.read(0, source.size)).digest()
     if source.local_path is not None:
         with source.open() as content:
-            return hashlib.file_digest(content, "sha256").digest()  # type: ignore[arg-type]
+            return digest_of(content.fileno())
     digest = hashlib.sha256()
     for start in range(0, source.size, _PIECE_BYTES):
         digest.update(source.read(start, min(start + _PIECE_BYTES, source.size)))

@@ -73,7 +73,7 @@ class Options:
     repair
         Whether what can be repaired is.
     workers
-        How many local files are read at once; of far ones four times as many.
+        How many processors read local files; four times as many far files are read at once.
     """
 
     digests: bool = False

@@ -147,22 +147,27 @@ def buffered(raw: StagedFile) -> io.BufferedRandom:
 
 def digest_of(descriptor: int) -> bytes:
     """Read an open file from its start and give its sha256."""
-    with open(descriptor, "rb", buffering=0, closefd=False) as file:
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").digest()
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    digest, block = hashlib.sha256(), _block(descriptor)
+    while count := os.readv(descriptor, [block]):
+        digest.update(block[:count])
+    return digest.digest()
 
 
 def copy(source: int, target: int) -> tuple[int, bytes]:
     """Copy an open file, reading it once; give size and sha256 of what was copied."""
-    digest = hashlib.sha256()
-    # To make room for a large block takes longer than to copy a small file.
-    block = memoryview(bytearray(min(_COPY_BYTES, os.fstat(source).st_size + 1)))
+    digest, block = hashlib.sha256(), _block(source)
     total = 0
     while count := os.readv(source, [block]):
         digest.update(block[:count])
         _write_all(target, block[:count])
         total += count
     return total, digest.digest()
+
+
+def _block(descriptor: int) -> memoryview:
+    """Give room to read a file into: to make a large block takes longer than to read a small file."""
+    return memoryview(bytearray(min(_COPY_BYTES, os.fstat(descriptor).st_size + 1)))
 
 
 def _write_all(target: int, data: memoryview) -> None:
