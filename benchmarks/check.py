@@ -222,7 +222,7 @@ if __name__ == "__main__":
     program = Program(__doc__, quick=few)
     program.option("--large", type=int, default=32, help="files of 64 MiB")
     program.option("--small", type=int, default=20_000, help="files of 20 kB")
-    program.option("--far", type=int, default=200, help="objects of 1 MiB")
+    program.option("--far", type=int, default=1000, help="objects of 1 MiB")
     program.option("--rows", type=int, default=1_000_000)
     program.option("--rounds", type=int, default=5)
     program.run(measure)

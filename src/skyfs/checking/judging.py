@@ -50,15 +50,15 @@ class Judge:
     digests
         Whether files are read.
     workers
-        How many processors read local files; four times as many far files are read at once.
+        How many processors are to be busy: three times as many local files are read at once, and four times
+        as many far ones.
     """
 
     def __init__(self, places: Places, *, digests: bool, workers: int) -> None:
         self._places, self.digests = places, digests
         self._stack = ExitStack()
-        # Who digests is not reading: one in three waits for the disk meanwhile.
-        near = workers + (workers + 1) // 2
-        self._near = self._stack.enter_context(ThreadPoolExecutor(near, "skyfs-check"))
+        # Who digests is not reading: others wait for the disk meanwhile.
+        self._near = self._stack.enter_context(ThreadPoolExecutor(3 * workers, "skyfs-check"))
         self._far = self._stack.enter_context(ThreadPoolExecutor(4 * workers, "skyfs-check-far"))
 
     def __enter__(self) -> Self:

@@ -73,7 +73,8 @@ class Options:
     repair
         Whether what can be repaired is.
     workers
-        How many processors read local files; four times as many far files are read at once.
+        How many processors are to be busy: three times as many local files are read at once, and four times
+        as many far ones.
     """
 
     digests: bool = False

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, metavar="N", help="Draw the same sample again.")
 @click.option("--repair", is_flag=True, help="Repair what can be; nothing is deleted.")
 @click.option("--from", "source", metavar="REPO", help="Restore files from this repository too.")
-@click.option("--workers", default=2, show_default=True, help="How many processors read files.")
+@click.option("--workers", default=2, show_default=True, help="How many processors are to be busy.")
 @click.option("--resume", is_flag=True, help="Keep a state, and go on where the same check was interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
