@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from ..dataids import DataIds
 from ..statement import AnyRow
 from .ground import Ground, Grouped
 from .records import pages
-from .rule import Broken, Rule
+from .rule import Broken, Rule, missing
 
 _Levels = tuple[Value, ...]
 
@@ -56,8 +57,21 @@ class LevelsRule(Rule):
         dataset = self._ground.schema["dataset"]
         for table in self._tables if self._group.levels else ():
             select = sa.select(table, dataset.c.data_id).join(dataset, dataset.c.id == table.c.dataset_id)
+            select = select.where(self._suspect(table, dataset.c.data_id))
             for rows in pages(self._ground, select, list(table.primary_key.columns)):
                 yield from self._compared(table, rows)
+
+    def _suspect(self, table: sa.Table, text: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        """Demand what the database can find out: of few rows it has to be looked at closely."""
+        written = [_as_json(table.c[name]) for name in self._group.required]
+        differs: list[sa.ColumnElement[bool]] = [reduce(lambda some, one: some + "," + one, written) != text]
+        universe = self._ground.schema.universe
+        for level, dimension in self._group.grouping:
+            element = universe.element(dimension)
+            recorded = self._ground.schema.records(element)
+            same = [recorded.c[name] == table.c[name] for name in (*element.identity, level)]
+            differs.append(missing(recorded, *same))
+        return sa.or_(*differs)
 
     def _compared(self, table: sa.Table, rows: Sequence[AnyRow]) -> Iterator[_Wrong]:
         own = self._own([row.data_id for row in rows])
@@ -101,6 +115,12 @@ class LevelsRule(Rule):
             held = sa.select(table.c.dataset_id).where(*_at(table, wrong.row, same))
             if database.read(held)[0][0] == wrong.row.dataset_id:
                 database.write(table.delete().where(*there))
+
+
+def _as_json(column: sa.Column[Any]) -> sa.ColumnElement[str]:
+    """Write a value as JSON does, but for texts that it escapes."""
+    text = sa.cast(column, sa.Text)
+    return text if isinstance(column.type, sa.Integer) else sa.literal('"') + text + sa.literal('"')
 
 
 def _at(table: sa.Table, row: AnyRow, values: dict[str, Any] | None = None) -> list[sa.ColumnElement[bool]]:
