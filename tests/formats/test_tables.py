@@ -13,6 +13,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, QTable, Table
+from astropy.table.meta import get_header_from_yaml
 from astropy.time import Time
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -182,6 +183,19 @@ def test_what_is_done_to_one_table_does_not_show_in_the_next(extension: str) -> 
     one["a"].info.meta["of"].append("mine")
     found = load(FORMATS, stored, extension, "Table")
     assert (found.meta["notes"], found["a"].info.meta) == (["first"], {"of": ["column"]})
+
+
+@given(tables())
+@example(rich_table())
+def test_descriptions_are_those_of_astropy(table: Table) -> None:
+    found = parquet.read_schema(io.BytesIO(dump(FORMATS, table, ".parquet", "Table"))).metadata
+    table.meta["more"] = 1
+    fresh = parquet.read_schema(io.BytesIO(dump(FORMATS, table, ".parquet", "Table"))).metadata
+    told, more = (
+        get_header_from_yaml(one[b"table_meta_yaml"].decode().split("\n")) for one in (found, fresh)
+    )
+    assert told["datatype"] == more["datatype"]
+    assert {**told.get("meta", {}), "more": 1} == more["meta"]
 
 
 @pytest.mark.parametrize("extension", [".parquet", ".ecsv"])

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from skyfs.errors import BadArgument
 
-from .table_meta import META, parse_header
+from .table_meta import META, header_of, parse_header
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +33,12 @@ def table_to_arrow(table: Table) -> pa.Table:
     BadArgument
         When a column has values that arrow has not (complex, mixed objects).
     """
-    from astropy.table import MaskedColumn, meta, serialize
+    from astropy.table import MaskedColumn, serialize
     from astropy.utils.data_info import serialize_context_as
 
     with serialize_context_as("parquet"):
         encoded = serialize.represent_mixins_as_columns(table, exclude_classes=(MaskedColumn,))
-    metadata = {META.decode(): "\n".join(meta.get_yaml_from_table(encoded))}
+    metadata = {META.decode(): header_of(encoded)}
     arrays = []
     for name, column in encoded.columns.items():
         if column.dtype.kind in "US":

@@ -16,7 +16,7 @@ from skyfs.errors import BadArgument, BadContent
 from .hdf5_file import load, members, read_dataset
 from .hdf5_layout import Layout
 from .hdf5_tree import escape, storable, unescape
-from .table_meta import parse_header
+from .table_meta import header_of, parse_header
 
 if TYPE_CHECKING:
     import h5py
@@ -109,12 +109,12 @@ def read_rows(file: h5py.File, slices: object) -> Table:
 
 def _encoded(table: Table) -> tuple[Table, np.ndarray]:
     """Give plain columns only, and the YAML that tells how they belong together."""
-    from astropy.table import meta, serialize
+    from astropy.table import serialize
     from astropy.utils.data_info import serialize_context_as
 
     with serialize_context_as("hdf5"):
         encoded = serialize.represent_mixins_as_columns(table)
-    lines = [line.encode("utf-8") for line in meta.get_yaml_from_table(encoded)]
+    lines = [line.encode("utf-8") for line in header_of(encoded).split("\n")]
     return encoded, np.array(lines)
 
 
