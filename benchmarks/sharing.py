@@ -38,7 +38,7 @@ TASKS = {
     "import, YAML": ("import, YAML (Rubin), files in place", "import"),
     "import, lines": ("import, lines", "import"),
     # Which the peer is not asked for.
-    "import, tar": ("import with files (tar)", "import with files"),
+    "import, tar": ("import with files (tar)", None),
     "push": ("push", None),
     "push again": ("push again: nothing to send", None),
     "subset, view": ("subset, view", None),
