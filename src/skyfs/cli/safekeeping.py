@@ -132,7 +132,8 @@ def _print(found: Rebuilt, *, dry_run: bool) -> None:
     _list("no dataset", [f"{store} {key}: {why}" for store, key, why in found.placed.unplaced])
     _list("not done again", found.refused)
     if found.doubtful:
-        click.echo(f"{found.doubtful} changes of writers that died were not taken", err=True)
+        why = "their writers never said that they were done, and the files say otherwise"
+        click.echo(f"{found.doubtful} changes were not taken: {why}", err=True)
     _list("not known", found.unknown)
     for place in found.aside:
         click.echo(f"set aside: {place}")

@@ -12,6 +12,7 @@ from tempfile import mkstemp
 import yaml
 
 from ..errors import BadConfig, NotAllowed, NotFound, StoreError, look_for
+from .durable import sync_path
 
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML's safe loader, the fast one where it is built in."""
@@ -86,7 +87,7 @@ def write_yaml(path: Path, value: Mapping[str, object], *, mode: int = 0o600) ->
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _put_in_place(path, text.encode(), mode)
-        _sync(path.parent)
+        sync_path(path.parent)
     except OSError as error:
         kind = NotAllowed if isinstance(error, PermissionError) else StoreError
         todo = "free the disk, or check the permissions of its folder"
@@ -106,14 +107,6 @@ def _put_in_place(path: Path, data: bytes, mode: int) -> None:
         with suppress(OSError):
             os.unlink(name)
         raise
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class _Sizes:

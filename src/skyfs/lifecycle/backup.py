@@ -15,12 +15,13 @@ from typing import Any
 
 from ..assemble import locate, open_repository, registry_place
 from ..config import Config, Environment
+from ..config.durable import sync_path
 from ..config.settings import CONFIG_NAME, REGISTRY_NAME
 from ..config.stores import is_server
 from ..config.yamlfile import read_yaml, write_yaml
 from ..errors import BadContent, Exists, NotFound, SkyfsError, StoreError, VersionError, WrongBytes
 from ..model.manifest import read_lines
-from ..registry.changelog import FOLDER, sync_folder
+from ..registry.changelog import FOLDER
 from ..registry.manifest.applying import apply_lines
 from ..registry.manifest.blocks import WHOLE, Past
 from ..registry.place import Place, schema_for
@@ -219,11 +220,11 @@ def _made(target: Path) -> Iterator[Path]:
             building.mkdir(mode=0o700, parents=True)
             yield building
             for folder in (building, building / FOLDER):
-                sync_folder(folder)
+                sync_path(folder)
             if target.exists():
                 target.rmdir()
             os.rename(building, target)
-            sync_folder(target.parent)
+            sync_path(target.parent)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..config.durable import sync_path
 from ..errors import StoreError
-from ..registry.changelog import FOLDER, SUFFIX, sync_folder
+from ..registry.changelog import FOLDER, SUFFIX
 from ..registry.manifest.blocks import WHOLE, write_whole
 from ..registry.manifest.describing import Description
 from ..registry.registry import Registry
@@ -77,7 +78,7 @@ def install_whole(root: Path, new: Path, replaces: list[str], aside: Path | None
         if whole.exists():
             os.link(whole, aside / WHOLE)
     os.rename(new, whole)
-    sync_folder(folder)
+    sync_path(folder)
     for name in replaces:
         if aside is None:
             (folder / name).unlink(missing_ok=True)

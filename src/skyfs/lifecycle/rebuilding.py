@@ -42,7 +42,8 @@ class Rebuilt:
     changed
         (dataset, store, key) of files that have another size now.
     doubtful
-        How many datasets, or removals, of writers that died were not taken: the files say otherwise.
+        How many datasets, or removals, were not taken whose writers never said that they were done: the files
+        say otherwise. (Who closes a repository says so.)
     refused
         Changes of the log that could not be made again, and why.
     unknown

@@ -221,15 +221,6 @@ class Logs:
         return ChangeLog(self.folder / FOLDER, head, durable=durability == "power")
 
 
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _make_folder(folder: Path) -> int:
     """Make the folder with the rights of the one that it is in; give these."""
     mode = os.stat(folder.parent).st_mode & 0o7777

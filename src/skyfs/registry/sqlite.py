@@ -14,8 +14,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from ..config.durable import sync_path
 from ..errors import BadArgument, Exists, InDoubt, NotFound, ReadOnly, StoreError, Unsupported
-from .changelog import sync_folder
 from .connection import SqliteSession, open_memory, open_reader, open_writer
 from .database import Clash, Database, State
 from .functions import raised
@@ -270,7 +270,7 @@ class SqliteFile:
         try:
             self._move(aside)
             new._move(self)  # noqa: SLF001 - its own class
-            sync_folder(self.path.parent)
+            sync_path(self.path.parent)
         except OSError as error:
             what = f"put {str(new.path)!r} in the place of {str(self.path)!r}"
             raise StoreError(what, error.strerror or str(error), "look which of them are there") from None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
+from skyfs.config.durable import sync_path
 from skyfs.errors import StoreError
 
 from .intent import Mark
@@ -227,15 +228,6 @@ def _same(found: os.stat_result, path: str) -> bool:
     with suppress(FileNotFoundError):
         return os.path.samestat(found, os.lstat(path))
     return False
-
-
-def sync_path(path: str) -> None:
-    """Make one file or folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync_filesystem(path: str) -> bool:

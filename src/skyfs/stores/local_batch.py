@@ -10,12 +10,13 @@ from functools import partial
 from typing import BinaryIO
 
 from skyfs.abc.store import Adoption, Batch, Content, Store
+from skyfs.config.durable import sync_path
 from skyfs.errors import Exists, SkyfsError, StoreError
 
 from .adoption import Entry, adopt, require_same
 from .batch_state import State, require_state
 from .failure import failing, translate
-from .folders import SYNC_EACH_MAX, Folders, drop_source, sync_filesystem, sync_path
+from .folders import SYNC_EACH_MAX, Folders, drop_source, sync_filesystem
 from .intent import Intent, Mark
 from .journal import Journal
 from .keys import check_key, folder_of

@@ -6,7 +6,8 @@ import os
 from contextlib import suppress
 from typing import Self
 
-from ..folders import sync_path
+from skyfs.config.durable import sync_path
+
 from ..staged import StagedFile, digest_of
 from .layout import Layout, content_name
 
