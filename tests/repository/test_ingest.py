@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,17 @@ def test_a_repository_is_made_as_a_whole_or_not_at_all(small_disk: Path) -> None
     assert all(re.search("full|space", text) for text in refusals)
     with skyfs.open(small_disk / "sky") as repo:
         assert list(repo.collections()) == []
+
+
+def test_a_configuration_that_cannot_be_written_is_as_it_was(small_disk: Path) -> None:
+    skyfs.create(small_disk / "sky", stores=[{"name": "own", "url": "data"}]).close()
+    before = {path: path.read_bytes() for path in (small_disk / "sky").rglob("*") if path.is_file()}
+    with (small_disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    with pytest.raises(StoreError, match="space"):
+        skyfs.relocate(small_disk / "sky", {"own": "elsewhere"})
+    assert {path: path.read_bytes() for path in (small_disk / "sky").rglob("*") if path.is_file()} == before
 
 
 def test_real_images_come_back_byte_for_byte(

@@ -76,14 +76,18 @@ def read_yaml(path: Path) -> Mapping[str, object]:
 
 
 def write_yaml(path: Path, value: Mapping[str, object], *, mode: int = 0o600) -> None:
-    """Write a YAML file so that a reader sees the old or the new one, whole; it survives a loss of power.
+    """Write a YAML file; as `write_text`."""
+    write_text(path, yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True), mode=mode)
+
+
+def write_text(path: Path, text: str, *, mode: int) -> None:
+    """Write a file so that a reader sees the old or the new one, whole; it survives a loss of power.
 
     Raises
     ------
     NotAllowed, StoreError
         When it cannot be written; the old one is as it was then.
     """
-    text = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _put_in_place(path, text.encode(), mode)

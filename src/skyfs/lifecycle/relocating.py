@@ -12,7 +12,7 @@ from .. import storing
 from ..assemble import locate, open_repository
 from ..config import Config, Environment, index, referring
 from ..config.settings import CONFIG_NAME
-from ..config.yamlfile import load_yaml, read_yaml, write_yaml
+from ..config.yamlfile import load_yaml, read_yaml, write_text, write_yaml
 from ..errors import BadConfig, Conflict, NotFound, SkyfsError
 from ..model.dataset import Location
 from ..repository import Repository
@@ -143,7 +143,7 @@ def _places(repository: Repository, store: str) -> Iterator[Location]:
 def _write_config(folder: Path, name: str, url: str) -> None:
     """Change one URL, and nothing else: people write comments into the file."""
     path = folder / CONFIG_NAME
-    text = path.read_text(encoding="utf-8")
+    text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777
     old = load_yaml(text, str(path))
     wanted = _with_url(old, name, url)
     stores = old.get("stores") or []
@@ -152,16 +152,9 @@ def _write_config(folder: Path, name: str, url: str) -> None:
         if before is not None and line.strip().removeprefix("- ").startswith("url:"):
             changed = text.replace(line, line.replace(str(before), url), 1)
             if changed != text and load_yaml(changed, str(path)) == wanted:
-                _replace(path, changed)
+                write_text(path, changed, mode=mode)
                 return
-    write_yaml(path, wanted, mode=path.stat().st_mode & 0o777)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.touch(mode=path.stat().st_mode & 0o777)
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_yaml(path, wanted, mode=mode)
 
 
 # -- views ---------------------------------------------------------------------------------------------
